@@ -173,6 +173,10 @@ SUITES: dict[str, str] = {
     "winobias": "WinoBias: who a pronoun is",
     "winogender": "WinoGender: who a pronoun is",
     "discrim-eval": "Discrim-Eval: yes or no to a person",
+    "own-prompts": "Prompts of your own, by group",
+    "holistic-bias-answers": "HolisticBias: answers",
+    "over-refusal": "Over-refusal: harmless requests refused",
+    "harmful-requests": "Harmful requests, plain and wrapped",
     "xstest": "XSTest: harmless requests refused",
 }
 """The headings of suites."""
@@ -183,6 +187,8 @@ _ENDINGS: dict[str, Form] = {
     **dict.fromkeys(("ratio", "disparate_impact_ratio"), "ratio"),
     "count": "count",
 }
+_GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
+"""Ends of names of figures that are one share less another."""
 _HIGHER = ("accuracy", "rouge_l", "rouge")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
@@ -200,11 +206,13 @@ def metric(name: str, unit: str = "") -> Metric:
     title = sentence(name.replace(".", ", ").replace("_", " "))
     if tail in ("change", "difference"):
         of = metric(stem, unit)
-        form: Form = "points" if of.form == "share" else "signed"
+        form: Form = "points" if of.form in ("share", "points") else "signed"
         what = f"Change in {_lower(of.title)} by tuning" if tail == "change" else f"{of.title}, difference"
         better = of.better if tail == "change" else "near"
         return Metric(what, _CHANGE if tail == "change" else _AGAINST, form, 0.0, better, unit=of.unit)
     form = _UNITS.get(unit) or _ENDINGS.get(tail) or "number"
+    if form == "share" and tail in _GAPS:
+        return Metric(title, form="points", neutral=0.0, better="" if tail == "told_apart" else "near")
     said = unit if unit not in ("", *_UNITS) else ""
     if form == "ratio":
         return Metric(title, form=form, neutral=1.0, better="near", log=True)
