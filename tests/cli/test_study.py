@@ -47,6 +47,16 @@ def test_each_step_takes_the_limits_that_it_follows_unless_it_has_its_own(folder
     assert (sft.limits.given, dpo.limits.given, sft.watch_alpha) == ({}, {}, 0.05)
 
 
+def test_a_limit_on_gaps_needs_groups(folder):
+    ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
+        "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
+    )
+    read(folder, ungrouped)
+    found = problems(folder, ungrouped.replace("{every: 2}", "{limits: {loss_gap: 0.5}}"))
+    assert [(each.where, each.line) for each in found] == [("train.0.sft.limits", 11)]
+    assert "without groups there is no gap" in found[0].expected
+
+
 # What is wrong -> (what is replaced, by what, [(line, where, words of what was expected)])
 WRONG = {
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
