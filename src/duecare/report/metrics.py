@@ -196,13 +196,18 @@ _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 def metric(name: str, unit: str = "") -> Metric:
     """What is known of a metric; an unknown one is shown under its own name, its form from unit or ending.
 
-    Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, and "<name>.difference"
-    sets a group against another: both are in the points, or with the sign, of <name>.
+    Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, "<name>.difference"
+    sets a group against another and "<name>.gap" against all others: all are in the points, or with the
+    sign, of <name>.
     """
     known = METRICS.get(name)
     if known is not None:
         return known
     stem, _, tail = name.rpartition(".")
+    if tail == "gap":
+        of = metric(stem, unit)
+        form: Form = "points" if of.form == "share" else "signed"
+        return Metric(f"{of.title}, gap between groups", _BETWEEN, form, 0.0, "near", unit=of.unit)
     title = sentence(name.replace(".", ", ").replace("_", " "))
     if tail in ("change", "difference"):
         of = metric(stem, unit)
@@ -220,6 +225,7 @@ def metric(name: str, unit: str = "") -> Metric:
     return Metric(title, form=form, better=better, unit=said)
 
 
+_BETWEEN = "The group's figure minus that of all others who declare a group; 0 means equal treatment."
 _AGAINST = "The group's figure minus that of the group it is compared with; 0 means equal treatment."
 
 
