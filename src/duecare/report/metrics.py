@@ -211,7 +211,7 @@ def metric(name: str, unit: str = "") -> Metric:
     title = sentence(name.replace(".", ", ").replace("_", " "))
     if tail in ("change", "difference"):
         of = metric(stem, unit)
-        form: Form = "points" if of.form in ("share", "points") else "signed"
+        form = "points" if of.form in ("share", "points") else "signed"
         what = f"Change in {_lower(of.title)} by tuning" if tail == "change" else f"{of.title}, difference"
         better = of.better if tail == "change" else "near"
         return Metric(what, _CHANGE if tail == "change" else _AGAINST, form, 0.0, better, unit=of.unit)
