@@ -44,6 +44,8 @@ def near_rows(
                 near.add_candidates(done + here, passages(batch.take(pa.array(here))))
             done += len(batch)
         yield near
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def passages(batch: pa.RecordBatch) -> Passages:

@@ -25,16 +25,40 @@ def mixed(x: np.ndarray) -> np.ndarray:
     """A bijection of uint64 that spreads every bit over all."""
     for _ in range(2):
         x = (x ^ (x >> np.uint64(32))) * _MIX
-    return x ^ (x >> np.uint64(32))
+    spread: np.ndarray = x ^ (x >> np.uint64(32))
+    return spread
 
 
 def shingles(
     data: np.ndarray, starts: np.ndarray, salts: np.ndarray, width: int, chars: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The hashed shingles of every passage, in order, and the passage each belongs to."""
-    plain, opened = _opened(data, starts)
-    units, owner = _characters(plain, opened) if chars else _words(plain, opened)
-    return _runs(units, owner, salts, width)
+    if not chars:
+        return runs(*words(data, starts), salts, width)
+    return runs(*_characters(*_opened(data, starts)), salts, width)
+
+
+def words(data: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The words of every passage, hashed, and the passage each belongs to."""
+    return _words(*_opened(data, starts))
+
+
+def runs(
+    units: np.ndarray, owner: np.ndarray, salts: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every run of `width` units of one passage (all, where there are fewer), hashed with its salt."""
+    counts = np.bincount(owner, minlength=len(salts)) if len(owner) else np.zeros(len(salts), dtype=np.int64)
+    size = np.minimum(counts, width)
+    made = np.where(counts > 0, counts - size + 1, 0)
+    of = np.repeat(np.arange(len(salts)), made)
+    before = np.concatenate(([0], np.cumsum(made)))[of]
+    start = np.concatenate(([0], np.cumsum(counts)))[of] + np.arange(len(of)) - before
+    total = size[of].astype(np.uint64)
+    for step in range(width):
+        inside = step < size[of]
+        value = units[np.minimum(start + step, max(len(units) - 1, 0))] if len(units) else total
+        total = np.where(inside, total * WORD_STEP + value, total)
+    return mixed(total ^ salts[of]), of
 
 
 def band_keys(signatures: np.ndarray, bands: int, band_rows: int) -> np.ndarray:
@@ -125,21 +149,3 @@ def _characters(plain: np.ndarray, opened: np.ndarray) -> tuple[np.ndarray, np.n
     begins = np.flatnonzero((kept & 0xC0) != 0x80)
     ends = np.append(begins, len(kept))[1:]
     return _sums(kept, begins, ends), np.searchsorted(opened, place[begins], side="right") - 1
-
-
-def _runs(
-    units: np.ndarray, owner: np.ndarray, salts: np.ndarray, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Every run of `width` units of one passage (all, where there are fewer), hashed with its salt."""
-    counts = np.bincount(owner, minlength=len(salts)) if len(owner) else np.zeros(len(salts), dtype=np.int64)
-    size = np.minimum(counts, width)
-    made = np.where(counts > 0, counts - size + 1, 0)
-    of = np.repeat(np.arange(len(salts)), made)
-    before = np.concatenate(([0], np.cumsum(made)))[of]
-    start = np.concatenate(([0], np.cumsum(counts)))[of] + np.arange(len(of)) - before
-    total = size[of].astype(np.uint64)
-    for step in range(width):
-        inside = step < size[of]
-        value = units[np.minimum(start + step, max(len(units) - 1, 0))] if len(units) else total
-        total = np.where(inside, total * WORD_STEP + value, total)
-    return mixed(total ^ salts[of]), of

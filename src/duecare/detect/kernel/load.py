@@ -46,6 +46,14 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         (*_PASSAGES, *(_read(np.uint32),) * 2, _SMALL, _SMALL, _write(np.uint64), _write(np.int64)),
     ),
     "duecare_shingle_sets": (_SMALL, (*_PASSAGES, _write(np.uint32), _write(np.int64))),
+    "duecare_known_runs": (
+        _SMALL,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE),
+            *(_read(np.int64), _SIZE, _SIZE),
+            *(_read(np.uint64), _SIZE, _read(np.uint64), _SMALL, _write(np.int64)),
+        ),
+    ),
     "duecare_jaccard": (
         None,
         (_read(np.uint32), *(_read(np.int64),) * 3, _SIZE, _write(np.float64)),

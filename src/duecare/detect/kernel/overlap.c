@@ -1,16 +1,13 @@
 /* Shingles, MinHash band keys and Jaccard similarity of rows of text. detect/overlap.py calls it;
    detect/shingles.py is the equal fallback.
 
-   A row is some passages, each with a salt (what it is: a user's turn, a chosen answer). A passage is its
-   words: runs of ASCII letters and digits and of bytes beyond ASCII, in lower case. All arithmetic is modulo
-   2^64 or 2^32, so that the fallback can take its sums in any order. */
+   A row is some passages, each with a salt (what it is: a user's turn, a chosen answer). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel.h"
+#include "words.h"
 
-#define BYTE_STEP 0x9E3779B97F4A7C15u
-#define WORD_STEP 0xC2B2AE3D27D4EB4Fu
 #define PERMUTATIONS 128
 
 typedef struct {
@@ -20,20 +17,6 @@ typedef struct {
   int32_t width; /* words or characters in a shingle */
   int32_t chars; /* characters, not words */
 } Passages;
-
-static inline uint64_t mixed(uint64_t x) {
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93u;
-  x = (x ^ (x >> 32)) * 0xD6E8FEB86659FD93u;
-  return x ^ (x >> 32);
-}
-
-/* The byte as it counts: lower case, or a space where it is no part of a word. */
-static void fill_form(uint8_t form[256]) {
-  for (int c = 0; c < 256; c++) {
-    int word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c >= 128;
-    form[c] = (c >= 'A' && c <= 'Z') ? (uint8_t)(c + 32) : word ? (uint8_t)c : ' ';
-  }
-}
 
 /* Horner's sum over `count` values at most `width` of which make one shingle; how many were written. */
 static int64_t runs_of(const uint64_t *values, int64_t count, int32_t width, uint64_t salt, uint64_t *out) {
@@ -45,23 +28,6 @@ static int64_t runs_of(const uint64_t *values, int64_t count, int32_t width, uin
     out[i] = mixed(sum ^ salt);
   }
   return made;
-}
-
-/* The words of one passage, hashed. */
-static int64_t words_of(const uint8_t *data, int64_t size, const uint8_t form[256], uint64_t *out) {
-  int64_t count = 0;
-  uint64_t sum = 0;
-  for (int64_t i = 0; i < size; i++) {
-    uint8_t c = form[data[i]];
-    if (c != ' ') {
-      sum = sum * BYTE_STEP + c;
-    } else if (sum) {
-      out[count++] = mixed(sum);
-      sum = 0;
-    }
-  }
-  if (sum) out[count++] = mixed(sum);
-  return count;
 }
 
 /* The characters of one passage, a space before, between and after its words; none where it has no word. */
