@@ -53,7 +53,7 @@ class Duplicates:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept, dropped and changes.
 
-        Holds 16 bytes a row, below similarity 1 some 60, and the names of rows that have a double. Band keys
+        Holds 16 bytes a row, below similarity 1 some 110, and the names of rows that have a double. Band keys
         and shingles of near duplicates lie in `out`/.resume meanwhile.
         """
         keeper, similarity = self.keepers(inputs["examples"], out, tell)

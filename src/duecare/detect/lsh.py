@@ -67,13 +67,13 @@ class Space:
         self._end += int(starts[-1])
         self._values.write(values.tobytes())
 
-    def groups(self, among: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def groups(self, among: np.ndarray, *, ordered: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each band the positions (of `among`, ascending) that share a key with another, group by group,
-        and the number of each one's group."""
+        and the number of each one's group. Positions of a group ascend if `ordered`, which takes longer."""
         for band in range(self.banding.bands if len(among) > 1 else 0):
             self._keys.seek(8 * band * self.rows)
             keys = np.frombuffer(self._keys.read(8 * self.rows), dtype=np.uint64)[among]
-            order = np.argsort(keys, kind="stable")
+            order = np.argsort(keys, kind="stable" if ordered else None)
             keys = keys[order]
             same = keys[1:] == keys[:-1]
             shared = np.concatenate((same, [False])) | np.concatenate(([False], same))
@@ -145,7 +145,7 @@ class NearRows:
         """Which rows share a band with another, bool [rows]."""
         found = np.zeros(self.rows, dtype=bool)
         for space in (self.words, self.chars):
-            for positions, _ in space.groups(np.flatnonzero(space.member)):
+            for positions, _ in space.groups(np.flatnonzero(space.member), ordered=False):
                 found[positions] = True
         return found
 
@@ -194,7 +194,7 @@ class NearRows:
     def _joined(self) -> np.ndarray:
         label = np.arange(self.rows)
         for space in (self.words, self.chars):
-            for positions, group in space.groups(np.flatnonzero(space.place >= 0)):
+            for positions, group in space.groups(np.flatnonzero(space.place >= 0), ordered=True):
                 for one, other in self._pairs(positions, group, label):
                     near = self._similar(one, other) >= self.similarity
                     label = _united(label, one[near], other[near])

@@ -116,9 +116,23 @@ EXPORT int32_t duecare_band_keys(const uint8_t *data, const int64_t *starts, con
   return 0;
 }
 
-static int ascending(const void *one, const void *other) {
-  uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
-  return (a > b) - (a < b);
+/* Sorts `values` by their bytes, the lowest first; `spare` holds as many. */
+static void sort(uint32_t *values, uint32_t *spare, int64_t count) {
+  int64_t starts[4][256] = {{0}};
+  for (int64_t i = 0; i < count; i++)
+    for (int byte = 0; byte < 4; byte++) starts[byte][values[i] >> 8 * byte & 255]++;
+  for (int byte = 0; byte < 4; byte++) {
+    int64_t before = 0;
+    for (int c = 0; c < 256; c++) {
+      int64_t here = starts[byte][c];
+      starts[byte][c] = before;
+      before += here;
+    }
+    for (int64_t i = 0; i < count; i++) spare[starts[byte][values[i] >> 8 * byte & 255]++] = values[i];
+    uint32_t *sorted = spare; /* after the fourth time it is `values` again */
+    spare = values;
+    values = sorted;
+  }
 }
 
 /* The set of every row's shingles (upper half of their hashes), ascending: set r is
@@ -136,7 +150,7 @@ EXPORT int32_t duecare_shingle_sets(const uint8_t *data, const int64_t *starts, 
     int64_t made = shingles_of(&from, rows[r], rows[r + 1], form, scratch, scratch + most), begin = end;
     uint32_t *here = values + begin;
     for (int64_t i = 0; i < made; i++) here[i] = (uint32_t)(scratch[most + i] >> 32);
-    qsort(here, (size_t)made, sizeof *here, ascending);
+    sort(here, (uint32_t *)scratch, made);
     for (int64_t i = 0; i < made; i++)
       if (!i || here[i] != here[i - 1]) values[end++] = here[i]; /* never ahead of what is read */
     ends[r] = end;
