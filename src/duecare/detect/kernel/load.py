@@ -51,7 +51,8 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         (
             *(_read(np.uint8), _read(np.int64), _SIZE),
             *(_read(np.int64), _SIZE, _SIZE),
-            *(_read(np.uint64), _SIZE, _read(np.uint64), _SMALL, _write(np.int64)),
+            *(_read(np.uint64), _SIZE),
+            *(_read(np.uint64), _SMALL, _read(np.uint64), _SMALL, _write(np.int64)),
         ),
     ),
     "duecare_jaccard": (
