@@ -23,7 +23,7 @@ WORDS, CHARS = Shape(5), Shape(4, chars=True)
 SHORT = 60
 """A row with fewer word shingles (some 64 words) is short."""
 
-WHOLE = 8
+WHOLE = 32
 """Rows that share a band are all compared with each other up to this many; beyond, with the first ones."""
 
 ROUNDS = 64
@@ -205,7 +205,7 @@ class NearRows:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of one band to compare, that are not in one cluster yet."""
         size = np.bincount(group)[group]
-        for shift in range(1, WHOLE):
+        for shift in range(1, min(WHOLE, int(size.max(initial=0)))):
             few = np.flatnonzero((size[shift:] <= WHOLE) & (group[shift:] == group[:-shift]))
             yield _apart(positions[few], positions[few + shift], label)
         many = np.flatnonzero(size > WHOLE)
