@@ -127,7 +127,6 @@ class Decontaminate:
                     "action": "dropped" if self.mode == "drop" else "flagged",
                     "reason": f"its {side} holds item {digest} of {suite}",
                     "part": flat.column("part")[place].as_py(),
-                    "label": suite,
                 },
             )
 
