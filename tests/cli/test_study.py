@@ -137,6 +137,11 @@ WRONG = {
         "  - duplicates\n  - toxicity: {on: pairs}\n",
         [(10, "curate.2.toxicity", "the order audit, toxicity, duplicates")],
     ),
+    "nothing to hold rows against": (
+        "  - duplicates\n",
+        "  - duplicates\n  - decontaminate\n",
+        [(10, "curate.2.decontaminate.against", "an evaluation set")],
+    ),
     "twice on one source": (
         "  - duplicates\n",
         "  - duplicates\n  - duplicates: {on: pairs}\n",

@@ -79,6 +79,11 @@ def _curation(study: Study) -> Iterator[Problem]:
             seen.add((name, source))
         yield from _axis(study, where, use)
         yield from _detector(where, use.step)
+        if name == "decontaminate" and not (
+            getattr(use.step, "against", True) or getattr(study.evaluate, "data", None)
+        ):
+            expected = "an evaluation set, because the study evaluates on none that is read from files"
+            yield Problem(f"{where}.against", "nothing", expected)
 
 
 def _axis(study: Study, where: str, use: Use) -> Iterator[Problem]:

@@ -65,9 +65,13 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
             inner = sorted(each for each in path.rglob("*") if each.is_file())
             found |= {f"{written}/{each.relative_to(path).as_posix()}": each for each in inner}
             continue
+        from duecare.curate.evaluation_items import item_files
         from duecare.curate.formats import files
 
-        found |= {f"{written}/{each.name}": each for each in files(str(path))}
+        # A set to evaluate on may have files of any kind, and folders in its folder; a source has neither.
+        inside = item_files(path) if "." in name else files(str(path))
+        names = (each.relative_to(path) if "." in name else each.name for each in inside)
+        found |= {f"{written}/{shown}": each for shown, each in zip(names, inside, strict=True)}
     return found
 
 

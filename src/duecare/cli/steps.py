@@ -62,6 +62,12 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="audit", section="curate", step="duecare.curate.represent:Audit", paths=("population",)),
     Kind(name="toxicity", section="curate", step="duecare.curate.screen:Screen"),
     Kind(name="duplicates", section="curate", step="duecare.curate.overlap:Duplicates"),
+    Kind(
+        name="decontaminate",
+        section="curate",
+        step="duecare.curate.contamination:Decontaminate",
+        paths=("against",),
+    ),
     Kind(name="stereotypes", section="curate", step="duecare.curate.stereotype:Stereotypes"),
     Kind(name="balance", section="curate", step="duecare.curate.represent:Balance", paths=("to",)),
     Kind(name="personal", section="curate", step="duecare.curate.redact:Redact", hidden=("study",)),
