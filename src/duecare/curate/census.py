@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core.table import texts
+from duecare.curate.mention import Mentions, mentions
 from duecare.curate.texts import owners
 
 
@@ -28,29 +30,28 @@ class Census:
 
 
 def take_census(
-    batches: Iterable[pa.RecordBatch], mentions: tuple[str, ...], outcomes: tuple[str, ...]
+    batches: Iterable[pa.RecordBatch], axes: tuple[str, ...], outcomes: tuple[str, ...]
 ) -> Census:
-    """Count and measure; memory is a few bytes a row."""
+    """Count and measure; `axes` of identity are counted as texts name them. Memory is a few bytes a row."""
     pieces: list[dict[str, list[str | None]]] = []
     results: list[dict[str, list[str | None]]] = []
     words: list[np.ndarray] = []
-    named: dict[tuple[str, str], int] = {}
-    finder, answered = _identity() if mentions else None, False
+    named: Mentions = Counter()
+    answered = False
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name"))
         words.append(answer_words(batch))
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
-        if finder is not None:
-            for key, count in _mentions(batch, finder, mentions).items():
-                named[key] = named.get(key, 0) + count
+        if axes:
+            named += mentions([batch])
     total = sum(map(len, words))
     return Census(
         rows=total,
         groups=_columns(pieces, [len(each) for each in words], None),
         words=np.concatenate(words) if words else np.zeros(0),
         outcomes=_columns(results, [len(each) for each in words], outcomes),
-        mentions=dict(sorted(named.items())),
+        mentions={key: count for key, count in sorted(named.items()) if key[0] in axes},
         answered=answered,
     )
 
@@ -99,23 +100,3 @@ def _columns(
             values += piece.get(name, [None] * size)
         made[name] = np.array(values, dtype=object)
     return made
-
-
-def _identity() -> object:
-    from duecare.detect import load
-
-    return load("identity")
-
-
-def _mentions(batch: pa.RecordBatch, finder: object, axes: tuple[str, ...]) -> dict[tuple[str, str], int]:
-    spans = finder(texts(batch))  # type: ignore[operator]  # a SpanFinder; detect is imported late
-    seen = {
-        (row, label)
-        for row, label in zip(*(spans.column(c).to_pylist() for c in ("row", "label")), strict=True)
-    }
-    found: dict[tuple[str, str], int] = {}
-    for _, label in seen:
-        axis, _, group = label.partition(":")
-        if axis in axes:
-            found[axis, group] = found.get((axis, group), 0) + 1
-    return found

@@ -35,13 +35,21 @@ def span_batch(
     if candidate is not None:
         matches = pc.match_substring_regex(column, candidate)
         chosen = np.flatnonzero(matches.to_numpy(zero_copy_only=False).astype(bool))
+    picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
+    return spans_table(
+        texts, instrument, ((at, find(text)) for at, text in zip(chosen.tolist(), picked, strict=True))
+    )
+
+
+def spans_table(
+    texts: pa.RecordBatch, instrument: str, found: Iterable[tuple[int, list[Span]]]
+) -> pa.RecordBatch:
+    """`found`, (position in `texts`, spans in the order of start), as SPANS; positions ascend."""
     owner: list[int] = []
     spans: list[Span] = []
-    picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
-    for at, text in zip(chosen.tolist(), picked, strict=True):
-        found = find(text)
-        owner += [at] * len(found)
-        spans += found
+    for at, places in found:
+        owner += [at] * len(places)
+        spans += places
     rows = pa.array(owner, type=pa.int64())
     return pa.RecordBatch.from_arrays(
         [

@@ -11,6 +11,7 @@ from duecare.report.metrics import metric as describe
 from duecare.report.strip import Forest, forest
 
 STEPS = ("read", "audit", "toxicity", "duplicates", "stereotypes", "balance", "personal", "split")
+_REMOVED = ("curate.removed.share", "curate.removed.mentioning")
 _MOST_REASONS = 8
 _CROSSED = " x "
 """Stands in the name of an axis that is made of two."""
@@ -119,14 +120,14 @@ def _share(count: float | None, total: float) -> float:
 
 
 def _removal(stages: Sequence[Stage]) -> tuple[Forest, ...]:
-    """Share of each group's rows that each step removed, one plot for each axis; steps that removed
-    nothing are left out."""
+    """Share of each group's rows, declared or named, that each step removed, one plot an axis; steps that
+    removed nothing are left out."""
     return _by_axis(
         [
             (stage, figure)
             for stage in stages
             for figure in stage.figures
-            if figure.estimate.metric == "curate.removed.share" and _count(stage, "dropped") != 0
+            if figure.estimate.metric in _REMOVED and _count(stage, "dropped") != 0
         ],
         with_step=True,
     )

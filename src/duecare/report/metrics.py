@@ -151,6 +151,13 @@ METRICS: dict[str, Metric] = {
     "curate.removed.share": Metric(
         "Rows removed", "Share of the group's rows that curation removed.", "share", better="near"
     ),
+    "curate.removed.mentioning": Metric(
+        "Rows removed, of those that name the group",
+        "Share of the rows whose texts name the group that curation removed.",
+        "share",
+        better="near",
+    ),
+    "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "set_aside")
