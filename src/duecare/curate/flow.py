@@ -73,9 +73,9 @@ def sift(
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
-    Every input row ends in exactly one of kept and dropped. Counts are told as Estimates, and so is
-    the share removed of each declared group and, where any row was removed, of the rows that name a
-    group in their texts (`curate.mention`), each with its interval.
+    Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
+    as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
+    rows that name a group in their texts (`curate.mention`), each with its interval.
     """
     schemas = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}
     tally = _Tally()
@@ -118,7 +118,7 @@ class _Tally:
         self.rows: Counter[str] = Counter()
         self.seen: Counter[tuple[str, str]] = Counter()
         self.removed: Counter[tuple[str, str]] = Counter()
-        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set()}
+        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
 
     def add(self, batch: pa.RecordBatch, made: Sifted) -> None:
         self.rows["in"] += len(batch)
@@ -135,7 +135,7 @@ class _Tally:
 
         counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
         total = self.rows["in"]
-        for what in ("in", "kept", "dropped", "changed", "flagged"):
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added"):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}

@@ -58,7 +58,7 @@ class SourceView:
     further: tuple[Forest, ...]
 
 
-_COUNTS = ("in", "kept", "dropped", "changed", "flagged", "set_aside")
+_COUNTS = ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
 
 
 def sources(story: Story, cases: int) -> tuple[SourceView, ...]:
@@ -116,7 +116,8 @@ def _step(story: Story, stage: Stage, total: float, cases: int) -> StepView:
 
 
 def _share(count: float | None, total: float) -> float:
-    return round(100 * count / total, 2) if count is not None and total else 0.0
+    """Per cent of the bar; rows that a step added do not make it longer."""
+    return min(100.0, round(100 * count / total, 2)) if count is not None and total else 0.0
 
 
 def _removal(stages: Sequence[Stage]) -> tuple[Forest, ...]:

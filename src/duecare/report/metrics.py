@@ -158,9 +158,17 @@ METRICS: dict[str, Metric] = {
         better="near",
     ),
     "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
+    "stereotypes.tie.share": Metric(
+        "Share of a job's or trait's weight", "How often texts tie it to the group, by weight.", "share"
+    ),
+    "stereotypes.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "stereotypes.copies": Metric("Counterfactual copies added", form="count"),
+    "stereotypes.copies.refused": Metric("Rows left without a copy", form="count"),
+    "stereotypes.left": Metric("Texts that no rule says in neutral words", form="count"),
+    "stereotypes.rewrites.applied": Metric("Approved rewrites used", form="count"),
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
-        for what in ("in", "kept", "dropped", "changed", "flagged", "set_aside")
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
     },
 }
 """The order is the order on the page."""
