@@ -218,13 +218,13 @@ def _whole(probe: Probe) -> bool:
 def _axes(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:
     """A step that goes by a group column works on sources that have it."""
     for place, use in enumerate(study.uses):
-        by = getattr(use.step, "by", None)
-        lacking = [
-            each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
-        ]
-        if lacking:
-            expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
-            yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
+        for by in (getattr(use.step, name, None) for name in ("by", "cross")):
+            lacking = [
+                each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
+            ]
+            if lacking:
+                expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
+                yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
     for place, step in enumerate(study.train):
         source, kind = str(getattr(step, "on", "")), kind_of(step)
         for axis in getattr(step, "groups", ()) if source in seen else ():
