@@ -1,4 +1,4 @@
-"""Balancing by two axes and by drawing rows: targets are met, minorities are not removed, each row is recorded."""
+"""Balancing by two axes and by drawing rows: targets are met, each row is recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ cells = st.lists(st.integers(1, 400), min_size=4, max_size=4).map(
 
 @given(cells, st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 def test_raking_meets_both_margins_and_keeps_the_odds(counts: dict, old: float, f: float) -> None:
-    """The fitted table has the margins asked for and the odds ratio of the data (what raking is known for)."""
+    """The fitted table has the margins asked for and the odds ratio of the data."""
     raked = rake(counts, ({"old": old, "young": 1 - old}, {"f": f, "m": 1 - f}), AXES, most=1e9)
     assert raked.shares(0)["old"] == pytest.approx(old, abs=1e-6)
     assert raked.shares(1)["f"] == pytest.approx(f, abs=1e-6)

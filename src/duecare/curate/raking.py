@@ -52,8 +52,8 @@ def rake(
     ]
     if not cells.size or empty:
         raise DataError(
-            f"no row is {', '.join(empty) or ' x '.join(axes)} ({axes[0]} x {axes[1]}); weights cannot stand in "
-            "for absent rows: collect them, or balance by one axis"
+            f"no row is {', '.join(empty) or ' x '.join(axes)} ({axes[0]} x {axes[1]}); weights cannot "
+            "stand in for absent rows: collect them, or balance by one axis"
         )
     wanted = [_target(targets[side], groups[side], axes[side]) for side in (0, 1)]
     weight = np.ones_like(cells)

@@ -36,14 +36,14 @@ def plan(
     for group, count in sorted(counts.items()):
         if made[group] < count and count / total < share[group]:
             raise DataError(
-                f"curate.balance: draw={draw} would drop {count - made[group]} of the {count} rows of {axis} "
-                f"= {group}, which has {count / total:.1%} of the rows where {share[group]:.1%} is its share; "
-                "take draw: both or up, or mode: weights"
+                f"curate.balance: draw={draw} would drop {count - made[group]} of the {count} rows of "
+                f"{axis} = {group}, which has {count / total:.1%} of the rows where {share[group]:.1%} is "
+                "its share; take draw: both or up, or mode: weights"
             )
         if made[group] > count * most:
             raise DataError(
-                f"curate.balance: the {count} rows of {axis} = {group} would be copied to {made[group]}, more "
-                f"than {most:g} times (most={most:g}); collect rows of this group, or raise most"
+                f"curate.balance: the {count} rows of {axis} = {group} would be copied to {made[group]}, "
+                f"more than {most:g} times (most={most:g}); collect rows of this group, or raise most"
             )
     return made
 

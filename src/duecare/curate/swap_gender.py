@@ -13,6 +13,9 @@ from duecare.curate.her import resolve
 from duecare.curate.wording import Edit, Reading, Refusal, Word, cased, listed
 
 WOMEN, MEN = "women", "men"
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NEAR = 80
+"""Code points on either side of a "her" that hold the two words it is read by."""
 _HER_WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _STANDS_ALONE = listed(
     """
@@ -59,7 +62,12 @@ Found = Edit | Refusal | None
 
 def edits(text: str) -> list[Edit] | Refusal:
     """What to change so that women and men trade places; empty where no word names either side."""
-    reading, table = Reading(text), _table()
+    table = _table()
+    if table.any_side.isdisjoint(_LETTERS.findall(text.lower())) and table.names.keys().isdisjoint(
+        _LETTERS.findall(text)
+    ):
+        return []
+    reading = Reading(text)
     if refusal := _refused(text):
         return refusal
     left = [found.span() for found in table.left.finditer(text)]
@@ -98,8 +106,7 @@ def _refused(text: str) -> Refusal | None:
 
 def names_a_side(text: str) -> bool:
     """Whether any word of either side stands in the text."""
-    words = _table().sides.keys() | {"her", "his", "him", "hers"} | _table().no_way_back.keys()
-    return any(found.group().lower() in words for found in re.finditer(r"[^\W\d_]+", text))
+    return not _table().any_side.isdisjoint(_LETTERS.findall(text.lower()))
 
 
 def _phrases(reading: Reading, left: list[tuple[int, int]]) -> Iterator[Edit]:
@@ -161,8 +168,13 @@ def _pronoun(reading: Reading, place: int) -> Found:
     if word.lower == "his":
         form = _his(reading, place)
     else:
-        tokens = [*_HER_WORDS.finditer(reading.text)]
-        at = next(number for number, token in enumerate(tokens) if token.start() == word.start)
+        near = reading.text[max(0, word.start - _NEAR) : word.end + _NEAR]
+        tokens = [*_HER_WORDS.finditer(near)]
+        at = next(
+            number
+            for number, token in enumerate(tokens)
+            if token.start() == word.start - max(0, word.start - _NEAR)
+        )
         form = resolve([token.group() for token in tokens], at)
     if form is None:
         return Refusal("a pronoun that can be read in two ways", word.start, word.end)
@@ -291,6 +303,9 @@ class _Table:
         self.no_way_back.pop("madam")
         self.unisex, self.months = frozenset(raw["unisex"]), frozenset(raw["month_names"])
         self.places = frozenset(raw["place_names"])
+        self.any_side = frozenset(
+            ("her", "his", "him", "hers", "sir", "madam", "ma", *self.sides, *self.no_way_back)
+        )
         self.doubtful = frozenset(raw["word_names"]) | self.months | self.places
         self.left = re.compile(rf"\b(?:{'|'.join(raw['left'])})(?!\w)", re.I)
         self.refused = (
