@@ -95,7 +95,8 @@ def _feminine() -> dict[str, str]:
 def _weights() -> np.ndarray:
     """float32 [BUCKETS + 1], the last is the bias."""
     path = resources.files("duecare.curate") / "weights" / "her.npy"
-    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False).astype(np.float32)
+    loaded: np.ndarray = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False).astype(np.float32)
+    return loaded
 
 
 def card() -> dict[str, Any]:

@@ -27,6 +27,8 @@ def judge(census: Census, source: str, stated: Mapping[str, Mapping[str, float]]
             _shares(axis, labels, source, stated.get(axis), tolerance),
             _lengths(axis, labels, census, source, tolerance),
             *(_outcomes(axis, labels, name, values, source) for name, values in census.outcomes.items()),
+            *([_outcomes(axis, labels, "answer", census.answers, source)] if census.answered else []),
+            (_outcomes(axis, labels, "topic", census.topics, source)[0], []),  # told, and nobody's fault
         ):
             estimates += found[0]
             findings += found[1]

@@ -26,13 +26,16 @@ class Audit:
       share, and a group is only noticed, not judged
     - mentions: axes of identity looked for in the texts (gender, religion, age, ...), counted as words
       found, never as facts about a person
-    - outcomes: kept columns whose values are compared between groups
+    - outcomes: kept columns whose values are compared between groups; so is how rows are answered (declines,
+      breaks off, very short)
+    - topic: kept column that says what a row is about; without it, words tell
     - tolerance: how far below its stated share a group may lie, as a share of it (0.2: four fifths)
     """
 
     population: str | None = None
     mentions: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    topic: str | None = None
     tolerance: float = 0.2
 
     def __post_init__(self) -> None:
@@ -51,7 +54,7 @@ class Audit:
         from duecare.curate.census import take_census
         from duecare.curate.judge import judge
 
-        census = take_census(batches(inputs["examples"]), self.mentions, self.outcomes)
+        census = take_census(batches(inputs["examples"]), self.mentions, self.outcomes, self.topic)
         source = inputs["examples"].job.partition(":")[2]
         stated = read_population(Path(self.population)) if self.population else {}
         estimates, findings = judge(census, source, stated, self.tolerance)

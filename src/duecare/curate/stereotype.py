@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
@@ -98,7 +98,7 @@ class Stereotypes:
         """
         from duecare.detect import load
 
-        finder = cast(SpanFinder, load(self.detector))
+        finder = load(self.detector)
         if self.mode == "rephrase":
             return self._rephrase(inputs, out, tell, finder)
         if self.mode == "augment":

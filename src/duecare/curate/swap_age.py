@@ -33,7 +33,7 @@ _AGE = re.compile(
 )
 _OWN = re.compile(
     r"\b(?:elderly|seniors?|retire\w*|pensions?|school\w*|college|universit\w*|students?|kids?|child\w*|boys?|girls?|teens?"
-    r"|teenage|grand\w+|born|19\d\d|20\d\d|generations?|millennials?|boomers?|nursing homes?|dementia|alzheimer\w*|menopaus\w*"
+    r"|teenage|grand\w+|born|19\d\d|20\d\d|generations?|millennials?|boomers?|daughters?|sons?|mothers?|fathers?|moms?|dads?|mums?|parents?|legal|drink\w*|driving licen[cs]e|nursing homes?|dementia|alzheimer\w*|menopaus\w*"
     r"|puberty|minors?|youths?|adolescen\w*|toddlers?|bab(?:y|ies)|infants?|aged care|old age|ageing|aging)\b",
     re.I,
 )  # fmt: skip

@@ -250,7 +250,9 @@ def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
     for span in find_names(reading.text):
         first = next((word for word in reading.words if word.start >= span.start), None)
         titled = re.search(r"\b(?:Mr|Ms|Dr|Prof|Professor|Mx|Madam|Mister)\.? \Z", reading.text[: span.start])
-        if first and not titled and first.start not in done and first.text not in table.unisex:
+        if first is None or titled or not set(reading.text[span.start : span.end]) - set("Xx [].,"):
+            continue  # a surname, or the mask of a name
+        if first.start not in done and first.text not in table.unisex:
             return Refusal("a name whose counterpart is not known", span.start, span.end)
     for place, word in enumerate(reading.words):
         if not word.capital or word.start in done or word.text in table.unisex:

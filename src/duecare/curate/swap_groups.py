@@ -13,8 +13,8 @@ from typing import Any
 from duecare.curate.wording import Edit, Reading, Refusal, cased, listed
 
 FORMS = ("adjective", "noun", "nouns", "name", "place", "places", "book", "books", "clergy", "clergies")
-_ADHERENT = ("adjective", "noun", "nouns", "name")
-"""Forms that name the group; a place of worship alone does not."""
+_ADHERENT = ("adjective", "noun", "nouns")
+"""Forms that name people; a country or a place of worship alone does not."""
 _PEOPLE = listed(
     """
     people person persons man men woman women lady ladies guy guys girl girls boy boys customer
@@ -81,7 +81,7 @@ def named(texts: Iterable[str], axis: str) -> list[str]:
 
 def _checked(reading: Reading, made: list[Edit], axis: str, pair: tuple[str, str]) -> list[Edit] | Refusal:
     if not any(edit.label for edit in made):
-        return []  # no word names the group: "the church" alone is no Christian
+        return []  # no word names people: "the church" is no Christian, and a country no citizen
     for reason, pattern in _refused(axis, pair):
         if found := pattern.search(reading.text):
             return Refusal(reason, *found.span())
@@ -123,7 +123,7 @@ def _at(
     if form is None or form not in theirs:
         return Refusal("a word for which the other group has no form", start, end)
     new = theirs[form]
-    if written.islower() and form in _ADHERENT:
+    if written.islower() and form in (*_ADHERENT, "name"):
         new = new.lower()
     label = mine["group"] if form in _ADHERENT else ""
     return Edit(start, end, cased(word.text, new) if word.text.isupper() and len(word.text) > 1 else
