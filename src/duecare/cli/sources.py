@@ -82,7 +82,7 @@ def unreadable(study: Study) -> list[Problem]:
     for name, step in study.data.items():
         if not isinstance(step, Broken):
             problems += _source(study, name, step, seen)
-    problems += [*_groups(study, seen), *_axes(study, seen)]
+    problems += [*_groups(study, seen), *_axes(study, seen), *_rewrites(study)]
     if study.evaluate is not None and not isinstance(study.evaluate, Broken):
         problems += _missing(study, study.evaluate, "evaluate")
     lacking = [
@@ -231,6 +231,22 @@ def _axes(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:
             if axis not in seen[source].groups:
                 where = f"train.{place}.{kind.name if kind else ''}.groups"
                 yield Problem(where, show(axis), f"a group column that {source} has")
+
+
+def _rewrites(study: Study) -> Iterator[Problem]:
+    """Approved rewrites are read before anything runs: a line that nobody approved stops the study."""
+    for place, use in enumerate(study.uses):
+        written = getattr(use.step, "rewrites", None)
+        if not written:
+            continue
+        from duecare.curate.rewrite import read_rewrites
+
+        try:
+            read_rewrites(expanded(written, study.folder))
+        except (DuecareError, OSError) as error:
+            yield Problem(
+                f"curate.{place}.stereotypes.rewrites", show(written), f"approved rewrites: {error}"
+            )
 
 
 def _populations(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:

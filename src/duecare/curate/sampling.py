@@ -98,7 +98,7 @@ class Sampling:
         self, row: dict[str, Any], group: str, times: int, copies: list[dict[str, Any]]
     ) -> Iterator[dict[str, object]]:
         base = {"step": "balance", "label": group, "value": float(times)}
-        said = f"{self.wanted.get(group)} of {self._count.get(group)} rows of {self.axis} = {group}"
+        said = f"{self._count.get(group)} rows of {self.axis} = {group} are to be {self.wanted.get(group)}"
         if not times:
             yield {
                 **base,
