@@ -4,7 +4,9 @@ from __future__ import annotations
 
 # ruff: noqa: E501 - tables of sentences are read whole, on their line
 import json
+import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,8 @@ def test_every_pair_of_the_list_leads_back(pair: list[str], frame: str) -> None:
         ("Her mother tongue is Welsh.", "His mother tongue is Welsh."),
         ("HER BOOK, SAID HE", "HIS BOOK, SAID SHE"),
         ("Thank you for the parcel.", ""),
+        ("I spoke with XXXX and she said no.", "I spoke with XXXX and he said no."),
+        ("He saw a bad actor and a heroine.", "She saw a bad actor and a heroine."),
         ("The men's room and the woman’s hat", "The women's room and the man’s hat"),
     ],
 )
@@ -113,6 +117,8 @@ def test_gender(text: str, expected: str) -> None:
         ("He will man the desk.", "may not speak of a person"),
         ("a male connector, he said", "parts that fit"),
         ("his or her name", "two ways"),
+        ("She takes hormones.", "fact of the body"),
+        ("Virginia Smith is her boss.", "person's name"),
     ],
 )
 def test_gender_is_not_guessed(text: str, reason: str) -> None:
@@ -140,6 +146,29 @@ def test_the_card_of_her_says_how_often_it_is_right() -> None:
     assert share >= 0.91
     assert low < share < high
     assert share > card()["measured"]["all"]["always_his"][2]  # the control: the constant answer
+
+
+@pytest.mark.data
+def test_sentences_that_exist_for_both_sides_become_their_twins(data_folder: Path) -> None:
+    """WinoBias (Zhao et al. 2018): at least 95 % of what is exchanged is the published twin, at most 10 % refused."""
+    refused = right = done = 0
+    for path in (data_folder / "winobias").glob("pro_*.dev"):
+        ours, theirs = (
+            [
+                re.sub(r"[\[\]]", "", line.split(" ", 1)[1]).strip()
+                for line in each.read_text().splitlines()
+                if line
+            ]
+            for each in (path, path.with_name(path.name.replace("pro_", "anti_")))
+        )
+        for text, gold in zip(ours, theirs, strict=True):
+            found = twin([text], "gender", GENDER)
+            done += 1
+            refused += isinstance(found, Refusal)
+            right += isinstance(found, Twin) and found.texts[0].lower() == gold.lower()
+    assert done > 700
+    assert refused / done < 0.1
+    assert right / (done - refused) > 0.95
 
 
 RELIGIONS = [(a, b) for a in swap_groups.groups("religion") for b in swap_groups.groups("religion") if a < b]
@@ -210,6 +239,7 @@ def test_religion(text: str, pair: tuple[str, str], expected: str) -> None:
             ("German", "Mexican"),
             "[a thing of one group that the other has no word for]",
         ),
+        ("the road to Germany", ("German", "Mexican"), ""),
         ("Germans are punctual.", ("Chinese", "German"), "[a word for which the other group has no form]"),
     ],
 )

@@ -82,7 +82,7 @@ def unreadable(study: Study) -> list[Problem]:
     for name, step in study.data.items():
         if not isinstance(step, Broken):
             problems += _source(study, name, step, seen)
-    problems += [*_groups(study, seen), *_axes(study, seen), *_rewrites(study)]
+    problems += [*_groups(study, seen), *_axes(study, seen)]
     if study.evaluate is not None and not isinstance(study.evaluate, Broken):
         problems += _missing(study, study.evaluate, "evaluate")
     lacking = [
@@ -91,7 +91,7 @@ def unreadable(study: Study) -> list[Problem]:
         if (kind := kind_of(use.step))
         for found in _missing(study, use.step, f"curate.{place}.{kind.name}")
     ]
-    return [*problems, *(lacking or _populations(study, seen))]
+    return [*problems, *(lacking or [*_populations(study, seen), *_rewrites(study)])]
 
 
 def _paths(study: Study, step: Step) -> dict[str, Path]:
