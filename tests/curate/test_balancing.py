@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import inputs, text
 
-from duecare.core import FAIL, PASS, DataError, Example, Outcome, StudyError
+from duecare.core import FAIL, PASS, DataError, Example, Group, Outcome, StudyError
 from duecare.core.table import examples
 from duecare.curate.raking import rake
 from duecare.curate.represent import Balance
@@ -63,6 +63,10 @@ def run(step: Balance, rows: list[Example], folder: Path) -> tuple[list[Example]
     return examples(pq.read_table(out / "kept.parquet")), outcome
 
 
+def rows_of(age: str) -> tuple[Group, ...]:
+    return (Group(axis="age", value=age),)
+
+
 def crowd(old: int, young: int, silent: int = 0) -> list[Example]:
     rows = [text(n, f"t{n}", age="old" if n < old else "young") for n in range(old + young)]
     return rows + [text(1000 + n, "x") for n in range(silent)]
@@ -84,6 +88,17 @@ def test_rows_are_drawn_until_the_shares_are_met(draw: str, old: int, young: int
         assert {field.name: field.value for field in copy.fields}["parent"] == copy.row.partition("~")[0]
     distinct = next(e.value for e in outcome.estimates if e.metric == "balance.distinct_rows")
     assert distinct == len([row for row in kept if row.group("age") and "~" not in row.row])
+
+
+def test_a_copy_of_a_copy_names_the_row_that_the_source_gave(tmp_path: Path) -> None:
+    twin = Example(
+        row="a:0~gender:women>men", key="0" * 64, source="a", kind="text", text="x", groups=rows_of("old")
+    )
+    kept, _ = run(Balance(by="age", mode="sampling", draw="up"), [twin, *crowd(1, 4)], tmp_path)
+    parents = {
+        field.value for row in kept if row.row.startswith("a:0~gender:women>men~copy") for field in row.fields
+    }
+    assert parents == {"a:0"}
 
 
 def test_the_draw_hangs_on_the_seed_alone(tmp_path: Path) -> None:

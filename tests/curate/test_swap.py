@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501 - tables of sentences are read whole, on their line
+import hashlib
 import json
 import re
 from importlib import resources
@@ -142,6 +143,8 @@ def test_her_is_read_by_what_stands_beside_it(words: str, form: str) -> None:
 
 
 def test_the_card_of_her_says_how_often_it_is_right() -> None:
+    weights = (resources.files("duecare.curate") / "weights" / "her.npy").read_bytes()
+    assert card()["sha256"] == hashlib.sha256(weights).hexdigest()
     share, low, high = card()["measured"]["all"]["right"]
     assert share >= 0.91
     assert low < share < high

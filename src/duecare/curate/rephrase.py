@@ -25,8 +25,8 @@ _TITLES = {
     "salesman": "salesperson", "salesmen": "salespeople", "saleswoman": "salesperson", "saleswomen": "salespeople",
     "businessman": "businessperson", "businessmen": "businesspeople", "businesswoman": "businessperson",
     "businesswomen": "businesspeople", "spokesman": "spokesperson", "spokesmen": "spokespeople",
-    "spokeswoman": "spokesperson", "spokeswomen": "spokespeople", "congressman": "member of congress",
-    "congressmen": "members of congress", "congresswoman": "member of congress", "stewardess": "flight attendant",
+    "spokeswoman": "spokesperson", "spokeswomen": "spokespeople", "congressman": "member of Congress",
+    "congressmen": "members of Congress", "congresswoman": "member of Congress", "stewardess": "flight attendant",
     "stewardesses": "flight attendants", "foreman": "supervisor", "foremen": "supervisors", "craftsman": "craftsperson",
     "craftsmen": "craftspeople", "workman": "worker", "workmen": "workers", "cleaning lady": "cleaner",
     "cleaning ladies": "cleaners", "housewife": "homemaker", "housewives": "homemakers", "mankind": "humankind",
@@ -35,7 +35,7 @@ _TITLES = {
     "middlemen": "intermediaries", "layman": "layperson", "laymen": "laypeople", "sportsmanship": "fair play",
 }  # fmt: skip
 _KNOWN = ("person", "customer", "student", "user", "client", "employee", "applicant", "candidate", "member", "patient",
-          "reader", "citizen", "player", "child", "owner", "worker", "somebody", "someone", "anyone", "everyone")  # fmt: skip
+          "reader", "citizen", "player", "child", "owner", "worker")  # fmt: skip
 _MODAL = r"(?:must|should|will|would|can|could|may|might|has\s+to|needs\s+to|ought\s+to|is\s+expected\s+to|always|never)"
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _PRONOUN = re.compile(r"\b(he|she|him|her|hers|his|himself|herself)\b(['’](?:s|d|ll))?", re.I)
@@ -149,7 +149,7 @@ def _anyone() -> re.Pattern[str]:
     words = sorted({*JOBS, *_KNOWN}, key=lambda word: (-len(word), word))
     who = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
     some = rf"(?:any|every|each|no)\s+(?:\w+\s+)?(?:{who})|(?:an?)\s+(?:\w+\s+)?(?:{who})(?=\s+{_MODAL}\b)"
-    return re.compile(rf"\b(?:{some}|anyone|everyone|someone|somebody)\b", re.I)
+    return re.compile(rf"\b(?:{some}|(?:anyone|anybody|everyone|everybody)(?=\s+who\b))\b", re.I)
 
 
 def _pronoun(text: str, sentence: re.Match[str], found: re.Match[str]) -> list[Edit] | None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from duecare.core import Artifact, DataError
 from duecare.core.table import EXAMPLES, group_column
 from duecare.curate.flow import Sifted, batches, changes
-from duecare.curate.twins import PARENT
+from duecare.curate.twins import descended
 
 Draw = Literal["both", "down", "up"]
 
@@ -118,8 +118,4 @@ class Sampling:
 
 
 def _copy(row: dict[str, Any], number: int) -> dict[str, Any]:
-    fields = [
-        *(each for each in row["fields"] if each["name"] != PARENT),
-        {"name": PARENT, "value": row["row"]},
-    ]
-    return {**row, "row": f"{row['row']}~copy:{number}", "fields": fields}
+    return {**row, "row": f"{row['row']}~copy:{number}", "fields": descended(row)}

@@ -100,14 +100,17 @@ class Twinning:
         whole = {part: fresh.get(part) for part in ("text", "chosen", "rejected")}
         said = tuple((turn["role"], turn["content"]) for turn in turns)
         content = Content(row["kind"], whole["text"], said, whole["chosen"], whole["rejected"])
-        fields = [
-            *(each for each in row["fields"] if each["name"] != PARENT),
-            {"name": PARENT, "value": row["row"]},
-        ]
+        fields = descended(row)
         return {
             **row, **whole, "row": name, "key": row_key(self._key, content.canonical()), "messages": turns,
             "groups": groups, "fields": fields,
         }  # fmt: skip
+
+
+def descended(row: dict[str, Any]) -> list[dict[str, str]]:
+    """The kept columns of a copy of `row`; its parent is the row that a source gave, of a copy's copy too."""
+    root = row["row"].partition("~")[0]
+    return [*(each for each in row["fields"] if each["name"] != PARENT), {"name": PARENT, "value": root}]
 
 
 def pair_of(row: str, said: list[str], axis: str) -> Pair | Refusal | None:

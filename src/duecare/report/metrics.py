@@ -158,6 +158,10 @@ METRICS: dict[str, Metric] = {
         better="near",
     ),
     "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
+    "balance.weight": Metric("Weight of a row"),
+    "balance.share": Metric("Share after balancing", form="share"),
+    "balance.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "balance.distinct_rows": Metric("Different rows after sampling", form="count"),
     "stereotypes.tie.share": Metric(
         "Share of a job's or trait's weight", "How often texts tie it to the group, by weight.", "share"
     ),
