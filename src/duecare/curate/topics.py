@@ -7,7 +7,6 @@ that column is to be taken instead (`Audit(topic=...)`).
 from __future__ import annotations
 
 # ruff: noqa: E501 - a list of words is read whole, on its line
-import re
 from functools import lru_cache
 
 import numpy as np
@@ -42,6 +41,8 @@ TOPICS: dict[str, str] = {
 }  # fmt: skip
 """Topic -> its words."""
 
+OPENING = 2000
+"""Code points of an answer in which a refusal is looked for."""
 SHORT = 4
 """An answer of fewer words is "very short"."""
 _WHOLE = r"""[.!?…:;"'”’)\]}*`~|>]\s*\z|\A\s*\z"""
@@ -50,18 +51,19 @@ REFUSED, CUT, BRIEF, WHOLE = "declines", "breaks off", "very short", "whole"
 
 def topics_of(batch: pa.RecordBatch) -> list[str]:
     """The topic of each row of EXAMPLES, by the words of all its texts; UNTOLD where none is named."""
-    flat = pl.Series("text", texts(batch).column("text"), dtype=pl.String)
-    owner = owners(batch)
-    counts = np.stack(
-        [
-            np.bincount(owner, weights=flat.str.count_matches(pattern).to_numpy(), minlength=len(batch))
-            for pattern in _patterns().values()
-        ]
+    # In lower case first: to match either case costs twenty times as much.
+    said = pl.Series("text", texts(batch).column("text"), dtype=pl.String).str.to_lowercase()
+    found = (
+        pl.DataFrame({"row": owners(batch), "word": said.str.extract_all(_any_word())})
+        .explode("word")
+        .drop_nulls()
     )
-    best, names = counts.argmax(axis=0), list(_patterns())
+    topic = found["word"].replace_strict(_numbers(), return_dtype=pl.UInt32)
+    counts = np.zeros((len(batch), len(TOPICS)))
+    np.add.at(counts, (found["row"].to_numpy(), topic.to_numpy()), 1)
+    best, most, names = counts.argmax(axis=1), counts.max(axis=1, initial=0), list(TOPICS)
     return [
-        names[place] if most else UNTOLD
-        for place, most in zip(best.tolist(), counts.max(axis=0), strict=True)
+        names[place] if some else UNTOLD for place, some in zip(best.tolist(), most.tolist(), strict=True)
     ]
 
 
@@ -80,16 +82,19 @@ def answers_of(batch: pa.RecordBatch, answer: np.ndarray) -> list[str | None]:
     found: list[str | None] = [None] * len(batch)
     order = (WHOLE, BRIEF, CUT, REFUSED)
     for row, text, count, ended in zip(owner.tolist(), plain.to_list(), words, ends, strict=True):
-        state = REFUSED if refuses(text) else BRIEF if count < SHORT else WHOLE if ended else CUT
+        state = REFUSED if refuses(text[:OPENING]) else BRIEF if count < SHORT else WHOLE if ended else CUT
         now = found[row]
         found[row] = state if now is None else max(now, state, key=order.index)
     return found
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> dict[str, str]:
-    """Topic -> pattern for the regular expressions of polars."""
-    return {
-        topic: rf"(?i)\b(?:{'|'.join(re.escape(word) for word in words.split())})\b"
-        for topic, words in TOPICS.items()
-    }
+def _numbers() -> dict[str, int]:
+    """Word -> the number of its topic."""
+    return {word: number for number, words in enumerate(TOPICS.values()) for word in words.split()}
+
+
+@lru_cache(maxsize=1)
+def _any_word() -> str:
+    """Any word of any topic, for the regular expressions of polars."""
+    return rf"\b(?:{'|'.join(sorted(_numbers(), key=lambda word: (-len(word), word)))})\b"
