@@ -107,6 +107,28 @@ def test_who_is_turned_away_is_found_and_what_each_group_asks_about_is_told(tmp_
     assert not [finding for finding in equal if finding.name == "audit.outcome"]
 
 
+def test_pairs_of_groups_are_told_but_not_judged(tmp_path: Path) -> None:
+    """Old women are answered briefly; each axis alone hides by half what the pair shows."""
+    rows = []
+    for number in range(400):
+        age, sex = ("old", "young")[number % 2], ("women", "men")[number // 2 % 2]
+        words = (5 if (age, sex) == ("old", "women") else 20) + number // 4 % 3
+        rows.append(chat(number, "Hello?", "word " * words + "end.", age=age, sex=sex))
+    rows.append(chat(400, "Hello?", "One pair alone.", age="middle", sex="women"))
+    outcome = Audit().run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    ratio = {
+        each.slice["group"]: each.value
+        for each in outcome.estimates
+        if each.metric == "audit.answer_words.ratio"
+    }
+    assert ratio["old x women"] < 0.4 < ratio["old"] < 0.7
+    assert "middle x women" not in ratio
+    assert any(each.slice.get("group") == "middle x women" for each in outcome.estimates)
+    assert not any(
+        " x " in finding.estimate.slice["group"] for finding in outcome.findings if finding.estimate
+    )
+
+
 def test_a_declared_topic_is_taken_before_words(tmp_path: Path) -> None:
     estimates, _ = treated(tmp_path, declined=0.1, topic="subject")
     told = {e.slice["outcome"] for e in estimates if e.metric == "audit.outcome.rate"}

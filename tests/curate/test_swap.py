@@ -206,6 +206,48 @@ def test_groups_lead_back_or_are_refused(axis: str) -> None:
     assert done > 4 * len(RELIGIONS)
 
 
+_OF_GROUPS = {
+    axis: [
+        *{
+            form
+            for group in swap_groups.groups(axis).values()
+            for name, form in group.items()
+            if name != "group"
+        }
+    ]
+    for axis in ("religion", "nationality")
+}
+_AROUND = [
+    "a",
+    "an",
+    "The",
+    "in",
+    "from",
+    "man",
+    "family",
+    "teacher",
+    "is",
+    ".",
+    "speaks",
+    "and",
+    "'s",
+    "turkey",
+    "polish",
+]
+
+
+@given(st.data(), st.sampled_from(["religion", "nationality"]))
+def test_any_words_of_groups_lead_back_or_are_refused(data: st.DataObject, axis: str) -> None:
+    words = st.sampled_from([*_OF_GROUPS[axis], *_AROUND * 6])
+    text = data.draw(st.lists(words, max_size=7).map(" ".join))
+    pair = data.draw(st.sampled_from(RELIGIONS if axis == "religion" else NATIONS))
+    found = twin([text], axis, pair)
+    if isinstance(found, Twin):
+        back = twin(found.texts, axis, pair)
+        assert isinstance(back, Twin)
+        assert back.texts == (text,)
+
+
 @pytest.mark.parametrize(
     ("text", "pair", "expected"),
     [
