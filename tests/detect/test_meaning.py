@@ -118,8 +118,9 @@ def test_refusals(answer: str) -> None:
 
 _REFUSING = """
     I we can't cant cannot can not won't unable sorry afraid I'm am not able to help answer must decline
-    refuse to as an AI not that's nothing something it is inappropriate unethical against my guidelines prevent
-    no, would rather 'd do don't think want training prohibits . ! pass on will have principles couldn't
+    refuse to as an AI not that's nothing something it is inappropriate unethical against my guidelines
+    prevent no, would rather 'd do don't think want training prohibits . ! pass on will have
+    principles couldn't
     """
 
 

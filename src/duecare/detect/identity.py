@@ -18,7 +18,7 @@ import pyarrow as pa
 from duecare.core.table import TEXTS, expect
 from duecare.core.wire import Noun
 from duecare.detect.card import Card, read_card
-from duecare.detect.spans import Span, spans_table
+from duecare.detect.spans import Span, spans_of
 
 INSTRUMENT = "identity@1"
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
@@ -83,9 +83,7 @@ class Identity:
 
         expect(texts, TEXTS, "texts")
         found = mentions_of(texts.column("text"))
-        return spans_table(
-            texts, self.instrument, ((owner, self._wanted(spans)) for owner, spans in found.items())
-        )
+        return spans_of(texts, self.instrument, {at: self._wanted(spans) for at, spans in found.items()})
 
     def mentions(self, text: str) -> list[Span]:
         """Every mention in one text; of phrases that begin at one word the longest."""
