@@ -11,7 +11,6 @@ from duecare.report.metrics import metric as describe
 from duecare.report.strip import Forest, forest
 
 STEPS = ("read", "audit", "toxicity", "duplicates", "stereotypes", "balance", "personal", "split")
-_REMOVED = ("curate.removed.share", "curate.removed.mentioning")
 _MOST_REASONS = 8
 _CROSSED = " x "
 """Stands in the name of an axis that is made of two."""
@@ -58,6 +57,7 @@ class SourceView:
     further: tuple[Forest, ...]
 
 
+_REMOVED = ("curate.removed.share", "curate.removed.mentioning")
 _COUNTS = ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
 
 
