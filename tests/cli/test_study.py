@@ -278,6 +278,24 @@ def test_a_population_that_does_not_fit_is_told(folder):
     assert found.expected == "a number in (0, 1]"
 
 
+def test_a_second_axis_that_no_source_has_is_told(folder):
+    found = problems(folder, SOUND.replace("by: gender, to", "by: gender, cross: age, to"))
+    assert any(each.where == "curate.2.balance.on" and "age" in each.expected for each in found)
+
+
+def test_a_rewrite_that_nobody_approved_stops_the_study(folder):
+    study = SOUND.replace(
+        "- duplicates\n", "- stereotypes: {on: chats, mode: rephrase, rewrites: rewrites.jsonl}\n"
+    )
+    line = {"row": "chats:0", "part": "messages.0", "before": "0" * 64, "text": "Words.", "reason": "none"}
+    (folder / "rewrites.jsonl").write_text(json.dumps(line) + "\n")
+    (found,) = (each for each in problems(folder, study) if "rewrites" in each.where)
+    assert (found.line, "line 1" in found.expected, "approved_by" in found.expected) == (9, True, True)
+    assert "Words" not in found.expected
+    (folder / "rewrites.jsonl").write_text(json.dumps(line | {"approved_by": "ada"}) + "\n")
+    read(folder, study)
+
+
 def test_a_pattern_that_nothing_fits(folder):
     found = problems(folder, SOUND.replace("source: chats.jsonl", "source: 'none/*.jsonl'"))
     assert (found[0].line, found[0].where) == (5, "data.chats.source")

@@ -151,9 +151,28 @@ METRICS: dict[str, Metric] = {
     "curate.removed.share": Metric(
         "Rows removed", "Share of the group's rows that curation removed.", "share", better="near"
     ),
+    "curate.removed.mentioning": Metric(
+        "Rows removed, of those that name the group",
+        "Share of the rows whose texts name the group that curation removed.",
+        "share",
+        better="near",
+    ),
+    "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
+    "balance.weight": Metric("Weight of a row"),
+    "balance.share": Metric("Share after balancing", form="share"),
+    "balance.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "balance.distinct_rows": Metric("Different rows after sampling", form="count"),
+    "stereotypes.tie.share": Metric(
+        "Share of a job's or trait's weight", "How often texts tie it to the group, by weight.", "share"
+    ),
+    "stereotypes.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "stereotypes.copies": Metric("Counterfactual copies added", form="count"),
+    "stereotypes.copies.refused": Metric("Rows left without a copy", form="count"),
+    "stereotypes.left": Metric("Texts that no rule says in neutral words", form="count"),
+    "stereotypes.rewrites.applied": Metric("Approved rewrites used", form="count"),
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
-        for what in ("in", "kept", "dropped", "changed", "flagged", "set_aside")
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
     },
 }
 """The order is the order on the page."""
