@@ -135,7 +135,7 @@ WRONG = {
     "order": (
         "  - duplicates\n",
         "  - duplicates\n  - toxicity: {on: pairs}\n",
-        [(10, "curate.2.toxicity", "the order audit, toxicity, duplicates")],
+        [(10, "curate.2.toxicity", "the order audit, toxicity, poisoning, duplicates")],
     ),
     "nothing to hold rows against": (
         "  - duplicates\n",

@@ -61,6 +61,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="audit", section="curate", step="duecare.curate.represent:Audit", paths=("population",)),
     Kind(name="toxicity", section="curate", step="duecare.curate.screen:Screen"),
+    Kind(name="poisoning", section="curate", step="duecare.curate.poison:Poisoning"),
     Kind(name="duplicates", section="curate", step="duecare.curate.overlap:Duplicates"),
     Kind(
         name="decontaminate",

@@ -2,6 +2,7 @@
 
 from duecare.curate.contamination import Decontaminate
 from duecare.curate.overlap import Duplicates
+from duecare.curate.poison import Poisoning
 from duecare.curate.redact import Redact
 from duecare.curate.represent import Audit, Balance
 from duecare.curate.screen import Screen
@@ -14,6 +15,7 @@ __all__ = [
     "Balance",
     "Decontaminate",
     "Duplicates",
+    "Poisoning",
     "Read",
     "Redact",
     "Screen",

@@ -23,25 +23,32 @@ _SALTS = np.array(
 
 @contextmanager
 def near_rows(
-    artifact: Artifact, wanted: Callable[[int, int], np.ndarray], similarity: float, out: Path, tell: Tell
+    artifact: Artifact,
+    wanted: Callable[[int, int], np.ndarray],
+    similarity: float,
+    out: Path,
+    tell: Tell,
+    *,
+    of: Callable[[pa.RecordBatch], Passages] | None = None,
 ) -> Iterator[NearRows]:
     """The near duplicates among rows of `artifact`, ready to be asked.
 
-    `wanted(first, last)` says which of the rows [first, last) are looked at (bool). Reads the rows twice;
-    working files lie in `out`/.resume.
+    `wanted(first, last)` says which of the rows [first, last) are looked at (bool), `of` what of them (all
+    texts where not given). Reads the rows twice; working files lie in `out`/.resume.
     """
+    of = of or passages
     folder, total, done = out / ".resume", count_rows(artifact), 0
     folder.mkdir(parents=True, exist_ok=True)
     with NearRows(total, similarity, folder) as near:
         for batch in batches(artifact):
-            near.add(passages(batch), wanted(done, done + len(batch)))
+            near.add(of(batch), wanted(done, done + len(batch)))
             done += len(batch)
             tell(Progress(done, total, "row", "signatures"))
         candidate, done = near.candidates(), 0
         for batch in batches(artifact):
             here = np.flatnonzero(candidate[done : done + len(batch)])
             if len(here):
-                near.add_candidates(done + here, passages(batch.take(pa.array(here))))
+                near.add_candidates(done + here, of(batch.take(pa.array(here))))
             done += len(batch)
         yield near
     if not any(folder.iterdir()):
@@ -67,3 +74,31 @@ def passages(batch: pa.RecordBatch) -> Passages:
     borders = np.searchsorted(row[order], np.arange(len(batch) + 1))
     texts = pa.concat_arrays(values).take(pa.array(order))
     return passages_of(texts, _SALTS[np.concatenate(place)[order]], borders.astype(np.int64))
+
+
+def prompts_near(artifact: Artifact, similarity: float, out: Path, tell: Tell) -> Iterator[np.ndarray]:
+    """Groups of two or more rows whose user turns (or text) are near-identical: positions int64, in order."""
+    with near_rows(
+        artifact, lambda first, last: np.ones(last - first, bool), similarity, out, tell, of=_prompts
+    ) as near:
+        label = near.clusters()
+    order = np.argsort(label, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
+        if len(members) > 1:
+            yield members
+
+
+def _prompts(batch: pa.RecordBatch) -> Passages:
+    """What users say in each row, or its text where it has no turns."""
+    turns = batch.column("messages")
+    flat, owner = pc.list_flatten(turns), pc.list_parent_indices(turns).to_numpy().astype(np.int64)
+    mine = pc.equal(flat.field("role"), "user").to_numpy(zero_copy_only=False)
+    alone = np.flatnonzero(batch.column("text").is_valid().to_numpy(zero_copy_only=False))
+    values = pa.concat_arrays(
+        [flat.field("content").filter(pa.array(mine)), batch.column("text").take(pa.array(alone))]
+    )
+    row = np.concatenate([owner[mine], alone])
+    order = np.argsort(row, kind="stable")
+    borders = np.searchsorted(row[order], np.arange(len(batch) + 1))
+    salts = np.full(len(order), _SALTS[0], dtype=np.uint64)
+    return passages_of(values.take(pa.array(order)), salts, borders.astype(np.int64))
