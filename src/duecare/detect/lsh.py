@@ -12,7 +12,6 @@ numbers a row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -44,15 +43,15 @@ class Space:
         self.member = np.zeros(rows, dtype=bool)
         self.place = np.full(rows, -1, dtype=np.int64)
         # Files without a name: shingles tell what a text says, and nothing of it may outlive a killed run.
-        self._opened = ExitStack()
-        self._keys = self._opened.enter_context(TemporaryFile(dir=folder))
-        self._values = self._opened.enter_context(TemporaryFile(dir=folder))
+        self._keys = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
+        self._values = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
         self._ends: list[np.ndarray] = [np.zeros(1, dtype=np.int64)]
         self._sets, self._end = 0, 0
 
     def close(self) -> None:
         """Let go of the files, which are gone then."""
-        self._opened.close()
+        self._keys.close()
+        self._values.close()
 
     def add_keys(self, start: int, keys: np.ndarray, member: np.ndarray) -> None:
         """The band keys of the rows from position `start` on; `member` says whose mean something."""
