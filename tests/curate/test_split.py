@@ -10,8 +10,9 @@ from sources_on_disk import made_artifact, unheard
 
 from duecare.core import DataError, Example, Note, StudyError
 from duecare.core.example import Field
-from duecare.core.table import EXAMPLES, expect
+from duecare.core.table import EXAMPLES, examples, expect
 from duecare.curate.split import Split
+from duecare.curate.stereotype import Stereotypes
 
 
 def rows(texts, key="k"):
@@ -162,6 +163,31 @@ def test_copies_of_a_row_that_is_gone_stay_together(tmp_path):
     rows, family = kin()
     left = [row for row in rows if not (row.row.endswith(".0") and family[row.row] % 4 == 2)]
     assert parted(left, family, tmp_path / "out", held_out=0.5)[0] == set()
+
+
+def test_counterfactual_copies_stay_with_the_rows_they_were_made_from(tmp_path):
+    """From the step that makes them to the split; control: rows that forget their parent are parted."""
+    chance = random.Random(2)
+    rows = [
+        Example(
+            row=f"data:{place}",
+            key="k",
+            source="data",
+            kind="text",
+            text=f"He said: {' '.join(words(chance, 9))}",
+        )
+        for place in range(200)
+    ]
+    (tmp_path / "swapped").mkdir()
+    step = Stereotypes(mode="augment", swap=("gender",), copy="named")
+    step.run(made_artifact(rows, tmp_path / "in"), tmp_path / "swapped", lambda _: None)
+    made = examples(pq.read_table(tmp_path / "swapped" / "kept.parquet"))
+    copies = {row.row: each.value for row in made for each in row.fields if each.name == "parent"}
+    assert len(copies) == 200
+    family = {row.row: copies.get(row.row, row.row) for row in made}
+    assert parted(made, family, tmp_path / "out", held_out=0.3)[0] == set()
+    orphans = [structs.replace(row, fields=()) for row in made]
+    assert len(parted(orphans, family, tmp_path / "control", held_out=0.3, similarity=1.0)[0]) > 40
 
 
 def test_a_family_larger_than_what_is_to_be_held_out_is_trained_on(tmp_path):

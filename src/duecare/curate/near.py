@@ -34,12 +34,12 @@ def near_rows(
     """The near duplicates among rows of `artifact`, ready to be asked.
 
     `wanted(first, last)` says which of the rows [first, last) are looked at (bool), `of` what of them (all
-    texts where not given). Reads the rows twice; working files lie in `out`/.resume.
+    texts where not given). Reads the rows twice; working files without a name take up room in `out` until
+    the end.
     """
     of = of or passages
-    folder, total, done = out / ".resume", count_rows(artifact), 0
-    folder.mkdir(parents=True, exist_ok=True)
-    with NearRows(total, similarity, folder) as near:
+    total, done = count_rows(artifact), 0
+    with NearRows(total, similarity, out) as near:
         for batch in batches(artifact):
             near.add(of(batch), wanted(done, done + len(batch)))
             done += len(batch)
@@ -51,8 +51,6 @@ def near_rows(
                 near.add_candidates(done + here, of(batch.take(pa.array(here))))
             done += len(batch)
         yield near
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def passages(batch: pa.RecordBatch) -> Passages:

@@ -54,7 +54,7 @@ class Duplicates:
         """Write kept, dropped and changes.
 
         Holds 16 bytes a row, below similarity 1 some 110, and the names of rows that have a double. Band keys
-        and shingles of near duplicates lie in `out`/.resume meanwhile.
+        and shingles of candidates take up room in `out` meanwhile, in files without a name.
         """
         keeper, similarity = self.keepers(inputs["examples"], out, tell)
         standing = set(keeper[keeper != np.arange(len(keeper))].tolist())  # those that stand for others

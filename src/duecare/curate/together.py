@@ -12,9 +12,7 @@ import pyarrow.compute as pc
 from duecare.core import Artifact, Tell
 from duecare.curate.flow import batches
 from duecare.curate.near import near_rows
-
-PARENT = "parent"
-"""The kept column in which a row that was made from another one names that row."""
+from duecare.curate.twins import PARENT
 
 
 def roots(

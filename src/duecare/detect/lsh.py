@@ -5,7 +5,8 @@ where both rows are short, of characters, four at a time, because one changed wo
 row's word runs. Rows that share a band of their MinHash signatures are compared exactly; which rows those
 are is a matter of chance (fixed chance: the same rows always give the same answer).
 
-State: band keys lie in a file, shingles of candidates in another. In memory are a few numbers a row.
+State: band keys lie in a file without a name, shingles of candidates in another. In memory are a few
+numbers a row.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -40,16 +42,16 @@ class Space:
         self.shape, self.banding, self.rows = shape, banding, rows
         self.member = np.zeros(rows, dtype=bool)
         self.place = np.full(rows, -1, dtype=np.int64)
-        self._keys = (folder / f"keys-{'chars' if shape.chars else 'words'}").open("w+b")
-        self._values = (folder / f"sets-{'chars' if shape.chars else 'words'}").open("w+b")
+        # Files without a name: shingles tell what a text says, and nothing of it may outlive a killed run.
+        self._keys = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
+        self._values = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
         self._ends: list[np.ndarray] = [np.zeros(1, dtype=np.int64)]
         self._sets, self._end = 0, 0
 
     def close(self) -> None:
-        """Remove the files."""
-        for file in (self._keys, self._values):
-            file.close()
-            Path(file.name).unlink()
+        """Let go of the files, which are gone then."""
+        self._keys.close()
+        self._values.close()
 
     def add_keys(self, start: int, keys: np.ndarray, member: np.ndarray) -> None:
         """The band keys of the rows from position `start` on; `member` says whose mean something."""
@@ -106,7 +108,7 @@ class NearRows:
     """Near duplicates among `rows` rows: first `add` all, then `add_candidates`, then ask.
 
     `similarity` is in (0, 1): 1 would ask for the same wording, which needs no signatures. Used with `with`:
-    the files in `folder` are removed at the end.
+    files without a name take up room in `folder` until the end.
     """
 
     def __init__(self, rows: int, similarity: float, folder: Path) -> None:
