@@ -57,6 +57,12 @@ _PROPER = listed(
     sister duke duchess emperor empress sir
     """
 )
+_CROWNED = listed(
+    """
+    king queen prince princess father mother brother sister guy gal
+    """
+)
+"""Before a name these are titles of one person ("Father Brown")."""
 Found = Edit | Refusal | None
 
 
@@ -97,16 +103,11 @@ def _checked(reading: Reading, made: list[Edit]) -> list[Edit] | Refusal:
 
 
 def _refused(text: str) -> Refusal | None:
-    """Facts of the body, public people and titles of works: only where the text names a side at all."""
+    """Facts of the body, public people and titles of works."""
     for reason, pattern in _table().refused:
         if found := pattern.search(text):
-            return Refusal(reason, *found.span()) if names_a_side(text) else None
+            return Refusal(reason, *found.span())
     return None
-
-
-def names_a_side(text: str) -> bool:
-    """Whether any word of either side stands in the text."""
-    return not _table().any_side.isdisjoint(_LETTERS.findall(text.lower()))
 
 
 def _phrases(reading: Reading, left: list[tuple[int, int]]) -> Iterator[Edit]:
@@ -145,8 +146,18 @@ def _word(reading: Reading, place: int) -> Found:
         return _named(reading, place, *name)
     if (paired := table.sides.get(word.lower)) is None or _is_clitic(reading, word):
         return None
-    other, side = paired
-    return _trap(reading, place) or Edit(word.start, word.end, cased(word.text, other), side)
+    return _trap(reading, place) or _exchanged(reading, word, *paired)
+
+
+def _exchanged(reading: Reading, word: Word, other: str, side: str) -> Edit:
+    """The edit for a word of a pair; of "ladies" and "gentlemen" the genitives differ too."""
+    end, new = word.end, cased(word.text, other)
+    rest = re.match(r"['’]([sS]?)(?!\w)", reading.text[end:])
+    if rest and word.lower == "ladies" and not rest[1]:
+        end, new = end + 1, new + reading.text[end] + ("S" if new.isupper() else "s")
+    elif rest and word.lower == "gentlemen" and rest[1]:
+        end, new = end + 2, new + reading.text[end]
+    return Edit(word.start, end, new, side)
 
 
 def _is_clitic(reading: Reading, word: Word) -> bool:
@@ -205,10 +216,11 @@ def _named(reading: Reading, place: int, other: str, side: str) -> Found:
         return None
     if before is not None and before.capital and not reading.opens(place) and before.text in _table().names:
         return Refusal("a first name that may be a surname here", word.start, word.end)
-    if before is not None and before.lower in ("mr", "ms", "dr", "prof", "professor"):
-        return None
-    if (title := reading.last(place, r"\. ")) is not None and title.lower in ("mr", "ms", "dr", "prof"):
-        return None
+    if (title := reading.last(place, r"\.? ")) is not None and (
+        title.lower in ("mr", "ms", "dr", "prof", "professor")
+        or (len(title.text) == 1 and title.text not in "AI")
+    ):
+        return None  # a surname, after a title or an initial
     return Edit(word.start, word.end, cased(word.text, other), side)
 
 
@@ -233,7 +245,9 @@ def _trap(reading: Reading, place: int) -> Refusal | None:
         and not (reading.opens(place) or shouted or word.text.isupper())
     ):
         return Refusal("a word that may be part of a name or a title", word.start, word.end)
-    crowned = word.lower in ("king", "queen", "prince", "princess")
+    crowned = word.lower in _CROWNED and (
+        word.capital or word.lower in ("king", "queen", "prince", "princess")
+    )
     if crowned and after is not None and after.capital and not after.text.isupper():
         return Refusal("a named public person", word.start, word.end)
     if word.lower in ("mr", "ms") and not (after := reading.next(place, r"\.?\s")):
@@ -282,8 +296,10 @@ def _may_be_person(reading: Reading, place: int) -> bool:
         (before is not None and before.lower in _NEARBY) or re.match(r" \d", reading.text[word.end :])
     ):
         return False
-    speaks = after is not None and after.lower in _SPEAKS
-    return not reading.opens(place) or speaks or (after is not None and after.capital)
+    speaks = (after is not None and after.lower in _SPEAKS) or re.match(
+        r",|['’]s|\s+and\b", reading.text[word.end :]
+    )
+    return not reading.opens(place) or bool(speaks) or (after is not None and after.capital)
 
 
 class _Table:
@@ -309,7 +325,7 @@ class _Table:
             ("her", "his", "him", "hers", "sir", "madam", "ma", *self.sides, *self.no_way_back)
         )
         self.doubtful = frozenset(raw["word_names"]) | self.months | self.places
-        self.left = re.compile(rf"\b(?:{'|'.join(raw['left'])})(?!\w)", re.I)
+        self.left = re.compile(rf"(?<!\w)(?:{'|'.join(raw['left'])})(?!\w)", re.I)
         self.refused = (
             ("a fact of the body or of one sex", re.compile(rf"\b(?:{'|'.join(raw['facts'])})\b", re.I)),
             ("a word for parts that fit", re.compile(rf"\b(?:{'|'.join(raw['connectors'])})\b", re.I)),
