@@ -14,6 +14,7 @@ from duecare.curate.wording import Edit, Reading, Refusal, Word, cased, listed
 
 WOMEN, MEN = "women", "men"
 _LETTERS = re.compile(r"[^\W\d_]+")
+_ONE_SIDED = re.compile(r"..m[ae]n\Z")
 _NEAR = 80
 """Code points on either side of a "her" that hold the two words it is read by."""
 _HER_WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -144,9 +145,20 @@ def _word(reading: Reading, place: int) -> Found:
         return _pronoun(reading, place)
     if word.capital and (name := table.names.get(word.text)):
         return _named(reading, place, *name)
-    if (paired := table.sides.get(word.lower)) is None or _is_clitic(reading, word):
+    if (paired := table.sides.get(word.lower)) is None:
+        return _one_sided(reading, place)
+    if _is_clitic(reading, word):
         return None
     return _trap(reading, place) or _exchanged(reading, word, *paired)
+
+
+def _one_sided(reading: Reading, place: int) -> Refusal | None:
+    """A trade or rank in -man or -woman that the list does not pair; a surname in -man is none."""
+    word = reading.words[place]
+    if not _ONE_SIDED.search(word.lower) or word.lower in _table().not_of_man:
+        return None
+    named = word.capital and not word.text.isupper()
+    return None if named else Refusal("a word of one side that the list does not pair", word.start, word.end)
 
 
 def _exchanged(reading: Reading, word: Word, other: str, side: str) -> Edit:
@@ -319,6 +331,7 @@ class _Table:
             word: why or "has none" for word, why in raw["no_way_back"].items()
         }
         self.no_way_back.pop("madam")
+        self.not_of_man = frozenset(raw["not_of_man"])
         self.unisex, self.months = frozenset(raw["unisex"]), frozenset(raw["month_names"])
         self.places = frozenset(raw["place_names"])
         self.any_side = frozenset(
