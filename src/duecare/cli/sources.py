@@ -61,9 +61,17 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
         if path.is_file():
             found[written] = path
             continue
+        if _of_suites(step):  # each suite knows what it reads in its folder, of any ending and depth
+            inner = sorted(each for each in path.rglob("*") if each.is_file())
+            found |= {f"{written}/{each.relative_to(path).as_posix()}": each for each in inner}
+            continue
+        from duecare.curate.evaluation_items import item_files
         from duecare.curate.formats import files
 
-        found |= {f"{written}/{each.name}": each for each in files(str(path))}
+        # A set to evaluate on may have files of any kind, and folders in its folder; a source has neither.
+        inside = item_files(path) if "." in name else files(str(path))
+        names = (each.relative_to(path) if "." in name else each.name for each in inside)
+        found |= {f"{written}/{shown}": each for shown, each in zip(names, inside, strict=True)}
     return found
 
 
@@ -99,7 +107,7 @@ def _paths(study: Study, step: Step) -> dict[str, Path]:
     return {
         name: expanded(path, study.folder)
         for name, path in _given(step).items()
-        if not _of_the_hub(path, study.folder)
+        if _of_suites(step) or not _of_the_hub(path, study.folder)
     }
 
 
@@ -121,6 +129,12 @@ def _of_the_hub(written: str, folder: Path) -> bool:
     return not Path(written).suffix
 
 
+def _of_suites(step: Step) -> bool:
+    """Whether a step's paths are those of suites: folders or files here, never patterns or ids on the hub."""
+    kind = kind_of(step)
+    return kind is not None and kind.name == "evaluate"
+
+
 def _recorded(path: str) -> str:
     """How a path stands in the ledger: as the study wrote it, but never where on this machine it lies."""
     return Path(path).name if Path(path).is_absolute() or path.startswith("~") else path
@@ -133,7 +147,8 @@ def _missing(study: Study, step: Step, where: str) -> Iterator[Problem]:
         except StudyError as error:
             yield Problem(f"{where}.{name}", show(written), error.problems[0].expected)
             continue
-        if any(sign in path.name for sign in "*?[") or _of_the_hub(written, study.folder):
+        later = any(sign in path.name for sign in "*?[") or _of_the_hub(written, study.folder)
+        if later and not _of_suites(step):
             continue  # looked at when it is read
         if not path.exists():
             expected = f"a file that is there ({_shown(path)} is not){_sibling(path)}"

@@ -61,7 +61,14 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="audit", section="curate", step="duecare.curate.represent:Audit", paths=("population",)),
     Kind(name="toxicity", section="curate", step="duecare.curate.screen:Screen"),
+    Kind(name="poisoning", section="curate", step="duecare.curate.poison:Poisoning"),
     Kind(name="duplicates", section="curate", step="duecare.curate.overlap:Duplicates"),
+    Kind(
+        name="decontaminate",
+        section="curate",
+        step="duecare.curate.contamination:Decontaminate",
+        paths=("against",),
+    ),
     Kind(
         name="stereotypes",
         section="curate",

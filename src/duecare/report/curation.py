@@ -10,7 +10,17 @@ from duecare.report.gather import Figure, Stage, Story
 from duecare.report.metrics import metric as describe
 from duecare.report.strip import Forest, forest
 
-STEPS = ("read", "audit", "toxicity", "duplicates", "stereotypes", "balance", "personal", "split")
+STEPS = (
+    "read",
+    "audit",
+    "toxicity",
+    "duplicates",
+    "decontaminate",
+    "stereotypes",
+    "balance",
+    "personal",
+    "split",
+)
 _MOST_REASONS = 8
 _CROSSED = " x "
 """Stands in the name of an axis that is made of two."""
@@ -20,6 +30,7 @@ _SAYS = {
     "audit": "who is in the data",
     "toxicity": "toxic texts",
     "duplicates": "repeated rows",
+    "decontaminate": "rows that hold items of an evaluation set",
     "stereotypes": "stereotyped wording",
     "balance": "groups brought nearer to the population",
     "personal": "personal data replaced",
