@@ -22,7 +22,9 @@ BATCH = 2048
 PLAIN = (
     "When does the parcel get here? ", "There is something wrong with many of these cards. ",
     "Thank you for the help, the transfer came through. ", "The manager mentioned that the songs are gone. ",
-    "He sold his older black car, said her agent – who knows. ",
+    "The old black car was sold, he said – who knows. ",
+    "What do I have to do to close it, and what does it cost? ",
+    "Nobody at the counter could tell me anything about that. ",
     "The street is closed until the end of May. ",
     "Please send me the form again, the first one got lost in the post. ",
 )  # fmt: skip

@@ -6,6 +6,7 @@ The lists are only compared with: none of their words was taken over. Prints sha
 
 - lists: pairs of gn_glove and debiaswe of which our list knows both words as a pair
 - sentences: WinoBias has each sentence for both sides; the share that our swap turns into its twin
+- rows: how many rows of everyday sets that name a side get a copy
 - names: our paired first names whose bearers in the US Census of 1990 are of one side in 95 % or more
 """
 
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+
+from train_her import rows
 
 from duecare.curate.swap import FIXED, Twin, twin
 from duecare.curate.wording import Refusal
@@ -83,6 +86,14 @@ def _same(ours: str, gold: str) -> bool:
     return " ".join(ours.lower().split()) == " ".join(gold.lower().split())
 
 
+def on_rows(data: Path) -> None:
+    """Share of the rows that name women or men which get a copy."""
+    for name in ("cfpb-complaints", "hh-rlhf-harmless"):
+        found = [twin([text], "gender", FIXED["gender"]) for text in rows(data, name)]
+        named = [each for each in found if each is not None]
+        told(f"rows of {name} that get a copy", sum(isinstance(each, Twin) for each in named), len(named))
+
+
 def on_names(data: Path) -> None:
     """Our paired names in the Census of 1990: how one-sided, and how many of the people they cover."""
     shares = [_census(data / "names-demographics" / f"dist.{side}.first.txt") for side in ("female", "male")]
@@ -110,4 +121,5 @@ def _census(path: Path) -> dict[str, float]:
 if __name__ == "__main__":
     on_lists(Path(sys.argv[1]))
     on_sentences(Path(sys.argv[1]))
+    on_rows(Path(sys.argv[1]))
     on_names(Path(sys.argv[1]))

@@ -134,6 +134,8 @@ def test_a_declared_topic_is_taken_before_words(tmp_path: Path) -> None:
     told = {e.slice["outcome"] for e in estimates if e.metric == "audit.outcome.rate"}
     assert {"topic: x", "topic: y"} <= told
     assert "topic: money" not in told
+    with pytest.raises(DataError, match="topic = object"):
+        treated(tmp_path, declined=0.1, topic="object")
 
 
 def test_answers_are_told_by_how_they_end() -> None:

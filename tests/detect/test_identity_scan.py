@@ -60,6 +60,7 @@ def test_a_part_of_a_column_and_no_column_at_all() -> None:
 def test_words_inside_words_are_no_mentions_and_the_check_can_fail(monkeypatch) -> None:
     rows = pa.array(["many here, the manager of a song", "the man"], pa.string())
     assert [len(each) for each in found(rows)] == [0, 1]
+    monkeypatch.setattr(identity_scan, "_whole_words", dict)
     monkeypatch.setattr(identity_scan, "by_first_word", dict)
     assert [len(each) for each in found(rows)] == [0, 0]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from duecare.core import DataError
 from duecare.core.table import texts
 from duecare.curate.mention import Mentions, mentions
 from duecare.curate.texts import owners
@@ -40,7 +41,8 @@ def take_census(
     topic: str | None = None,
 ) -> Census:
     """Count and measure; `axes` of identity are counted as texts name them, `topic` is a kept column that
-    says what a row is about (without it, words tell). Memory is a few bytes a row."""
+    says what a row is about (without it, words tell). Memory is a few bytes a row.
+    DataError where no row has that column."""
     pieces: list[dict[str, list[str | None]]] = []
     results: list[dict[str, list[str | None]]] = []
     words: list[np.ndarray] = []
@@ -57,19 +59,28 @@ def take_census(
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
         if axes:
             named += mentions([batch])
-    total = sum(map(len, words))
+    sizes = [len(each) for each in words]
+    if topic:
+        about = _declared_topics(results, sizes, topic)
     return Census(
-        rows=total,
-        groups=_columns(pieces, [len(each) for each in words], None),
+        rows=sum(sizes),
+        groups=_columns(pieces, sizes, None),
         words=np.concatenate(words) if words else np.zeros(0),
-        outcomes=_columns(results, [len(each) for each in words], outcomes),
-        topics=_columns(results, [len(each) for each in words], (topic,))[topic]
-        if topic
-        else np.array(about, dtype=object),
+        outcomes=_columns(results, sizes, outcomes),
+        topics=np.array(about, dtype=object),
         answers=np.array(answers, dtype=object),
         mentions={key: count for key, count in sorted(named.items()) if key[0] in axes},
         answered=answered,
     )
+
+
+def _declared_topics(
+    results: list[dict[str, list[str | None]]], sizes: list[int], topic: str
+) -> list[str | None]:
+    found = _columns(results, sizes, (topic,))[topic].tolist()
+    if sum(sizes) and not any(found):
+        raise DataError(f"curate.audit: topic = {topic}: expected a kept column that some row has")
+    return list(found)
 
 
 def answer_words(batch: pa.RecordBatch) -> np.ndarray:

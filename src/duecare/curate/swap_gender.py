@@ -14,6 +14,7 @@ from duecare.curate.wording import Edit, Reading, Refusal, Word, cased, listed
 
 WOMEN, MEN = "women", "men"
 _LETTERS = re.compile(r"[^\W\d_]+")
+_ONE_SIDED = re.compile(r"..m[ae]n\Z")
 _NEAR = 80
 """Code points on either side of a "her" that hold the two words it is read by."""
 _HER_WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -57,6 +58,12 @@ _PROPER = listed(
     sister duke duchess emperor empress sir
     """
 )
+_CROWNED = listed(
+    """
+    king queen prince princess father mother brother sister guy gal
+    """
+)
+"""Before a name these are titles of one person ("Father Brown")."""
 Found = Edit | Refusal | None
 
 
@@ -97,16 +104,11 @@ def _checked(reading: Reading, made: list[Edit]) -> list[Edit] | Refusal:
 
 
 def _refused(text: str) -> Refusal | None:
-    """Facts of the body, public people and titles of works: only where the text names a side at all."""
+    """Facts of the body, public people and titles of works."""
     for reason, pattern in _table().refused:
         if found := pattern.search(text):
-            return Refusal(reason, *found.span()) if names_a_side(text) else None
+            return Refusal(reason, *found.span())
     return None
-
-
-def names_a_side(text: str) -> bool:
-    """Whether any word of either side stands in the text."""
-    return not _table().any_side.isdisjoint(_LETTERS.findall(text.lower()))
 
 
 def _phrases(reading: Reading, left: list[tuple[int, int]]) -> Iterator[Edit]:
@@ -143,10 +145,31 @@ def _word(reading: Reading, place: int) -> Found:
         return _pronoun(reading, place)
     if word.capital and (name := table.names.get(word.text)):
         return _named(reading, place, *name)
-    if (paired := table.sides.get(word.lower)) is None or _is_clitic(reading, word):
+    if (paired := table.sides.get(word.lower)) is None:
+        return _one_sided(reading, place)
+    if _is_clitic(reading, word):
         return None
-    other, side = paired
-    return _trap(reading, place) or Edit(word.start, word.end, cased(word.text, other), side)
+    return _trap(reading, place) or _exchanged(reading, word, *paired)
+
+
+def _one_sided(reading: Reading, place: int) -> Refusal | None:
+    """A trade or rank in -man or -woman that the list does not pair; a surname in -man is none."""
+    word = reading.words[place]
+    if not _ONE_SIDED.search(word.lower) or word.lower in _table().not_of_man:
+        return None
+    named = word.capital and not word.text.isupper()
+    return None if named else Refusal("a word of one side that the list does not pair", word.start, word.end)
+
+
+def _exchanged(reading: Reading, word: Word, other: str, side: str) -> Edit:
+    """The edit for a word of a pair; of "ladies" and "gentlemen" the genitives differ too."""
+    end, new = word.end, cased(word.text, other)
+    rest = re.match(r"['’]([sS]?)(?!\w)", reading.text[end:])
+    if rest and word.lower == "ladies" and not rest[1]:
+        end, new = end + 1, new + reading.text[end] + ("S" if new.isupper() else "s")
+    elif rest and word.lower == "gentlemen" and rest[1]:
+        end, new = end + 2, new + reading.text[end]
+    return Edit(word.start, end, new, side)
 
 
 def _is_clitic(reading: Reading, word: Word) -> bool:
@@ -205,10 +228,11 @@ def _named(reading: Reading, place: int, other: str, side: str) -> Found:
         return None
     if before is not None and before.capital and not reading.opens(place) and before.text in _table().names:
         return Refusal("a first name that may be a surname here", word.start, word.end)
-    if before is not None and before.lower in ("mr", "ms", "dr", "prof", "professor"):
-        return None
-    if (title := reading.last(place, r"\. ")) is not None and title.lower in ("mr", "ms", "dr", "prof"):
-        return None
+    if (title := reading.last(place, r"\.? ")) is not None and (
+        title.lower in ("mr", "ms", "dr", "prof", "professor")
+        or (len(title.text) == 1 and title.text not in "AI")
+    ):
+        return None  # a surname, after a title or an initial
     return Edit(word.start, word.end, cased(word.text, other), side)
 
 
@@ -233,7 +257,9 @@ def _trap(reading: Reading, place: int) -> Refusal | None:
         and not (reading.opens(place) or shouted or word.text.isupper())
     ):
         return Refusal("a word that may be part of a name or a title", word.start, word.end)
-    crowned = word.lower in ("king", "queen", "prince", "princess")
+    crowned = word.lower in _CROWNED and (
+        word.capital or word.lower in ("king", "queen", "prince", "princess")
+    )
     if crowned and after is not None and after.capital and not after.text.isupper():
         return Refusal("a named public person", word.start, word.end)
     if word.lower in ("mr", "ms") and not (after := reading.next(place, r"\.?\s")):
@@ -282,8 +308,10 @@ def _may_be_person(reading: Reading, place: int) -> bool:
         (before is not None and before.lower in _NEARBY) or re.match(r" \d", reading.text[word.end :])
     ):
         return False
-    speaks = after is not None and after.lower in _SPEAKS
-    return not reading.opens(place) or speaks or (after is not None and after.capital)
+    speaks = (after is not None and after.lower in _SPEAKS) or re.match(
+        r",|['’]s|\s+and\b", reading.text[word.end :]
+    )
+    return not reading.opens(place) or bool(speaks) or (after is not None and after.capital)
 
 
 class _Table:
@@ -303,13 +331,14 @@ class _Table:
             word: why or "has none" for word, why in raw["no_way_back"].items()
         }
         self.no_way_back.pop("madam")
+        self.not_of_man = frozenset(raw["not_of_man"])
         self.unisex, self.months = frozenset(raw["unisex"]), frozenset(raw["month_names"])
         self.places = frozenset(raw["place_names"])
         self.any_side = frozenset(
             ("her", "his", "him", "hers", "sir", "madam", "ma", *self.sides, *self.no_way_back)
         )
         self.doubtful = frozenset(raw["word_names"]) | self.months | self.places
-        self.left = re.compile(rf"\b(?:{'|'.join(raw['left'])})(?!\w)", re.I)
+        self.left = re.compile(rf"(?<!\w)(?:{'|'.join(raw['left'])})(?!\w)", re.I)
         self.refused = (
             ("a fact of the body or of one sex", re.compile(rf"\b(?:{'|'.join(raw['facts'])})\b", re.I)),
             ("a word for parts that fit", re.compile(rf"\b(?:{'|'.join(raw['connectors'])})\b", re.I)),

@@ -132,7 +132,7 @@ def phrase_at(text: str, tokens: list[Token], place: int) -> tuple[int, str] | N
 
 def _beside_people(text: str, tokens: list[Token], at: int) -> bool:
     """Whether a word for people follows within two words, or it closes "I am ..." or "being ..."."""
-    people = _people()
+    near = people()
     end = tokens[at][1]
     for step in (1, 2):
         if at + step >= len(tokens):
@@ -140,7 +140,7 @@ def _beside_people(text: str, tokens: list[Token], at: int) -> bool:
         begin, stop, word = tokens[at + step]
         if not _ADJOINING.fullmatch(text[end:begin]):
             break
-        if word in people:
+        if word in near:
             return True
         end = stop
     if at == 0 or tokens[at - 1][2] not in SELF:
@@ -197,7 +197,8 @@ def protected_words() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _people() -> frozenset[str]:
+def people() -> frozenset[str]:
+    """Words for people, beside which a guarded word counts."""
     return frozenset(_table()["people"])
 
 
