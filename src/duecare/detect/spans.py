@@ -35,22 +35,30 @@ def span_batch(
     chosen = np.arange(len(texts))
     if candidate is not None:
         chosen = np.flatnonzero(pl.Series(column).str.contains(candidate).to_numpy())
+    picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
+    found = ((at, find(text)) for at, text in zip(chosen.tolist(), picked, strict=True))
+    return spans_of(texts, instrument, found)
+
+
+def spans_of(
+    texts: pa.RecordBatch, instrument: str, found: Iterable[tuple[int, Sequence[Span]]]
+) -> pa.RecordBatch:
+    """SPANS of a batch of TEXTS from (position of a text, its spans in order), in the order of the texts."""
     owner: list[int] = []
     spans: list[Span] = []
-    picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
-    for at, text in zip(chosen.tolist(), picked, strict=True):
-        found = find(text)
-        owner += [at] * len(found)
-        spans += found
+    for at, its in found:
+        owner += [at] * len(its)
+        spans += its
+    starts, ends, labels, values = zip(*spans, strict=True) if spans else ((), (), (), ())
     rows = pa.array(owner, type=pa.int64())
     return pa.RecordBatch.from_arrays(
         [
             *(texts.column(name).take(rows) for name in ("row", "key", "part")),
             pa.array([instrument] * len(spans), type=pa.string()),
-            pa.array([span.start for span in spans], type=pa.int32()),
-            pa.array([span.end for span in spans], type=pa.int32()),
-            pa.array([span.label for span in spans], type=pa.string()),
-            pa.array([span.value for span in spans], type=pa.float64()),
+            pa.array(starts, type=pa.int32()),
+            pa.array(ends, type=pa.int32()),
+            pa.array(labels, type=pa.string()),
+            pa.array(values, type=pa.float64()),
         ],
         schema=SPANS,
     )
