@@ -7,6 +7,7 @@ what they happen to name is chance.
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -87,8 +88,15 @@ class Maker:
             return name
         return "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
 
+    def foreign(self) -> str:
+        """A word in another script."""
+        made = self.one(self.pick("greek", "greek", "cyrillic", "cyrillic", "otherscript"))
+        return made.upper() if self.odds(0.25) else made
+
     def first(self) -> str:
         drawn = self.chance.random()
+        if drawn < 0.02:
+            return self.foreign()
         if drawn < 0.45:
             return self.chance.choice(self.listed_first)
         if drawn < 0.75:
@@ -109,6 +117,13 @@ class Maker:
         return self.stem(1, 3)
 
     def person(self) -> str:
+        """A person as people write one, here and there with a suffix, which is part of the name."""
+        made = self.bare_person()
+        if " " in made and self.odds(0.05):
+            return made + self.pick(" ", " ", ", ") + self.one("suffix")
+        return made
+
+    def bare_person(self) -> str:
         first, last, drawn = self.first(), self.last(), self.chance.random()
         if drawn < 0.42:
             return f"{first} {last}"
@@ -136,6 +151,10 @@ class Maker:
 
     def town(self) -> str:
         drawn = self.chance.random()
+        if drawn < 0.05:
+            return self.foreign()
+        if drawn < 0.07:
+            return f"{self.stem(1, 2)} {self.pick('nad', 'pod', 'u', 'am', 'an der', 'upon', 'sur', 'del', 'di')} {self.stem(1, 2)}{self.pick('', '', ' ' + self.digits('%'))}"
         if drawn < 0.4:
             return self.plain(self.one("city"))
         if drawn < 0.6:
@@ -158,6 +177,12 @@ class Maker:
 
     def street(self) -> str:
         drawn = self.chance.random()
+        if drawn < 0.04:
+            return f"{self.house()} {self.foreign()} {self.digits('%#')}" if self.odds(0.5) else f"{self.foreign()} {self.digits('%#')}"
+        if drawn < 0.06:
+            return f"{self.pick('the corner of', 'the corner of', 'corner of', 'the junction of')} {self.street()} {self.pick('and', '&')} {self.stem(1, 2)} {self.one('streetend')}"
+        if drawn < 0.1:
+            return f"{self.house()} {self.stem(1, 3)} {self.digits('%#')}{self.pick('', ' ' + self.one('streetend'))}"
         if drawn < 0.5:
             name = self.pick(self.one("streetword"), self.one("last"), self.one("first"), self.stem(1, 2), self.digits("%") + self.pick("st", "nd", "rd", "th"), self.digits("%#") + "th")
             turned = self.pick("", "", "", "N ", "S. ", "West ", "East ", "NE ", "North ")
@@ -211,6 +236,25 @@ class Maker:
             form += self.pick("\n", ", ", "\n", " ") + self.one("country")
         return form
 
+    def things(self) -> str:
+        """A noun, often with an adjective."""
+        return self.one("noun") if self.odds(0.65) else f"{self.one('adjective')} {self.one('noun')}"
+
+    def doing(self, forms: tuple[int, ...] = (1, 1, 2, 2, 2, 3, 4, 4, 0)) -> list[tuple[str, str]]:
+        """What somebody does: a verb in some tense, mostly with something after it."""
+        verb, form = self.one("verb").split("/"), self.chance.choice(forms)
+        before = {3: self.pick("has ", "had ", "has never ", "must have "), 4: self.pick("is ", "was ", "is not ", "will be ", "keeps ", "has been "),
+                  0: self.pick("will ", "can ", "did not ", "does not ", "wants to ", "used to ", "could ", "should ", "has to ", "may ")}.get(form, self.pick("", "", "", "", "always ", "never ", "just ", "also ", "first ", "really ", "finally "))
+        pieces = [("", before + verb[form])]
+        return [*pieces, ("", " "), *self.complement()] if self.odds(0.8) else pieces
+
+    def complement(self) -> list[tuple[str, str]]:
+        """What follows a verb; its own places are filled, and marked."""
+        pieces: list[tuple[str, str]] = []
+        for number, piece in enumerate(re.split(r"\{([A-Z]+)\}", self.one("complement"))):
+            pieces += self.fill(piece)[1] if number % 2 else [("", piece)]
+        return pieces
+
     def organisation(self) -> str:
         drawn = self.chance.random()
         if drawn < 0.25:
@@ -249,9 +293,11 @@ class Maker:
         return self.pick(f"{self.number(1, 12)} {self.pick('am', 'pm', 'p.m.')}", f"{self.number(1, 12)}:{self.number(10, 59)}", f"{self.number(0, 23):02d}:{self.number(10, 59)}:{self.number(10, 59)}", f"{self.number(1, 12)}{self.pick('am', 'pm')}")
 
     def job(self) -> str:
-        made = self.one("job")
-        if self.odds(0.12):
-            made = f"{made}{self.pick(', ', ' and ')}{self.one('job')}"
+        made = self.one("job") if self.odds(0.55) else f"{self.one('field')} {self.one('role')}"
+        if self.odds(0.06):
+            made = f"{self.one('field')} and {self.one('field')} {self.one('role')}"
+        elif self.odds(0.05):
+            made = f"{self.one('field')}, {self.one('field')}, and {self.one('field')} {self.one('role')}"
         return self.pick(made, made.capitalize(), made.title())
 
     def age(self) -> str:
@@ -311,6 +357,9 @@ PLACES: dict[str, tuple[str, Callable[[Maker], str | list[tuple[str, str]]]]] = 
     "J": ("TITLE", Maker.job), "N": ("NRP", lambda make: make.one("nationality")), "NS": ("NRP", Maker.people), "AG": ("AGE", Maker.age),
     "PH": ("PHONE", Maker.phone), "EM": ("LINK", Maker.mail), "UR": ("LINK", Maker.link), "IP": ("LINK", lambda make: ".".join(str(make.number(0, 255)) for _ in range(4))),
     "ID": ("NUMBER", Maker.numbered), "NO": ("", Maker.order), "AMT": ("", Maker.amount), "PR": ("", lambda make: make.one("product")),
+    "VP": ("", Maker.doing), "VP2": ("", lambda make: make.pick("and left", "but never again", "at last", "too")),
+    "VP3": ("", lambda make: make.one("verb").split("/")[make.chance.choice((0, 2, 2))]),
+    "NP": ("", Maker.things), "NPC": ("", lambda make: make.things().capitalize()), "AD": ("", lambda make: make.one("adjective")),
     "QT": ("", lambda make: str(make.number(1, 60))), "HN": ("", Maker.handle),
 }  # fmt: skip
 """Place in a sentence -> (label, how to fill it)."""

@@ -56,11 +56,29 @@ def joined(one: Marked, between: str, other: Marked) -> Marked:
     return Marked(one.text + between + other.text, [*one.places, *moved])
 
 
+def quoted(marked: Marked, sign: str) -> Marked:
+    """The same with `sign` before every line, as mail programs quote."""
+    places, text, shift = [], "", 0
+    moved = [0] * (len(marked.text) + 1)
+    for at, letter in enumerate(marked.text):
+        if at == 0 or marked.text[at - 1] == "\n":
+            text += sign
+            shift += len(sign)
+        moved[at] = at + shift
+        text += letter
+    moved[len(marked.text)] = len(marked.text) + shift
+    for start, end, label in marked.places:
+        places.append((moved[start], moved[end - 1] + 1, label))
+    return Marked(text, places)
+
+
 def noisy(marked: Marked, make: Maker) -> Marked:
     """The same as people type it: all small, all capitals, with signs around it."""
     drawn = make.chance.random()
     if drawn < 0.3:
         marked = joined(Marked(make.pick(*_STARTS), []), "", joined(marked, "", Marked(make.pick(*_ENDS), [])))
+    if "\n" in marked.text and make.odds(0.15):
+        marked = quoted(marked, make.pick("> ", ">", ">> ", "| ", "# ", "* ", "- ", "\t", "  ", "?? ", "// ", "~ ", ": "))
     drawn = make.chance.random()
     for share, change in ((0.13, str.lower), (0.18, str.upper)):
         if drawn < share:

@@ -25,7 +25,7 @@ from duecare.detect.crf import LABELS, Model, features, pack
 from duecare.detect.tokens import Lists, tokens
 
 DETECT = Path(__file__).parent.parent / "src/duecare/detect"
-TEXTS, SEED = 30_000, 11
+TEXTS, SEED = 40_000, 11
 TRAINING = {"c1": 0.25, "c2": 0.02, "max_iterations": 90, "feature.minfreq": 3, "feature.possible_transitions": False}
 STREET_WORDS = "apt apartment suite unit flat floor box po postfach apo fpo dpo psc ste room zip postcode"
 
