@@ -1,8 +1,7 @@
 """Personal data in texts: where it stands and of which kind.
 
-Labels: EMAIL, PHONE, SSN, CARD, IBAN, IP, URL_TOKEN, ACCOUNT, DATE_OF_BIRTH, ADDRESS, PERSON. Of
-spans that overlap the longest stays. A tag that stands for data already taken out, such as "[EMAIL]"
-or "[PERSON_2]", is never found again.
+Labels: those of `patterns` and PERSON. Of spans that overlap the longest stays. A tag that stands for
+data already taken out, such as "[EMAIL]" or "[PERSON_2]", is never found again.
 """
 
 from __future__ import annotations
@@ -13,17 +12,14 @@ import pyarrow as pa
 
 from duecare.detect import names, patterns
 from duecare.detect.card import Card, read_card
-from duecare.detect.spans import Span, longest, span_batch
+from duecare.detect.invented import stands_for_nobody
+from duecare.detect.spans import Span, apart_from, longest, span_batch
 
 INSTRUMENT = "personal@1"
 
-LABELS = (
-    "EMAIL", "PHONE", "SSN", "CARD", "IBAN", "IP", "URL_TOKEN", "ACCOUNT", "DATE_OF_BIRTH", "ADDRESS",
-    "PERSON",
-)  # fmt: skip
+LABELS = (*patterns.LABELS, "PERSON")
 
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
-_HAS_FORM = re.compile(r"[0-9@]|\bat\b|\(at\)|\[at\]|eyJ|sk-", re.IGNORECASE)
 
 
 class Personal:
@@ -44,10 +40,10 @@ class Personal:
 
 def find_personal(text: str) -> list[Span]:
     """Personal data in `text`, in order of start, without overlaps."""
-    spans = list(names.find_names(text))
-    if _HAS_FORM.search(text):
-        spans += patterns.find_forms(text)
-    tags = [match.span() for match in _TAG.finditer(text)]
-    return longest(
-        span for span in spans if all(span.end <= start or end <= span.start for start, end in tags)
-    )
+    spans = [
+        span
+        for span in names.find_names(text)
+        if not stands_for_nobody(span.label, text[span.start : span.end])
+    ]
+    spans += patterns.find_forms(text)
+    return longest(apart_from(spans, [match.span() for match in _TAG.finditer(text)]))

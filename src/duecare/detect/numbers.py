@@ -1,0 +1,228 @@
+"""Numbers in a text: every run of digits is looked at once, by its shape and the words before it.
+
+A number's shape ("999-99-9999") says in one look-up which kinds it can be; a check digit, and where the
+shape says too little a word before it, decide. Work grows with the length of a text, whatever stands in it:
+runs, windows over their groups and contexts are all bounded.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from duecare.detect import checks, national, places
+from duecare.detect.context import last_of, word_set, words_after, words_before
+from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
+from duecare.detect.named import named_number
+from duecare.detect.spans import Span
+from duecare.detect.telephone import telephone
+
+_RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
+_GROUP = re.compile(r"[0-9]+")
+_NINES = str.maketrans("012345678", "999999999")
+_WIDEST = 9
+"""Groups of digits that make one number at most (a French social security number has seven)."""
+
+_SOCIAL = word_set("ssn social")
+_CARD_WORDS = word_set("card visa mastercard amex credit debit discover diners maestro")
+_NO_CARD = word_set("order tracking invoice ticket serial isbn imei parcel reference transaction")
+_VERSION = word_set("version versions v release build firmware section driver app update")
+
+
+class Rule(NamedTuple):
+    """A kind of number: its check, and the words of which one must stand before it (empty: none need)."""
+
+    label: str
+    check: Callable[[str], bool]
+    words: frozenset[str] = frozenset()
+
+
+_ITIN = Rule("ITIN", national.itin, word_set("itin taxpayer tax irs individual"))
+_EIN = Rule("EIN", national.ein, word_set("ein fein employer tin taxpayer tax"))
+_SIN = Rule("SIN", national.sin, word_set("sin nas insurance canadian canada"))
+_TFN = Rule("TFN", national.tfn, word_set("tfn tax ato"))
+_NHS = Rule("NHS", national.nhs, word_set("nhs"))
+_ABN = Rule("ABN", national.abn, word_set("abn australian"))
+_MEDICARE = Rule("MEDICARE", national.medicare, word_set("medicare"))
+_STEUER = Rule(
+    "STEUER_ID", national.steuer_id, word_set("steuer steuerid steuernummer identifikationsnummer idnr tin tax german")
+)  # fmt: skip
+_CPF = Rule("CPF", national.cpf, word_set("cpf cadastro contribuinte brazilian"))
+_AADHAAR = Rule("AADHAAR", national.aadhaar, word_set("aadhaar aadhar uidai uid"))
+_IMEI = Rule("IMEI", national.imei, word_set("imei device handset"))
+_ROUTING = Rule("ACCOUNT", national.routing, word_set("routing aba rtn"))
+_INSEE = Rule("INSEE", national.insee)
+
+SHAPES: dict[str, tuple[Rule, ...]] = {
+    "999-99-9999": (Rule("ITIN", national.itin),),
+    "999 99 9999": (_ITIN,),
+    "999999999": (_ITIN, _EIN, _SIN, _TFN, _ROUTING),
+    "99-9999999": (_EIN,),
+    "999-999-999": (_SIN, _TFN),
+    "999 999 999": (_SIN, _TFN),
+    "999 999 9999": (_NHS,),
+    "999-999-9999": (_NHS,),
+    "9999999999": (_NHS, _MEDICARE),
+    "99999999999": (_STEUER, _CPF, _ABN, _MEDICARE),
+    "99 999 999 999": (_STEUER, _ABN),
+    "99 999 999 99 9": (_STEUER,),
+    "999.999.999-99": (Rule("CPF", national.cpf),),
+    "9999 9999 9999": (_AADHAAR,),
+    "9999-9999-9999": (_AADHAAR,),
+    "999999999999": (_AADHAAR,),
+    "9999 99999 9": (_MEDICARE,),
+    "9999 99999 9-9": (_MEDICARE,),
+    "9999 99999 9/9": (_MEDICARE,),
+    "999999999999999": (_INSEE, _IMEI),
+    "9 99 99 99 999 999 99": (_INSEE,),
+    "9 99 99 99 999 999": (),
+    "99-999999-999999-9": (_IMEI,),
+    "99 999999 999999 9": (_IMEI,),
+}
+"""What a number of this shape can be; card and telephone numbers have too many shapes to be listed."""
+
+
+def find_numbers(text: str) -> Iterator[Span]:
+    """Every place in `text` that holds a number of one of the kinds; they may overlap."""
+    at = 0
+    while (run := _RUN.search(text, at)) is not None:
+        start, end = run.span()
+        if start and (text[start - 1].isalpha() or text[start - 1] == "_"):
+            spans, at = mixed_token(text, start)
+            yield from spans
+            continue
+        if (code := dotted_code(text, start, end)) is not None:
+            yield code
+            at = code.end
+            continue
+        if end < len(text) and (text[end].isalpha() or text[end] == "_"):
+            last = max(start, *(text.rfind(sign, start, end) + 1 for sign in "-. /()"))
+            if last > start:
+                end = last
+                while not text[end - 1].isdigit():
+                    end -= 1
+                yield from _number(text, start, end)
+            spans, at = mixed_token(text, last)
+            yield from spans
+            continue
+        yield from _number(text, start, end)
+        at = end
+
+
+def _number(text: str, start: int, end: int) -> Iterator[Span]:
+    """What the run of digits [start, end) holds."""
+    if end - start <= 12:
+        yield from places.address_at(text, start, end)
+    elif (space := text.rfind(" ", start, end)) >= 0:
+        yield from places.address_at(text, space + 1, end)
+    if end - start < 4:
+        return
+    words = words_before(text, start)
+    before = text[start - 1] if start else " "
+    if before == " " and (code := spaced_code(text, start, words)) is not None:
+        yield code
+        return
+    if _goes_on(text, end):
+        return
+    yield from named_number(text, start, words)
+    if before in "$€£":
+        return
+    if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
+        if before not in ".-" and not _VERSION & set(words[-2:]):
+            yield Span(start, end, "IP")
+        return
+    groups = [group.span() for group in _GROUP.finditer(text, start, end)]
+    if len(groups) > _WIDEST and sum(end - start for start, end in groups) < 2 * len(groups):
+        return  # a list of small numbers
+    yield from _windows(text, groups[1:] if before in ".-,=/" else groups, words)
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether what follows makes the digits part of something else: an amount, a time, a code."""
+    after = text[end : end + 2]
+    return after[:1] == "-" or (after[:1] in (".", ",", ":") and after[1:].isdigit())
+
+
+def _windows(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
+    """Numbers of a known shape, from left to right, the widest first; telephone numbers in what is left."""
+    first, left = 0, 0
+    while first < len(groups):
+        found = None
+        for last in range(min(len(groups), first + _WIDEST) - 1, first - 1, -1):
+            start, end = groups[first][0], groups[last][1]
+            label = _shaped(text, start, end, words) if end - start >= 7 else None
+            if label is not None:
+                found = Span(start, end, label)
+                break
+        if found is not None:
+            yield from _telephones(text, groups[left:first], words)
+            yield found
+            first = left = last + 1
+        else:
+            first += 1
+    yield from _telephones(text, groups[left:], words)
+
+
+def _shaped(text: str, start: int, end: int, words: Sequence[str]) -> str | None:
+    """The label of the number [start, end), where its shape and its check say one."""
+    shown = text[start:end]
+    shape = shown.translate(_NINES)
+    if shape in ("999-99-9999", "999 99 9999", "999999999") and _ssn(text, start, end, words):
+        return "SSN"
+    for rule in SHAPES.get(shape, ()):
+        if (not rule.words or last_of(words, rule.words) >= 0) and rule.check(shown):
+            return rule.label
+    if 12 <= shape.count("9") <= 19 and _card(shape, shown, words):
+        return "CARD"
+    return None
+
+
+def _card(shape: str, shown: str, words: Sequence[str]) -> bool:
+    if set(shape) not in ({"9"}, {"9", " "}, {"9", "-"}):
+        return False
+    named = last_of(words, _CARD_WORDS)
+    short = shape.count("9") < 14
+    if last_of(words, _NO_CARD) > named or (short and named < 0):
+        return False
+    return checks.card_number(shown)
+
+
+def _ssn(text: str, start: int, end: int, words: Sequence[str]) -> bool:
+    """Nine digits that are called a social security number, or that have its dashes and can be one.
+
+    A number that is named is personal whether or not it can have been issued: digits get swapped, and
+    tax numbers, which begin with 9, are called by that name too.
+    """
+    shown = text[start:end]
+    named = last_of(words, _SOCIAL) >= 0 or bool(_SOCIAL & set(words_after(text, end)))
+    return named or (shown.count("-") == 2 and checks.social_security(shown))
+
+
+def _telephones(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
+    """Telephone numbers in groups of digits that nothing else has claimed: a form of its own goes before
+    one that only words speak for, the longer before the shorter."""
+    if not groups or sum(end - start for start, end in groups) < 7:
+        return
+    for strict in (True, False):
+        first, found = 0, False
+        while first < len(groups):
+            for last in range(min(len(groups), first + _WIDEST) - 1, first - 1, -1):
+                start, end = _opened(text, groups[first][0]), groups[last][1]
+                if end - start >= 7 and telephone(text[start:end], words, strict=strict):
+                    yield Span(start, end, "PHONE")
+                    first, found = last, True
+                    break
+            first += 1
+        if found:
+            return
+
+
+def _opened(text: str, start: int) -> int:
+    """Where a number begins that is written with + or a bracket before its first digit."""
+    for opening in ("(+", "+", "("):
+        begin = start - len(opening)
+        if begin >= 0 and text.startswith(opening, begin) and not text[begin - 1 : begin].isalnum():
+            return begin
+    return start
