@@ -31,6 +31,7 @@ _TOWN_ENDS = (
     "hausen ingen bach feld burg dijk veen broek by sund vik havn holm sjö järvi lahti niemi koski háza falva vár ice "
     "ov ec no grad polje ano ello ino ola osa ilha eira pur abad nagar garh shima saki kawa zhou jiang shan"
 ).split()
+_TAKEN_OUT = ("[LABEL]", "[LABEL]", "[LABEL]", "[LABEL_1]", "<LABEL>", "XXXX", "XX/XX/XXXX", "[REDACTED]", "{LABEL}", "xxxx", "***", "____")
 
 
 def lists() -> dict[str, list[str]]:
@@ -55,6 +56,8 @@ class Maker:
     def fill(self, place: str) -> tuple[str, list[tuple[str, str]]]:
         """(label, text) pieces for a place, label "" for what is no entity, as ("", pieces)."""
         label, make = PLACES[place]
+        if label and self.odds(0.02):  # text from which others took out what stood here
+            return "", [("", self.pick(*_TAKEN_OUT).replace("LABEL", label))]
         made = make(self)
         return label, made if isinstance(made, list) else [(label, made)]
 
@@ -331,12 +334,16 @@ class Maker:
     def numbered(self) -> str:
         """A card, social security, bank or licence number."""
         return self.digits(self.pick(
-            "4###############", "5###############", "5### #### #### ####", "4###-####-####-####", "3#############", "6###########", "###-##-####", "### ## ####", "GB##@@@@##############", "DE####################", "FR## #### #### #### #### #### ###",
+            "4###############", "5###############", "5### #### #### ####", "4###-####-####-####", "3#############", "6###########", "###-##-####", "### ## ####", "GB##@@@@##############", "GB## @@@@ #### #### #### ##", "NL## @@@@ #### #### ##", "DE## #### #### #### #### ##", "DE####################", "FR## #### #### #### #### #### ###",
             "@#######", "@##-###-###", "########", "#########", "@@######", "@###-####-####", "###-###-###", "##@@#####", "@##########", "@############",
         ))
 
     def order(self) -> str:
         return self.digits(self.pick("#####", "######", "%#######", "@@-#####", "#%####", "@%##-@@@", "@@@####", "%###-#####", "@-%###"))
+
+    def serial(self) -> str:
+        """What stands on boxes and vouchers."""
+        return self.digits(self.pick("####-@@-###", "##@###", "@@##-####", "@@@-###-@@", "#####/##", "###.###.##", "20##-#####", "@@@@##", "@@@@@@##", "#@#@#@", "@@-#######", "##-##-##-@", "@@#########@@", "####-####-####-####"))
 
     def amount(self) -> str:
         made = self.digits(self.pick("%", "%#", "%##", "%,###", "%#.##", "%##.##"))
@@ -360,6 +367,10 @@ PLACES: dict[str, tuple[str, Callable[[Maker], str | list[tuple[str, str]]]]] = 
     "VP": ("", Maker.doing), "VP2": ("", lambda make: make.pick("and left", "but never again", "at last", "too")),
     "VP3": ("", lambda make: make.one("verb").split("/")[make.chance.choice((0, 2, 2))]),
     "NP": ("", Maker.things), "NPC": ("", lambda make: make.things().capitalize()), "AD": ("", lambda make: make.one("adjective")),
+    "VP0": ("", lambda make: [("", make.one("verb").split("/")[0]), ("", " "), *make.complement()]),
+    "VPC": ("", lambda make: [("", make.one("verb").split("/")[0].capitalize()), ("", " "), *make.complement()]),
+    "WC": ("", lambda make: make.pick(make.one("everyday"), make.one("everyday"), make.one("noun"), make.one("product")).capitalize()),
+    "W1": ("", lambda make: make.one("everyday")), "SE": ("", Maker.serial),
     "QT": ("", lambda make: str(make.number(1, 60))), "HN": ("", Maker.handle),
 }  # fmt: skip
 """Place in a sentence -> (label, how to fill it)."""

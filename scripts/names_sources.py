@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -55,14 +57,16 @@ def names_by_group(data: Path) -> dict[str, list[str]]:
     """Held-out first names by the group in which they are most over-represented.
 
     A name belongs to the group whose share among its bearers is the largest multiple of that group's
-    mean share over all names of the list.
+    mean share over all names of the list; and of those of the three smaller groups, whose names are borne
+    by many others too, only names with at least twice that mean share.
     """
     rows = list(tzioumis(data))
     mean = {group: sum(shares[group] for _, shares in rows) / len(rows) for group in GROUPS}
     found: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name, shares in rows:
-        if held_out(name) and len(name) > 1:
-            found[max(GROUPS, key=lambda group: shares[group] / mean[group])].append(name.title())
+        group = max(GROUPS, key=lambda each: shares[each] / mean[each])
+        if held_out(name) and len(name) > 1 and (group == "White" or shares[group] >= 2 * mean[group]):
+            found[group].append(name.title())
     return {group: sorted(names) for group, names in found.items()}
 
 
@@ -98,19 +102,51 @@ def _sentence(rows: list[tuple[str, str]], spaced: bool) -> Marked:
 
 
 def everyday(data: Path) -> tuple[list[str], set[str]]:
-    """Sentences of US consumer complaints that name nobody, and the words people use in small letters there.
+    """Sentences in which nobody is named, and the words that people write in small letters.
 
-    The complaints are a work of the US government; their authors' data had been masked by XXXX.
+    From US consumer complaints (a work of the US government, masked by XXXX), Banking77 (CC-BY-4.0, questions to
+    a bank) and the seed tasks of Self-Instruct (Apache-2.0). Half of the texts, by a hash, are kept for measuring.
     """
     counted: Counter[str] = Counter()
     calm = []
+    for text in _plain_texts(data):
+        if kept_for_measuring(text):
+            continue
+        counted.update(set(re.findall(r"\b[a-z]{2,}\b", text)))
+        for sentence in re.split(r"(?<=[.!?])\s+", text):
+            if 15 < len(sentence) < 250 and not _MAYBE_NAMED.search(sentence):
+                calm.append(sentence)
+    return calm, {word for word, seen in counted.items() if seen >= 2}
+
+
+_MAYBE_NAMED = re.compile(r"XX|\d{3}|(?<!^)\b(?!(?:I|PIN|ATM|ID|SEPA|SWIFT|US|EU|OK|Apple|Google|Pay|Visa|Mastercard|Internet)\b)[A-Z]")
+
+
+def kept_for_measuring(text: str) -> bool:
+    """Whether a text without names serves to count false alarms and is not trained on."""
+    return hashlib.sha256(text.encode()).digest()[0] % 2 == 0
+
+
+def _plain_texts(data: Path) -> Iterator[str]:
     with (data / "cfpb-complaints" / "cfpb_narratives.csv").open(encoding="utf-8") as opened:
-        for row in csv.DictReader(opened):
-            text = row["Consumer complaint narrative"]
-            counted.update(set(re.findall(r"\b[a-z]{2,}\b", text)))
-            if hashlib.sha256(text.encode()).digest()[0] % 2 == 0:
-                continue
-            for sentence in re.split(r"(?<=[.!?])\s+", text):
-                if 15 < len(sentence) < 250 and "XX" not in sentence and not re.search(r"(?<!^)\b(?!I\b)[A-Z]|\d{3}", sentence):
-                    calm.append(sentence)
-    return calm, {word for word, seen in counted.items() if seen >= 5}
+        yield from (row["Consumer complaint narrative"] for row in csv.DictReader(opened))
+    for file in sorted((data / "banking77").glob("*.csv")):
+        with file.open(encoding="utf-8") as opened:
+            yield from (row["text"] for row in csv.DictReader(opened))
+    for line in (data / "self-instruct" / "seed_tasks.jsonl").read_text("utf-8").splitlines():
+        task = json.loads(line)
+        yield task["instruction"]
+        yield from (instance["output"] for instance in task["instances"])
+
+
+def cut(sentence: str, chance: random.Random) -> str:
+    """A piece of a sentence as a sentence of its own, here and there a word in capitals for no reason."""
+    words = sentence.split()
+    first = chance.randrange(max(1, len(words) - 2))
+    words = words[first : first + chance.randint(2, 25)]
+    if chance.random() < 0.8:
+        words[0] = words[0].capitalize()
+    if chance.random() < 0.25:
+        place = chance.randrange(len(words))
+        words[place] = words[place].capitalize() if chance.random() < 0.8 else words[place].upper()
+    return " ".join(words)
