@@ -4,6 +4,7 @@ are kept out of training.
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - lists, patterns and tables are read whole, on their line
 import csv
 import hashlib
 import json
@@ -40,9 +41,15 @@ def first_names(data: Path) -> set[str]:
 
 def last_names(data: Path) -> set[str]:
     """The thousand most frequent surnames of the US Census of 2010."""
-    book = openpyxl.load_workbook(data / "names-demographics" / "Names_2010Census_Top1000.xlsx", read_only=True)
+    book = openpyxl.load_workbook(
+        data / "names-demographics" / "Names_2010Census_Top1000.xlsx", read_only=True
+    )
     rows = book.worksheets[0].iter_rows(values_only=True)
-    return {row[0].title() for row in rows if isinstance(row[0], str) and re.fullmatch("[A-Z]+", row[0]) and row[0] != "SURNAME"}
+    return {
+        row[0].title()
+        for row in rows
+        if isinstance(row[0], str) and re.fullmatch("[A-Z]+", row[0]) and row[0] != "SURNAME"
+    }
 
 
 def tzioumis(data: Path) -> Iterator[tuple[str, dict[str, float]]]:
@@ -119,7 +126,9 @@ def everyday(data: Path) -> tuple[list[str], set[str]]:
     return calm, {word for word, seen in counted.items() if seen >= 2}
 
 
-_MAYBE_NAMED = re.compile(r"XX|\d{3}|(?<!^)\b(?!(?:I|PIN|ATM|ID|SEPA|SWIFT|US|EU|OK|Apple|Google|Pay|Visa|Mastercard|Internet)\b)[A-Z]")
+_MAYBE_NAMED = re.compile(
+    r"XX|\d{3}|(?<!^)\b(?!(?:I|PIN|ATM|ID|SEPA|SWIFT|US|EU|OK|Apple|Google|Pay|Visa|Mastercard|Internet)\b)[A-Z]"
+)
 
 
 def kept_for_measuring(text: str) -> bool:

@@ -76,9 +76,13 @@ def noisy(marked: Marked, make: Maker) -> Marked:
     """The same as people type it: all small, all capitals, with signs around it."""
     drawn = make.chance.random()
     if drawn < 0.3:
-        marked = joined(Marked(make.pick(*_STARTS), []), "", joined(marked, "", Marked(make.pick(*_ENDS), [])))
+        marked = joined(
+            Marked(make.pick(*_STARTS), []), "", joined(marked, "", Marked(make.pick(*_ENDS), []))
+        )
     if "\n" in marked.text and make.odds(0.15):
-        marked = quoted(marked, make.pick("> ", ">", ">> ", "| ", "# ", "* ", "- ", "\t", "  ", "?? ", "// ", "~ ", ": "))
+        marked = quoted(
+            marked, make.pick("> ", ">", ">> ", "| ", "# ", "* ", "- ", "\t", "  ", "?? ", "// ", "~ ", ": ")
+        )
     drawn = make.chance.random()
     for share, change in ((0.13, str.lower), (0.18, str.upper)):
         if drawn < share:

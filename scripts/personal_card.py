@@ -7,6 +7,7 @@ read while the training sentences were written; figures are of the other two thi
 
 from __future__ import annotations
 
+# ruff: noqa: E501, PLR0917 - a card line has that many parts; lists, patterns and tables are read whole, on their line
 import hashlib
 import json
 import logging
@@ -75,7 +76,10 @@ def span_counts(rows: Sequence[dict[str, Any]], find: Finder) -> np.ndarray:
         listed = by_template.setdefault(row["template_id"], [])
         for token in cut(row["full_text"]):
             here = (token.idx, token.idx + len(token.text))
-            tags = ("PII" if any(a < here[1] and here[0] < b for a, b in spans) else "O" for spans in (gold, found))
+            tags = (
+                "PII" if any(a < here[1] and here[0] < b for a, b in spans) else "O"
+                for spans in (gold, found)
+            )
             listed.append((number, token.text, *tags, token.idx))
     counts = []
     for listed in by_template.values():
@@ -100,7 +104,9 @@ def resampled(units: np.ndarray, figure: Callable[[np.ndarray], float]) -> tuple
     return figure(units.sum(axis=0)), float(low), float(high)
 
 
-def told(data: str, part: str, metric: str, value: tuple[float, float, float], n: int, method: str) -> Measured:
+def told(
+    data: str, part: str, metric: str, value: tuple[float, float, float], n: int, method: str
+) -> Measured:
     """A line of the card."""
     middle, low, high = (round(each, 4) for each in value)
     return Measured(data=data, part=part, metric=metric, value=middle, low=low, high=high, n=n, method=method)
@@ -117,7 +123,14 @@ def on_spans(data: Path) -> Iterator[Measured]:
             ("precision of spans, any kind", lambda total: total[0] / total[1]),
             ("recall of spans, any kind", lambda total: total[0] / total[2]),
         ):
-            yield told(SYNTHETIC, part, metric, resampled(counts, figure), int(counts[:, 2].sum()), "bootstrap of templates")
+            yield told(
+                SYNTHETIC,
+                part,
+                metric,
+                resampled(counts, figure),
+                int(counts[:, 2].sum()),
+                "bootstrap of templates",
+            )
 
 
 def group_recall(data: Path) -> dict[str, np.ndarray]:
@@ -147,17 +160,29 @@ def on_groups(data: Path) -> Iterator[Measured]:
     """Recall of unlisted first names by group, and the largest gap between groups."""
     recall = group_recall(data)
     chance = np.random.default_rng(SEED)
-    drawn = {group: [chance.choice(shares, len(shares)).mean() for _ in range(ROUNDS)] for group, shares in recall.items()}
+    drawn = {
+        group: [chance.choice(shares, len(shares)).mean() for _ in range(ROUNDS)]
+        for group, shares in recall.items()
+    }
     for group, shares in recall.items():
         low, high = np.percentile(drawn[group], [2.5, 97.5])
         value = float(shares.mean()), float(low), float(high)
-        yield told(FIRST_NAMES, group, "recall of unlisted first names", value, len(shares), "bootstrap of names")
+        yield told(
+            FIRST_NAMES, group, "recall of unlisted first names", value, len(shares), "bootstrap of names"
+        )
     spread = np.ptp(np.array(list(drawn.values())), axis=0)
     means = [shares.mean() for shares in recall.values()]
     low, high = np.percentile(spread, [2.5, 97.5])
     value = float(max(means) - min(means)), float(low), float(high)
     n = sum(map(len, recall.values()))
-    yield told(FIRST_NAMES, "all groups", "error: largest gap in recall between groups", value, n, "bootstrap of names")
+    yield told(
+        FIRST_NAMES,
+        "all groups",
+        "error: largest gap in recall between groups",
+        value,
+        n,
+        "bootstrap of names",
+    )
 
 
 def person_counts(rows: Sequence[Marked], find: Finder) -> np.ndarray:
@@ -180,12 +205,24 @@ def on_tweets(data: Path) -> Iterator[Measured]:
     rows = tweets(data)
     counts = person_counts(rows, lambda text: find_names(text, ("PERSON",)))
     n = int(counts[:, 2].sum())
-    yield told(TWEETS, "persons, both ends right", "F1", resampled(counts, lambda total: f_score(total, 1)), n, "bootstrap of sentences")
-    yield told(TWEETS, "persons, both ends right", "recall", resampled(counts, lambda total: total[0] / total[2]), n, "bootstrap of sentences")
+    yield told(
+        TWEETS,
+        "persons, both ends right",
+        "F1",
+        resampled(counts, lambda total: f_score(total, 1)),
+        n,
+        "bootstrap of sentences",
+    )
+    yield told(
+        TWEETS,
+        "persons, both ends right",
+        "recall",
+        resampled(counts, lambda total: total[0] / total[2]),
+        n,
+        "bootstrap of sentences",
+    )
 
 
 def names_measured(data: Path) -> tuple[Measured, ...]:
     """All of it."""
     return (*on_spans(data), *on_groups(data), *on_tweets(data))
-
-

@@ -10,6 +10,7 @@ name it never saw can be measured. Deterministic. Needs python-crfsuite and open
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - lists, patterns and tables are read whole, on their line
 import json
 import sys
 import tempfile
@@ -26,7 +27,13 @@ from duecare.detect.tokens import Lists, tokens
 
 DETECT = Path(__file__).parent.parent / "src/duecare/detect"
 TEXTS, SEED = 40_000, 11
-TRAINING = {"c1": 0.25, "c2": 0.02, "max_iterations": 90, "feature.minfreq": 3, "feature.possible_transitions": False}
+TRAINING = {
+    "c1": 0.25,
+    "c2": 0.02,
+    "max_iterations": 90,
+    "feature.minfreq": 3,
+    "feature.possible_transitions": False,
+}
 STREET_WORDS = "apt apartment suite unit flat floor box po postfach apo fpo dpo psc ste room zip postcode"
 
 
@@ -42,7 +49,12 @@ def main(data: Path) -> None:
     for spaced in (False, True):
         rows += wnut(data / "wnut17" / "wnut17train.conll", spaced)
     rows += [Marked(text, []) for text in calm] + [Marked(cut(text, make.chance), []) for text in calm * 2]
-    known = Lists({key: frozenset(word for word in words if key != "F" or not held_out(word)) for key, words in listed.items()})
+    known = Lists(
+        {
+            key: frozenset(word for word in words if key != "F" or not held_out(word))
+            for key, words in listed.items()
+        }
+    )
     model = fitted(rows, known)
     pack(DETECT / "weights" / "names.npz", model)
     write_lists(listed)
@@ -52,7 +64,12 @@ def word_lists(data: Path, own: dict[str, list[str]], common: set[str]) -> dict[
     """The lists that ship, by letter: single words in lower case."""
 
     def words(*sections: str) -> set[str]:
-        found = {word.lower().strip(".,'’&") for section in sections for entry in own[section] for word in entry.replace("-", " ").replace("'", " ").split()}
+        found = {
+            word.lower().strip(".,'’&")
+            for section in sections
+            for entry in own[section]
+            for word in entry.replace("-", " ").replace("'", " ").split()
+        }
         return {word for word in found if len(word) > 1}
 
     return {
@@ -70,10 +87,49 @@ def word_lists(data: Path, own: dict[str, list[str]], common: set[str]) -> dict[
     }
 
 
-MONTHS_AND_DAYS = (
-    "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
-    "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun"
-).split()
+MONTHS_AND_DAYS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Sept",
+    "Oct",
+    "Nov",
+    "Dec",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Mon",
+    "Tue",
+    "Tues",
+    "Wed",
+    "Thu",
+    "Thur",
+    "Thurs",
+    "Fri",
+    "Sat",
+    "Sun",
+]
 
 
 def fitted(rows: list[Marked], known: Lists) -> Model:
@@ -88,7 +144,10 @@ def fitted(rows: list[Marked], known: Lists) -> Model:
     trainer.set_params(TRAINING)
     with tempfile.TemporaryDirectory() as folder:
         trainer.train(f"{folder}/names.crf")
-        print(f"trained, {time.perf_counter() - began:.0f} s, {trainer.logparser.last_iteration}", file=sys.stderr)
+        print(
+            f"trained, {time.perf_counter() - began:.0f} s, {trainer.logparser.last_iteration}",
+            file=sys.stderr,
+        )
         tagger = pycrfsuite.Tagger()
         tagger.open(f"{folder}/names.crf")
         info = tagger.info()

@@ -180,7 +180,7 @@ def test_nonsense_is_refused_by_field(make: object, field: str) -> None:
 
 
 def redacted(step: Redact, said: str, tmp_path: Path) -> str:
-    step.run(inputs(tmp_path, [text(1, said)]), tmp_path, lambda *_: None)
+    step.run(inputs(tmp_path / "in", [text(1, said)]), tmp_path, lambda *_: None)
     (row,) = examples(pq.read_table(tmp_path / "kept.parquet"))
     return row.text or ""
 
@@ -192,7 +192,9 @@ def test_a_study_chooses_the_kinds_that_are_replaced(tmp_path: Path) -> None:
     assert redacted(Redact(labels=("ORGANIZATION", "LOCATION")), said, tmp_path) == (
         "Ngozi Okafor works for [ORGANIZATION] in [LOCATION], write to ngozi@mail.example.org"
     )
-    with pytest.raises(StudyError, match=r"curate.personal.labels = 'PERSONS'.*expected some of EMAIL, .*PERSON"):
+    with pytest.raises(
+        StudyError, match=r"curate.personal.labels = 'PERSONS'.*expected some of EMAIL, .*PERSON"
+    ):
         Redact(labels=("PERSON", "PERSONS"))
 
 

@@ -23,9 +23,10 @@ class Redact:
     """Replace personal data in every text of a row.
 
     - detector: name of a span-finding detector (`duecare detectors`)
-    - labels: the kinds to replace. Where none is listed: names of people, addresses and everything that has a
-      form of its own, but not places, organisations, dates, ages, titles or nationalities: a city or an
-      employer alone leads to nobody, and an audit needs them. List all kinds that you want (`duecare detectors`)
+    - labels: the kinds to replace. Where none is listed: names of people, addresses and everything that has
+      a form of its own, but not places, organisations, dates, ages, titles or nationalities: a city or an
+      employer alone leads to nobody, and an audit needs them. List every kind you want, see
+      `duecare detectors personal`
     - replace: "tag" writes the kind ("[EMAIL]"), "mask" as many x as the value has characters, "surrogate" an
       invented value of the same kind, the same for the same value throughout the study, from ranges that
       are reserved for fiction

@@ -71,7 +71,7 @@ def features(text: str, found: Sequence[Token], lists: Lists) -> list[list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`names` of features, their `weight` [F, LABELS] and `step` [LABELS, LABELS] from label to label, int32."""
+    """`names` of features, their `weight` [F, LABELS] and `step` [LABELS, LABELS] from label to label."""
 
     names: tuple[str, ...]
     weight: np.ndarray
@@ -113,7 +113,9 @@ def pack(path: Path, model: Model) -> None:
         for name, array in arrays.items():
             content = io.BytesIO()
             np.save(content, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED
+            )
 
 
 def unpack(content: bytes) -> Model:

@@ -25,7 +25,7 @@ PHONE, LINK and NUMBER are for measuring: `patterns` finds these with their chec
 IDENTIFYING = ("PERSON", "ADDRESS")
 """Those that by themselves lead to a person: what is looked for unless more is asked."""
 
-_EDGE = " \t\r\n\v\f\xa0,;:!?\"“”„«»()[]{}<>|*#~=/\\_-–—…"
+_EDGE = ' \t\r\n\v\f\xa0,;:!?"“”„«»()[]{}<>|*#~=/\\_-–—…'
 _SURE = 0.9
 _WORDED = frozenset({"PERSON", "ADDRESS", "LOCATION", "ORGANIZATION"})
 _TWO_LETTERS = re.compile(r"[^\W\d_][\s\S]*?[^\W\d_]")
@@ -45,7 +45,7 @@ def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 
     said = texts.to_pylist()
     for number, start, end, label in zip(*(column[asked].tolist() for column in columns), strict=True):
         if (span := _told(said[number], start, end, label)) is not None:
-            found.setdefault(number, []).append(span)
+            _add(found.setdefault(number, []), span, said[number])
     return found
 
 
@@ -53,6 +53,15 @@ def find_names(text: str, wanted: Collection[str] = IDENTIFYING, dial: float = 0
     """The places of one text."""
     whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair counts as a question mark
     return named(pa.array([whole], pa.string()), wanted, dial).get(0, [])
+
+
+def _add(spans: list[Span], span: Span, text: str) -> None:
+    """Two names with nothing but a blank between them are one: "Wei" and "Zhang"."""
+    before = spans[-1] if spans else None
+    if before and before.label == span.label == "PERSON" and text[before.end : span.start] == " ":
+        spans[-1] = before._replace(end=span.end)
+    else:
+        spans.append(span)
 
 
 def _told(text: str, start: int, end: int, label: str) -> Span | None:

@@ -30,6 +30,7 @@ LABELS = (*patterns.LABELS, "PERSON")
 KNOWN = (*LABELS, *(label for label in names.LABELS if label not in (*LABELS, "LINK", "NUMBER")))
 """What can be named."""
 
+_BY_NAME = frozenset(names.LABELS) - (frozenset(patterns.LABELS) - {"ADDRESS"})
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
 _ROUNDS = 6
 
@@ -48,7 +49,7 @@ class Personal:
         if strange:
             raise DuecareError(f"labels: {', '.join(strange)}; known are {', '.join(KNOWN)}")
         self.labels = frozenset(labels or LABELS)
-        self._named = self.labels & set(names.LABELS)
+        self._named = self.labels & _BY_NAME
         self._dial = dial
 
     @property
@@ -74,7 +75,11 @@ class Personal:
         formed = pl.Series(texts).str.contains(patterns.CANDIDATE).arg_true().to_list()
         said = texts.to_pylist()
         for number, spans in found.items():
-            spans[:] = [span for span in spans if not stands_for_nobody(span.label, said[number][span.start : span.end])]
+            spans[:] = [
+                span
+                for span in spans
+                if not stands_for_nobody(span.label, said[number][span.start : span.end])
+            ]
         for number in formed:
             forms = [span for span in patterns.find_forms(said[number]) if span.label in self.labels]
             if forms:

@@ -31,7 +31,7 @@ _NAMES = np.array([label[2:] if label[1:2] == "-" else label for label in LABELS
 
 @dataclass(frozen=True, slots=True)
 class Tokenised:
-    """Tokens of some texts: `first` [texts + 1] counts them, `look` [texts] is the style; the rest is [tokens]."""
+    """Tokens of texts: `first` [texts + 1] counts them, `look` [texts] is the style, the rest is [tokens]."""
 
     first: np.ndarray
     look: np.ndarray
@@ -42,7 +42,7 @@ class Tokenised:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where something stands: `text` number, code points [start, end) and `label`, in order; arrays [places]."""
+    """Where something stands: number of the `text`, code points [start, end), `label`; arrays [places]."""
 
     text: np.ndarray
     start: np.ndarray
@@ -83,7 +83,10 @@ class Kinds:
         """Forget all kinds but the outside."""
         self._ids: dict[str, int] = {}
         self._near_rows: dict[tuple[str, ...], int] = {}
-        self._slots: tuple[np.ndarray, np.ndarray] = (np.zeros(1 << 14, np.uint64), np.zeros(1 << 14, np.int32))
+        self._slots: tuple[np.ndarray, np.ndarray] = (
+            np.zeros(1 << 14, np.uint64),
+            np.zeros(1 << 14, np.int32),
+        )
         self.own = np.zeros((1 << 12, len(LABELS)), np.int32)
         self.near_of, self.group_of = np.zeros(1 << 12, np.int32), np.zeros(1 << 12, np.int32)
         self.near = np.zeros((1 << 10, len(_NEAR), len(LABELS)), np.int16)
@@ -99,7 +102,9 @@ class Kinds:
             return known
         number, said = len(self._ids), describe(kind, self._lists)
         if number == len(self.own):
-            self.own, self.near_of, self.group_of = (_doubled(each) for each in (self.own, self.near_of, self.group_of))
+            self.own, self.near_of, self.group_of = (
+                _doubled(each) for each in (self.own, self.near_of, self.group_of)
+            )
         self.own[number] = self._sum([f"0{name}" for name in said.own])
         self.group_of[number] = self._group.get(said.group, 0)
         self.near_of[number] = self._near_row(said.near)
@@ -108,7 +113,9 @@ class Kinds:
 
     def _near_row(self, near: tuple[str, ...]) -> int:
         said = near[0].startswith("w=") and any(f"{place}{near[0]}" in self._row for place in _NEAR)
-        known = near if said or len(near) == 1 else near[1:]  # most words are strangers to the model: one row for all
+        known = (
+            near if said or len(near) == 1 else near[1:]
+        )  # most words are strangers to the model: one row for all
         row = self._near_rows.get(known)
         if row is None:
             row = self._near_rows[known] = len(self._near_rows)
@@ -135,7 +142,9 @@ class Kinds:
             call.duecare_names_lookup(hashes, len(hashes), keys, values, len(keys), ids, missing)
         return ids
 
-    def _learn(self, hashes: np.ndarray, data: np.ndarray, begin: np.ndarray, stop: np.ndarray, missing: np.ndarray) -> None:
+    def _learn(
+        self, hashes: np.ndarray, data: np.ndarray, begin: np.ndarray, stop: np.ndarray, missing: np.ndarray
+    ) -> None:
         _, once = np.unique(hashes[missing], return_index=True)
         keys, values = self._slots
         for at in missing[once].tolist():

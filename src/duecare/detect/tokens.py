@@ -74,7 +74,10 @@ class Lists:
     def without(self, words: frozenset[str], letters: str = "FL") -> Lists:
         """The same lists less `words` in those of `letters`: to measure what is found of unlisted names."""
         return Lists(
-            {letter: listed - words if letter in letters else listed for letter, listed in self._lists.items()}
+            {
+                letter: listed - words if letter in letters else listed
+                for letter, listed in self._lists.items()
+            }
         )
 
 
@@ -107,13 +110,17 @@ def shape_of(kind: str) -> str:
         return f"d{len(kind)}"
     if len(kind) == 1 and not first.isalpha():
         return first if first.isascii() else "mark"
-    if kind.islower():
+    return _shape_of_word(kind)
+
+
+def _shape_of_word(word: str) -> str:
+    if word.islower():
         return "x"
-    if kind.isupper():
-        return "X" if len(kind) == 1 else "XX"
-    if first.isupper():
-        return "Xx" if kind[1:].islower() else "XxX"
-    return "xX" if any(letter.isupper() for letter in kind) else "o"
+    if word.isupper():
+        return "X" if len(word) == 1 else "XX"
+    if word[0].isupper():
+        return "Xx" if word[1:].islower() else "XxX"
+    return "xX" if any(letter.isupper() for letter in word) else "o"
 
 
 _TELLING = ("M", "N", "K", "T", "S", "O", "J")
