@@ -23,6 +23,10 @@ class Redact:
     """Replace personal data in every text of a row.
 
     - detector: name of a span-finding detector (`duecare detectors`)
+    - labels: the kinds to replace. Where none is listed: names of people, addresses and everything that has
+      a form of its own, but not places, organisations, dates, ages, titles or nationalities: a city or an
+      employer alone leads to nobody, and an audit needs them. List every kind you want, see
+      `duecare detectors personal`
     - replace: "tag" writes the kind ("[EMAIL]"), "mask" as many x as the value has characters, "surrogate" an
       invented value of the same kind, the same for the same value throughout the study, from ranges that
       are reserved for fiction
@@ -30,21 +34,32 @@ class Redact:
     """
 
     detector: str = "personal"
+    labels: tuple[str, ...] = ()
     replace: Replace = "tag"
     study: str = "study"
 
     def __post_init__(self) -> None:
+        strange, expected = self._strange()
         refuse_unless(
             "curate.personal",
             (bool(self.detector), "detector", self.detector, "the name of a detector"),
             (self.replace in ("tag", "mask", "surrogate"), "replace", self.replace, "tag, mask or surrogate"),
+            (not strange, "labels", ", ".join(strange), expected),
         )
+
+    def _strange(self) -> tuple[list[str], str]:
+        """Labels that our own detector does not know, and those that it knows."""
+        if self.detector != "personal" or not self.labels:
+            return [], ""
+        from duecare.detect.personal import KNOWN
+
+        return [label for label in self.labels if label not in KNOWN], f"some of {', '.join(KNOWN)}"
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept (redacted), dropped (empty) and one change for each place."""
-        from duecare.detect import load
+        from duecare.detect.asked import load_asked
 
-        finder, found = load(self.detector), Counter[str]()
+        finder, found = load_asked(self.detector, self.labels), Counter[str]()
         stand_in = StandIn.of_study(self.study) if self.replace == "surrogate" else None
 
         def operate(batch: pa.RecordBatch) -> Sifted:

@@ -48,7 +48,7 @@ class Forms:
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")
-        found = ((place, longest(spans)) for place, spans in forms_in(texts.column("text")))
+        found = {place: longest(spans) for place, spans in forms_in(texts.column("text"))}
         return spans_of(texts, self.instrument, found)
 
 

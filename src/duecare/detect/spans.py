@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,19 +36,15 @@ def span_batch(
     if candidate is not None:
         chosen = np.flatnonzero(pl.Series(column).str.contains(candidate).to_numpy())
     picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
-    found = ((at, find(text)) for at, text in zip(chosen.tolist(), picked, strict=True))
+    found = {at: find(text) for at, text in zip(chosen.tolist(), picked, strict=True)}
     return spans_of(texts, instrument, found)
 
 
-def spans_of(
-    texts: pa.RecordBatch, instrument: str, found: Iterable[tuple[int, Sequence[Span]]]
-) -> pa.RecordBatch:
-    """SPANS of a batch of TEXTS from (position of a text, its spans in order), in the order of the texts."""
-    owner: list[int] = []
-    spans: list[Span] = []
-    for at, its in found:
-        owner += [at] * len(its)
-        spans += its
+def spans_of(texts: pa.RecordBatch, instrument: str, found: Mapping[int, Sequence[Span]]) -> pa.RecordBatch:
+    """Spans by number of the text as SPANS, in the order of the texts."""
+    order = sorted(found)
+    owner = [at for at in order for _ in found[at]]
+    spans = [span for at in order for span in found[at]]
     starts, ends, labels, values = zip(*spans, strict=True) if spans else ((), (), (), ())
     rows = pa.array(owner, type=pa.int64())
     return pa.RecordBatch.from_arrays(
