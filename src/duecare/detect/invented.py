@@ -56,11 +56,11 @@ _OURS = {
     "USER_NAME": re.compile(_LOGIN, re.IGNORECASE),
     "PHONE": re.compile(r"(?:\+?1[-. ])?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3}"),
     "IP": re.compile(r"(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}|2001:0?db8:[0-9a-f:]*", re.IGNORECASE),
-    "ADDRESS": re.compile(rf"\d{{1,4}} (?:{'|'.join(STREETS)})\b.*"),
+    "ADDRESS": re.compile(rf"\d{{1,4}} (?:{'|'.join(STREETS)})\b.*", re.DOTALL),
     "WALLET": re.compile(r"0x0{20}[0-9a-fA-F]{20}"),
     "DATE_OF_BIRTH": re.compile(r".*\b18\d\d\b.*"),
 }
-_ZEROS = re.compile(r"[A-Z]{0,16}[^A-Za-z0-9]?0{5}")
+_ZEROS = re.compile(r"X*0{5}")
 _NOT_SHOWN = re.compile(r"[^A-Za-z0-9]")
 _NUMBERS = frozenset(
     [
@@ -97,7 +97,9 @@ _NUMBERS = frozenset(
 def stands_for_nobody(label: str, value: str) -> bool:
     """Whether `value` is of those that duecare writes for personal data of this kind."""
     if label in _NUMBERS:
-        return _ZEROS.match(_NOT_SHOWN.sub("", value)) is not None
+        shown = _NOT_SHOWN.sub("", value)
+        if _ZEROS.match(shown) is not None or (label == "SSN" and shown.startswith("000")):
+            return True
     if label == "PERSON":
         return _IN_NAME.search(value) is not None
     ours = _OURS.get(label)
