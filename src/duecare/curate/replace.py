@@ -13,6 +13,7 @@ from duecare.curate.cast import Cast, Mention, title_before
 from duecare.curate.rewriting import Place, Rewritten, rewritten
 from duecare.curate.surrogate import StandIn
 from duecare.detect.identity import protected_words
+from duecare.detect.invented import invented_places
 
 Write = Callable[[Place, str], str]
 """What is written for a place that holds a value."""
@@ -62,16 +63,26 @@ class Replacing:
         return made
 
     def _found(self, texts: pa.RecordBatch, numbers: Sequence[int]) -> dict[int, list[Place]]:
-        """Places by number of the text, without words that name a group of people."""
+        """Places by number of the text, but no words that name a group of people, and no surrogates."""
         spans = self.finder(texts)
         addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
         number_of = dict(
             zip(addresses, zip(numbers, texts.column("text").to_pylist(), strict=True), strict=True)
         )
+        known: dict[int, list[tuple[int, int]]] = {}
+
+        def ours(number: int, text: str) -> list[tuple[int, int]]:
+            if number not in known:
+                known[number] = invented_places(text) if self.stand_in is not None else []
+            return known[number]
+
         found: dict[int, list[Place]] = defaultdict(list)
         for span in spans.to_pylist():
             number, text = number_of[span["row"], span["part"]]
-            if span["label"] == "PERSON" and _names_a_group(text[span["start"] : span["end"]]):
+            start, end = span["start"], span["end"]
+            if span["label"] == "PERSON" and _names_a_group(text[start:end]):
+                continue
+            if any(begin < end and start < stop for begin, stop in ours(number, text)):
                 continue
             found[number].append(Place(*(span[name] for name in Place._fields)))
         return dict(found)

@@ -99,9 +99,13 @@ def _number(value: str, drawn: int) -> str:
     """Zeros, then drawn digits, in the groups of `value`; codes with letters begin with two X."""
     digits = sum(sign.isdigit() for sign in value)
     if any(sign.isalpha() for sign in value) or digits <= _ZEROS + 3:
-        opened = "XX" if any(sign.isalpha() for sign in value) else ""
-        return f"{opened}{'0' * _ZEROS}{drawn % 10**7:07d}"
+        return _code(value, drawn)
     return _spread(value, f"{'0' * _ZEROS}{drawn % 10 ** (digits - _ZEROS):0{digits - _ZEROS}d}")
+
+
+def _code(value: str, drawn: int) -> str:
+    """Of a kind whose numbers have no length of their own."""
+    return f"{'X' * 2 * any(sign.isalpha() for sign in value)}{'0' * _ZEROS}{drawn % 10**7:07d}"
 
 
 def _spread(value: str, digits: str) -> str:
@@ -122,7 +126,7 @@ def _ssn(value: str, drawn: int) -> str:
 
 
 def _iban(value: str, drawn: int) -> str:
-    return f"XX00 0000 00{drawn % 100:02d} {drawn // 100 % 10_000:04d} {drawn // 10**6 % 10_000:04d}"
+    return f"XX{'0' * 8}{drawn % 10**10:010d}"
 
 
 def _phone(value: str, drawn: int) -> str:
@@ -167,6 +171,7 @@ def _birth(value: str, drawn: int) -> str:
 
 
 _WRITERS: Mapping[str, Callable[[str, int], str]] = {
+    **dict.fromkeys(("ACCOUNT", "TAX_ID", "HEALTH_ID", "PASSPORT", "LICENCE"), _code),
     "CARD": _card,
     "SSN": _ssn,
     "IBAN": _iban,

@@ -21,6 +21,7 @@ from duecare.detect.telephone import formed, possible, spoken_of
 
 _RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
 _GROUP = re.compile(r"[0-9]+")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
 _NINES = str.maketrans("012345678", "999999999")
 _WIDEST = 9
 """Groups of digits that make one number at most (a French social security number has seven)."""
@@ -131,7 +132,7 @@ def _number(text: str, start: int, end: int, housed: bool) -> Iterator[Span]:
     if _goes_on(text, end):
         return
     yield from named_number(text, start, words)
-    if before in "$€£" or end - start < 7:
+    if before in "$€£" or end - start < 7 or _stands_for_nobody(text, start, end):
         return
     if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
         if before not in ".-" and not _VERSION & set(words[-2:]):
@@ -141,6 +142,14 @@ def _number(text: str, start: int, end: int, housed: bool) -> Iterator[Span]:
     if len(groups) > _WIDEST and sum(end - start for start, end in groups) < 2 * len(groups):
         return  # a list of small numbers
     yield from _windows(text, groups[1:] if before in ".-,=/" else groups, words)
+
+
+def _stands_for_nobody(text: str, start: int, end: int) -> bool:
+    """Whether the digits are of those that duecare writes: no part of them is a telephone number either."""
+    if text[start] != "0":
+        return False
+    digits = _NOT_DIGITS.sub("", text[start : start + 12])
+    return digits.startswith("00000") or (text[start : start + 4] in ("000-", "000 ") and end - start == 11)
 
 
 def _goes_on(text: str, end: int) -> bool:
