@@ -14,8 +14,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def words_before(text: str, start: int) -> list[str]:
     """Words of the NEARBY code points before `start` in the same sentence, lower case."""
-    begin = max(0, start - NEARBY)
-    return _WORD.findall(_SENTENCE.split(text[begin:start])[-1].lower())
+    before = text[max(0, start - NEARBY) : start]
+    if _SENTENCE.search(before) is not None:
+        before = _SENTENCE.split(before)[-1]
+    return _WORD.findall(before.lower())
 
 
 def words_after(text: str, end: int, most: int = 5) -> list[str]:

@@ -75,18 +75,25 @@ def find_vendor_keys(text: str) -> Iterator[Span]:
             yield Span(*match.span(), "SECRET")
 
 
-def find_named_secrets(text: str) -> Iterator[Span]:
-    """What a text calls a key, a token, a password or a code that lets its holder in."""
+def find_named_keys(text: str) -> Iterator[Span]:
+    """What a text calls a key, a token or a secret, and what looks like one."""
     for pattern in (_KEYED, _BEARER):
         for match in pattern.finditer(text):
             if random_looking(match.group("it")):
                 yield Span(*match.span("it"), "SECRET", 0.9)
+
+
+def find_passwords(text: str) -> Iterator[Span]:
+    """What a text calls a password, where it is no common word."""
     for match in _PASSWORD.finditer(text):
-        if _password(match.group("it").rstrip(".!?)")):
-            start = match.start("it")
-            yield Span(start, start + len(match.group("it").rstrip(".!?)")), "SECRET", 0.8)
-    for match in _PIN.finditer(text):
-        yield Span(*match.span("it"), "SECRET", 0.8)
+        shown = match.group("it").rstrip(".!?)")
+        if _password(shown):
+            yield Span(match.start("it"), match.start("it") + len(shown), "SECRET", 0.8)
+
+
+def find_pins(text: str) -> Iterator[Span]:
+    """Digits that a text calls a PIN, a card's security code or a one-time code."""
+    return (Span(*match.span("it"), "SECRET", 0.8) for match in _PIN.finditer(text))
 
 
 def random_looking(shown: str) -> bool:

@@ -17,7 +17,7 @@ from duecare.detect.context import last_of, word_set, words_after, words_before
 from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
 from duecare.detect.named import named_number
 from duecare.detect.spans import Span
-from duecare.detect.telephone import telephone
+from duecare.detect.telephone import formed, possible, spoken_of
 
 _RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
 _GROUP = re.compile(r"[0-9]+")
@@ -84,8 +84,11 @@ SHAPES: dict[str, tuple[Rule, ...]] = {
 """What a number of this shape can be; card and telephone numbers have too many shapes to be listed."""
 
 
-def find_numbers(text: str) -> Iterator[Span]:
-    """Every place in `text` that holds a number of one of the kinds; they may overlap."""
+def find_numbers(text: str, *, housed: bool = True) -> Iterator[Span]:
+    """Every place in `text` that holds a number of one of the kinds; they may overlap.
+
+    `housed` False says that no address can stand in the text.
+    """
     at = 0
     while (run := _RUN.search(text, at)) is not None:
         start, end = run.span()
@@ -103,20 +106,21 @@ def find_numbers(text: str) -> Iterator[Span]:
                 end = last
                 while not text[end - 1].isdigit():
                     end -= 1
-                yield from _number(text, start, end)
+                yield from _number(text, start, end, housed)
             spans, at = mixed_token(text, last)
             yield from spans
             continue
-        yield from _number(text, start, end)
+        if housed or end - start >= 4:
+            yield from _number(text, start, end, housed)
         at = end
 
 
-def _number(text: str, start: int, end: int) -> Iterator[Span]:
+def _number(text: str, start: int, end: int, housed: bool) -> Iterator[Span]:
     """What the run of digits [start, end) holds."""
-    if end - start <= 12:
-        yield from places.address_at(text, start, end)
-    elif (space := text.rfind(" ", start, end)) >= 0:
-        yield from places.address_at(text, space + 1, end)
+    if housed:
+        yield from places.address_at(
+            text, start if end - start <= 12 else text.rfind(" ", start, end) + 1, end
+        )
     if end - start < 4:
         return
     words = words_before(text, start)
@@ -127,7 +131,7 @@ def _number(text: str, start: int, end: int) -> Iterator[Span]:
     if _goes_on(text, end):
         return
     yield from named_number(text, start, words)
-    if before in "$€£":
+    if before in "$€£" or end - start < 7:
         return
     if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
         if before not in ".-" and not _VERSION & set(words[-2:]):
@@ -203,26 +207,41 @@ def _ssn(text: str, start: int, end: int, words: Sequence[str]) -> bool:
 def _telephones(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
     """Telephone numbers in groups of digits that nothing else has claimed: a form of its own goes before
     one that only words speak for, the longer before the shorter."""
-    if not groups or sum(end - start for start, end in groups) < 7:
+    if not groups or groups[-1][1] - groups[0][0] < 7:
         return
-    for strict in (True, False):
-        first, found = 0, False
-        while first < len(groups):
-            for last in range(min(len(groups), first + _WIDEST) - 1, first - 1, -1):
-                start, end = _opened(text, groups[first][0]), groups[last][1]
-                if end - start >= 7 and telephone(text[start:end], words, strict=strict):
-                    yield Span(start, end, "PHONE")
-                    first, found = last, True
-                    break
-            first += 1
-        if found:
-            return
+    spoken = spoken_of(words)
+    if spoken is None:
+        return
+    found, behind = False, 0
+    for start, end, digits in _of_7_to_15(text, groups):
+        if start >= behind and formed(text[start:end], digits):
+            yield Span(start, end, "PHONE")
+            found, behind = True, end
+    if spoken and not found:
+        for start, end, _ in _of_7_to_15(text, groups):
+            if start >= behind and possible(text[start:end]):
+                yield Span(start, end, "PHONE")
+                found, behind = True, end
+
+
+def _of_7_to_15(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    """(start, end, digits) of every run of groups with 7 to 15 digits, from left to right, the longest first."""
+    for first, (begin, _) in enumerate(groups):
+        windows, digits = [], 0
+        for start, end in groups[first : first + _WIDEST]:
+            digits += end - start
+            if digits > 15:
+                break
+            if digits >= 7:
+                windows.append((end, digits))
+        if windows:
+            opened = _opened(text, begin)
+            yield from ((opened, end, count) for end, count in reversed(windows))
 
 
 def _opened(text: str, start: int) -> int:
     """Where a number begins that is written with + or a bracket before its first digit."""
-    for opening in ("(+", "+", "("):
-        begin = start - len(opening)
-        if begin >= 0 and text.startswith(opening, begin) and not text[begin - 1 : begin].isalnum():
-            return begin
-    return start
+    if start == 0 or text[start - 1] not in "+(":
+        return start
+    begin = start - (2 if text[start - 2 : start] == "(+" else 1)
+    return start if text[max(0, begin - 1) : begin].isalnum() else begin

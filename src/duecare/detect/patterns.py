@@ -10,12 +10,13 @@ that must be there, and looks a bounded way around it.
 from __future__ import annotations
 
 # ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from duecare.detect.credentials import find_named_secrets, find_vendor_keys
+from duecare.core.table import TEXTS, expect
+from duecare.detect import signs
+from duecare.detect.credentials import find_named_keys, find_passwords, find_pins, find_vendor_keys
 from duecare.detect.invented import stands_for_nobody
 from duecare.detect.numbers import find_numbers
 from duecare.detect.online import (
@@ -26,7 +27,10 @@ from duecare.detect.online import (
     find_user_names,
 )
 from duecare.detect.places import find_births
-from duecare.detect.spans import Span, longest, span_batch
+from duecare.detect.signs import CANDIDATE, signs_in, signs_of
+from duecare.detect.spans import Span, longest, spans_of
+
+__all__ = ["CANDIDATE", "LABELS", "Forms", "find_forms", "forms_in"]
 
 LABELS = (
     "EMAIL", "PHONE", "SSN", "ITIN", "EIN", "NINO", "NHS", "SIN", "STEUER_ID", "INSEE", "DNI", "CODICE_FISCALE",
@@ -36,19 +40,6 @@ LABELS = (
 )  # fmt: skip
 """Every kind that has a form; what each means, and what vouches for it, stands in docs/personal-data.md."""
 
-_USER = r"user ?name|user ?id|login|screen name|handle|gamer ?tag"
-_NAMED = r"key|token|secret|credential|bearer|basic|passw|passphrase|passcode|pwd|pin\b|cvv|cvc|one[- ]time|otp|code"
-_VENDOR = r"sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|glpat-|A(?:KIA|SIA|ROA|IDA)|xox|xapp-|AIza|ya29|hf_|npm_|pypi-|SG\.|shp|do[opr]_v1|dapi|SK[a-f0-9]|EAA|eyJ|-----BEGIN"
-
-CANDIDATE = (
-    rf"[0-9@]|://|\[at\]|\(at\)| at \S+ dot |eyJ|-----BEGIN|(?i:{_USER}|passw|passphrase|passcode|pwd)"
-)
-"""RE2 and Rust: what any text must hold for one of the forms to fit."""
-
-_ANY_VENDOR = re.compile(_VENDOR)
-_ANY_NAMED = re.compile(rf"\b(?:{_NAMED})|[_-](?:key|token|secret)", re.IGNORECASE)
-_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{0,4}([:-])[0-9A-Fa-f]{0,4}\1[0-9A-Fa-f]{1,4}")
-
 
 class Forms:
     """Points at personal data with a form of its own: the first tier of the detector of personal data."""
@@ -56,34 +47,49 @@ class Forms:
     instrument = "forms@1"
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
-        return span_batch(texts, self.instrument, lambda text: longest(find_forms(text)), candidate=CANDIDATE)
+        expect(texts, TEXTS, "texts")
+        found = {place: longest(spans) for place, spans in forms_in(texts.column("text"))}
+        return spans_of(texts, self.instrument, found)
+
+
+def forms_in(texts: pa.Array) -> Iterator[tuple[int, list[Span]]]:
+    """(position, spans) of every text of a column in which a form fits; the spans may overlap."""
+    places, held = signs_in(texts)
+    chosen = texts.take(pa.array(places)).to_pylist()
+    for place, text, held_here in zip(places.tolist(), chosen, held.tolist(), strict=True):
+        if found := list(_real(text, held_here)):
+            yield place, found
 
 
 def find_forms(text: str) -> Iterator[Span]:
     """Every place in `text` that fits a form and passes its check; they may overlap."""
-    for span in _proposed(text):
+    return _real(text, signs_of(text))
+
+
+def _real(text: str, held: int) -> Iterator[Span]:
+    for span in _proposed(text, held):
         if not stands_for_nobody(span.label, text[span.start : span.end]):
             yield span
 
 
-def _proposed(text: str) -> Iterator[Span]:
-    lower = (
-        text.lower()
-    )  # asked for words only: a few signs change their length, so no place is taken from it
-    if "@" in text:
-        yield from find_emails(text)
-    if " dot " in lower or "[dot]" in lower or "(dot)" in lower:
-        yield from find_spelled_emails(text)
-    if "://" in text:
-        yield from find_links(text)
-    yield from find_numbers(text)
-    if ("born" in lower or "birth" in lower or "dob" in lower or "d.o" in lower) and not text.isalpha():
-        yield from find_births(text)
-    if _HEXADECIMAL.search(text) is not None:
-        yield from find_hexadecimal(text)
-    if _ANY_VENDOR.search(text) is not None:
-        yield from find_vendor_keys(text)
-    if _ANY_NAMED.search(text) is not None:
-        yield from find_named_secrets(text)
-    if "user" in lower or "login" in lower or "handle" in lower or "screen" in lower or "tag" in lower:
-        yield from find_user_names(text)
+def _proposed(text: str, held: int) -> Iterator[Span]:
+    if held & signs.NUMBER:
+        yield from find_numbers(text, housed=bool(held & signs.HOUSED))
+    for sign, find in _SEARCHES:
+        if held & sign:
+            yield from find(text)
+
+
+_SEARCHES: tuple[tuple[int, Callable[[str], Iterator[Span]]], ...] = (
+    (signs.AT, find_emails),
+    (signs.SPELLED, find_spelled_emails),
+    (signs.LINK, find_links),
+    (signs.BORN, find_births),
+    (signs.HEXADECIMAL, find_hexadecimal),
+    (signs.VENDOR, find_vendor_keys),
+    (signs.SECRET, find_named_keys),
+    (signs.PASSWORD, find_passwords),
+    (signs.PIN, find_pins),
+    (signs.USER, find_user_names),
+)
+"""What is searched for where a sign stands in the text."""

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection
 from itertools import accumulate
 
-import polars as pl
 import pyarrow as pa
 
 from duecare.core.errors import DuecareError
@@ -72,7 +71,6 @@ class Personal:
 
     def _found(self, texts: pa.Array) -> dict[int, list[Span]]:
         found = names.named(texts, self._named, self._dial) if self._named else {}
-        formed = pl.Series(texts).str.contains(patterns.CANDIDATE).arg_true().to_list()
         said = texts.to_pylist()
         for number, spans in found.items():
             spans[:] = [
@@ -80,8 +78,8 @@ class Personal:
                 for span in spans
                 if not stands_for_nobody(span.label, said[number][span.start : span.end])
             ]
-        for number in formed:
-            forms = [span for span in patterns.find_forms(said[number]) if span.label in self.labels]
+        for number, formed in patterns.forms_in(texts):
+            forms = [span for span in formed if span.label in self.labels]
             if forms:
                 found.setdefault(number, []).extend(forms)
         return {number: kept for number in sorted(found) if (kept := _apart(said[number], found[number]))}

@@ -49,6 +49,8 @@ def find_births(text: str) -> Iterator[Span]:
 
 def address_at(text: str, start: int, end: int) -> Iterator[Span]:
     """The address whose house number, perhaps with a letter, is [start, end)."""
+    if not start < end or end - start > 12 or not text[start].isdigit():
+        return
     if start and (text[start - 1] in "$€£.#-_" or text[start - 1].isalnum()):
         return
     ahead = text[end : end + 2]

@@ -45,15 +45,16 @@ def spans_of(texts: pa.RecordBatch, instrument: str, found: Mapping[int, Sequenc
     order = sorted(found)
     owner = [at for at in order for _ in found[at]]
     spans = [span for at in order for span in found[at]]
+    starts, ends, labels, values = zip(*spans, strict=True) if spans else ((), (), (), ())
     rows = pa.array(owner, type=pa.int64())
     return pa.RecordBatch.from_arrays(
         [
             *(texts.column(name).take(rows) for name in ("row", "key", "part")),
             pa.array([instrument] * len(spans), type=pa.string()),
-            pa.array([span.start for span in spans], type=pa.int32()),
-            pa.array([span.end for span in spans], type=pa.int32()),
-            pa.array([span.label for span in spans], type=pa.string()),
-            pa.array([span.value for span in spans], type=pa.float64()),
+            pa.array(starts, type=pa.int32()),
+            pa.array(ends, type=pa.int32()),
+            pa.array(labels, type=pa.string()),
+            pa.array(values, type=pa.float64()),
         ],
         schema=SPANS,
     )

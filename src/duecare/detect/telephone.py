@@ -31,25 +31,31 @@ _FORMS = re.compile(
 _DATE = re.compile(
     r"(?:19|20)\d\d[-. /]\d{1,2}[-. /]\d{1,2}|\d{1,2}[-. /]\d{1,2}[-. /](?:(?:19|20)\d\d|\d\d)"
 )
-_NOT_A_DIGIT = re.compile(r"\D")
 
 
-def telephone(shown: str, words: Sequence[str], *, strict: bool) -> bool:
-    """Whether `shown`, with the `words` before it, is a telephone number.
-
-    `strict` asks for a form of its own: an international prefix or one that a country uses. Otherwise a
-    word that speaks of calling is enough.
-    """
-    digits = _NOT_A_DIGIT.sub("", shown)
-    if not 7 <= len(digits) <= 15:
-        return False
-    if list(words[-3:-1]) == ["my", "number"] or list(words[-2:]) == ["my", "number"]:
+def spoken_of(words: Sequence[str]) -> bool | None:
+    """Whether the words before digits speak of calling; None where they name something else that is no
+    telephone number, as an order."""
+    if words[-3:-1] == ["my", "number"] or words[-2:] == ["my", "number"]:
         return True
-    named, otherwise = last_of(words, _CALL), last_of(words, _NO_PHONE)
-    if len(set(digits)) == 1 or otherwise > named or _DATE.fullmatch(shown):
+    named = last_of(words, _CALL)
+    return None if last_of(words, _NO_PHONE) > named else named >= 0
+
+
+def formed(shown: str, digits: int) -> bool:
+    """Whether `shown`, which holds so many digits, has the form of a telephone number: an international
+    prefix, or one that a country uses."""
+    if _DATE.fullmatch(shown) is not None:
         return False
-    if shown.startswith(("+", "(+")) or (digits.startswith("00") and digits[2:3] not in ("", "0")):
-        return len(digits) >= (10 if digits.startswith("00") else 8)
-    least = 10 if digits.startswith("0") else 9
-    formed = len(digits) >= least and _FORMS.fullmatch(shown) is not None
-    return formed or (not strict and named >= 0)
+    if shown.startswith(("+", "(+")):
+        return digits >= 8
+    if shown.startswith("00"):
+        return digits >= 10 and shown[2:3] != "0"
+    return (
+        digits >= (10 if shown[0] == "0" or shown[:2] == "(0" else 9) and _FORMS.fullmatch(shown) is not None
+    )
+
+
+def possible(shown: str) -> bool:
+    """Whether `shown` can be one where words speak of one: no date, not one digit throughout."""
+    return _DATE.fullmatch(shown) is None and len({sign for sign in shown if sign.isdigit()}) > 1
