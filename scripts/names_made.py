@@ -6,252 +6,22 @@ what they happen to name is chance.
 
 from __future__ import annotations
 
-# ruff: noqa: E501, PLR0911, RUF005 - one line a form; lists, patterns and tables are read whole, on their line
-import random
+# ruff: noqa: E501, PLR0911, RUF005 - one line a form; lists are read whole, on their line
+# fmt: off
 import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+from names_values import WEEKDAYS, Values
+
 WORDS = Path(__file__).parent / "names" / "lists.txt"
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Sept",
-    "Oct",
-    "Nov",
-    "Dec",
-]
-WEEKDAYS = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-    "Mon",
-    "Tue",
-    "Wed",
-    "Thu",
-    "Fri",
-    "Sat",
-    "Sun",
-]
-_ONSETS = [
-    "b",
-    "br",
-    "c",
-    "ch",
-    "d",
-    "dr",
-    "f",
-    "fl",
-    "g",
-    "gr",
-    "h",
-    "j",
-    "k",
-    "kh",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "ng",
-    "p",
-    "ph",
-    "pr",
-    "qu",
-    "r",
-    "s",
-    "sh",
-    "st",
-    "t",
-    "th",
-    "tr",
-    "v",
-    "w",
-    "y",
-    "z",
-    "zh",
-] + [""]
+_ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kh", "kl", "l", "m", "n", "ng", "p", "ph", "pr", "qu", "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "y", "z", "zh"] + [""]
 _VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "ai", "ee", "ia", "ou", "ua", "ie", "eo", "ay", "y"]
 _CODAS = ["", "", "", "", *["n", "r", "l", "s", "m", "t", "k", "d", "sh", "ng", "x", "z", "ck", "rd", "nd"]]
-_SURNAME_ENDS = [
-    "son",
-    "sen",
-    "sson",
-    "ski",
-    "sky",
-    "ska",
-    "wicz",
-    "czyk",
-    "ov",
-    "ova",
-    "ev",
-    "eva",
-    "enko",
-    "uk",
-    "escu",
-    "eanu",
-    "ez",
-    "es",
-    "a",
-    "o",
-    "i",
-    "ini",
-    "elli",
-    "etti",
-    "ich",
-    "ić",
-    "vić",
-    "idis",
-    "opoulos",
-    "akis",
-    "yan",
-    "ian",
-    "dze",
-    "shvili",
-    "oğlu",
-    "mann",
-    "berg",
-    "stein",
-    "feld",
-    "er",
-    "baum",
-    "haus",
-    "ley",
-    "ton",
-    "ford",
-    "worth",
-    "well",
-    "man",
-    "stad",
-    "stra",
-    "sma",
-    "inga",
-    "nen",
-    "la",
-    "lä",
-    "gil",
-    "wala",
-    "kar",
-    "gowda",
-    "appa",
-    "eh",
-    "adi",
-    "zadeh",
-    "pour",
-    "nejad",
-    "mbe",
-    "nga",
-    "ndi",
-    "ola",
-    "ade",
-    "uchi",
-    "moto",
-    "mura",
-    "yama",
-    "da",
-]
-_TOWN_ENDS = [
-    "ville",
-    "ton",
-    "burgh",
-    "mouth",
-    "side",
-    "view",
-    "chester",
-    "shire",
-    "haven",
-    "land",
-    "bury",
-    "furt",
-    "stad",
-    "fort",
-    "port",
-    "town",
-    "borough",
-    "berg",
-    "dorf",
-    "heim",
-    "hausen",
-    "ingen",
-    "bach",
-    "feld",
-    "burg",
-    "dijk",
-    "veen",
-    "broek",
-    "by",
-    "sund",
-    "vik",
-    "havn",
-    "holm",
-    "sjö",
-    "järvi",
-    "lahti",
-    "niemi",
-    "koski",
-    "háza",
-    "falva",
-    "vár",
-    "ice",
-    "ov",
-    "ec",
-    "no",
-    "grad",
-    "polje",
-    "ano",
-    "ello",
-    "ino",
-    "ola",
-    "osa",
-    "ilha",
-    "eira",
-    "pur",
-    "abad",
-    "nagar",
-    "garh",
-    "shima",
-    "saki",
-    "kawa",
-    "zhou",
-    "jiang",
-    "shan",
-]
-_TAKEN_OUT = (
-    "[LABEL]",
-    "[LABEL]",
-    "[LABEL]",
-    "[LABEL_1]",
-    "<LABEL>",
-    "XXXX",
-    "XX/XX/XXXX",
-    "[REDACTED]",
-    "{LABEL}",
-    "xxxx",
-    "***",
-    "____",
-)
+_SURNAME_ENDS = ["son", "sen", "sson", "ski", "sky", "ska", "wicz", "czyk", "ov", "ova", "ev", "eva", "enko", "uk", "escu", "eanu", "ez", "es", "a", "o", "i", "ini", "elli", "etti", "ich", "ić", "vić", "idis", "opoulos", "akis", "yan", "ian", "dze", "shvili", "oğlu", "mann", "berg", "stein", "feld", "er", "baum", "haus", "ley", "ton", "ford", "worth", "well", "man", "stad", "stra", "sma", "inga", "nen", "la", "lä", "gil", "wala", "kar", "gowda", "appa", "eh", "adi", "zadeh", "pour", "nejad", "mbe", "nga", "ndi", "ola", "ade", "uchi", "moto", "mura", "yama", "da"]
+_TOWN_ENDS = ["ville", "ton", "burgh", "mouth", "side", "view", "chester", "shire", "haven", "land", "bury", "furt", "stad", "fort", "port", "town", "borough", "berg", "dorf", "heim", "hausen", "ingen", "bach", "feld", "burg", "dijk", "veen", "broek", "by", "sund", "vik", "havn", "holm", "sjö", "järvi", "lahti", "niemi", "koski", "háza", "falva", "vár", "ice", "ov", "ec", "no", "grad", "polje", "ano", "ello", "ino", "ola", "osa", "ilha", "eira", "pur", "abad", "nagar", "garh", "shima", "saki", "kawa", "zhou", "jiang", "shan"]
+_TAKEN_OUT = ("[LABEL]", "[LABEL]", "[LABEL]", "[LABEL_1]", "<LABEL>", "XXXX", "XX/XX/XXXX", "[REDACTED]", "{LABEL}", "xxxx", "***", "____")
 
 
 def lists() -> dict[str, list[str]]:
@@ -266,12 +36,12 @@ def lists() -> dict[str, list[str]]:
     return found
 
 
-class Maker:
+class Maker(Values):
     """Fills the places of the sentences; `first` and `last` are the listed names it may use."""
 
     def __init__(self, seed: int, first: list[str], last: list[str], own: dict[str, list[str]]) -> None:
-        self.chance = random.Random(seed)
-        self.listed_first, self.listed_last, self.own = first, last, own
+        super().__init__(seed, own)
+        self.listed_first, self.listed_last = first, last
 
     def fill(self, place: str) -> tuple[str, list[tuple[str, str]]]:
         """(label, text) pieces for a place, label "" for what is no entity, as ("", pieces)."""
@@ -280,23 +50,6 @@ class Maker:
             return "", [("", self.pick(*_TAKEN_OUT).replace("LABEL", label))]
         made = make(self)
         return label, made if isinstance(made, list) else [(label, made)]
-
-    def pick(self, *options: str) -> str:
-        return self.chance.choice(options)
-
-    def one(self, section: str) -> str:
-        return self.chance.choice(self.own[section])
-
-    def odds(self, share: float) -> bool:
-        return self.chance.random() < share
-
-    def number(self, low: int, high: int) -> int:
-        return self.chance.randint(low, high)
-
-    def digits(self, pattern: str) -> str:
-        """Each # of `pattern` a digit, each @ a capital letter, each % a digit from 1 to 9."""
-        signs = {"#": "0123456789", "@": "ABCDEFGHJKLMNPRSTUVWXYZ", "%": "123456789"}
-        return "".join(self.chance.choice(signs[sign]) if sign in signs else sign for sign in pattern)
 
     def stem(self, least: int = 1, most: int = 3) -> str:
         pieces = [
@@ -383,39 +136,9 @@ class Maker:
         if drawn < 0.6:
             return self.stem(1, 2) + self.chance.choice(_TOWN_ENDS)
         if drawn < 0.75:
-            return self.one("last") + self.pick(
-                "ville", "ton", "burgh", "bury", "mouth", "side", "view", "berg", "stad"
-            )
+            return self.one("last") + self.pick("ville", "ton", "burgh", "bury", "mouth", "side", "view", "berg", "stad")
         if drawn < 0.92:
-            before = self.pick(
-                *[
-                    "North",
-                    "South",
-                    "East",
-                    "West",
-                    "New",
-                    "Lake",
-                    "Port",
-                    "Fort",
-                    "Mount",
-                    "Saint",
-                    "St.",
-                    "San",
-                    "Santa",
-                    "Bad",
-                    "Den",
-                    "Sint",
-                    "La",
-                    "Le",
-                    "El",
-                    "Los",
-                    "Las",
-                    "Nova",
-                    "Villa",
-                    "Upper",
-                    "Old",
-                ]
-            )
+            before = self.pick(*["North", "South", "East", "West", "New", "Lake", "Port", "Fort", "Mount", "Saint", "St.", "San", "Santa", "Bad", "Den", "Sint", "La", "Le", "El", "Los", "Las", "Nova", "Villa", "Upper", "Old"])
             return f"{before} {self.pick(self.stem(1, 2), self.one('last'), self.one('first'))}"
         if drawn < 0.96:
             return f"{self.stem(1, 2)}-{self.pick('sur', 'am', 'an der', 'upon', 'en', 'les', 'le')}-{self.stem(1, 2)}"
@@ -431,24 +154,13 @@ class Maker:
     def street(self) -> str:
         drawn = self.chance.random()
         if drawn < 0.04:
-            return (
-                f"{self.house()} {self.foreign()} {self.digits('%#')}"
-                if self.odds(0.5)
-                else f"{self.foreign()} {self.digits('%#')}"
-            )
+            return f"{self.house()} {self.foreign()} {self.digits('%#')}" if self.odds(0.5) else f"{self.foreign()} {self.digits('%#')}"
         if drawn < 0.06:
             return f"{self.pick('the corner of', 'the corner of', 'corner of', 'the junction of')} {self.street()} {self.pick('and', '&')} {self.stem(1, 2)} {self.one('streetend')}"
         if drawn < 0.1:
             return f"{self.house()} {self.stem(1, 3)} {self.digits('%#')}{self.pick('', ' ' + self.one('streetend'))}"
         if drawn < 0.5:
-            name = self.pick(
-                self.one("streetword"),
-                self.one("last"),
-                self.one("first"),
-                self.stem(1, 2),
-                self.digits("%") + self.pick("st", "nd", "rd", "th"),
-                self.digits("%#") + "th",
-            )
+            name = self.pick(self.one("streetword"), self.one("last"), self.one("first"), self.stem(1, 2), self.digits("%") + self.pick("st", "nd", "rd", "th"), self.digits("%#") + "th")
             turned = self.pick("", "", "", "N ", "S. ", "West ", "East ", "NE ", "North ")
             return f"{self.house()} {turned}{name} {self.one('streetend')}"
         if drawn < 0.66:
@@ -469,44 +181,14 @@ class Maker:
         return made if self.odds(0.3) else made.strip("0123456789B, ")
 
     def unit(self) -> str:
-        return f"{self.pick('Apt.', 'Apt', 'apt.', 'Suite', 'Unit', 'Flat', 'Floor', 'Room', 'Ste', '#', 'Box', 'Apartment')} {self.digits(self.pick('%', '%#', '%##', '%@', '@'))}".replace(
-            "# ", "#"
-        )
-
-    def postcode(self) -> str:
-        return self.digits(
-            self.pick(
-                "#####",
-                "#####",
-                "#####-####",
-                "####",
-                "@@% #@@",
-                "@%# %@@",
-                "@@%# %@@",
-                "#### @@",
-                "@#@ #@#",
-                "### ##",
-                "##-###",
-                "####-###",
-                "######",
-                "@@-####",
-                "@-#####",
-            )
-        )
+        return f"{self.pick('Apt.', 'Apt', 'apt.', 'Suite', 'Unit', 'Flat', 'Floor', 'Room', 'Ste', '#', 'Box', 'Apartment')} {self.digits(self.pick('%', '%#', '%##', '%@', '@'))}".replace("# ", "#")
 
     def address(self) -> str:
         drawn = self.chance.random()
         if drawn < 0.05:
-            return (
-                self.digits(
-                    self.pick(
-                        f"PSC %###, Box %###\nAPO {self.pick('AE', 'AP', 'AA')} #####",
-                        f"Unit %#### Box %###\nDPO {self.pick('AE', 'AP')} #####",
-                    )
-                )
-                if self.odds(0.6)
-                else f"{self.pick('USS', 'USNS', 'USNV', 'USCGC')} {self.last()}\nFPO {self.pick('AE', 'AP', 'AA')} {self.digits('#####')}"
-            )
+            return self.digits(self.pick(
+                f"PSC %###, Box %###\nAPO {self.pick('AE', 'AP', 'AA')} #####", f"Unit %#### Box %###\nDPO {self.pick('AE', 'AP')} #####",
+            )) if self.odds(0.6) else f"{self.pick('USS', 'USNS', 'USNV', 'USCGC')} {self.last()}\nFPO {self.pick('AE', 'AP', 'AA')} {self.digits('#####')}"
         if drawn < 0.1:
             street = f"{self.pick('PO Box', 'P.O. Box', 'Post Office Box', 'Postfach', 'PO BOX', 'Private Bag')} {self.digits('%###')}"
         else:
@@ -520,18 +202,8 @@ class Maker:
         town, code, gap = self.city(), self.postcode(), self.pick(" ", " ", "\n", ", ", "\n ")
         state = self.pick(self.one("statecode"), self.one("statecode"), self.one("state"))
         form = self.pick(
-            f"{town}, {state} {code}",
-            f"{town}, {state} {code}",
-            f"{town} {state} {code}",
-            f"{town}{gap}{state}{gap}{code}",
-            f"{town}{gap}{code}",
-            f"{code} {town}",
-            f"{code} {town}",
-            f"{code}, {town}",
-            f"{town}",
-            f"{town}, {state}",
-            f"{code}{gap}{town}",
-            f"{town} {state}",
+            f"{town}, {state} {code}", f"{town}, {state} {code}", f"{town} {state} {code}", f"{town}{gap}{state}{gap}{code}", f"{town}{gap}{code}",
+            f"{code} {town}", f"{code} {town}", f"{code}, {town}", f"{town}", f"{town}, {state}", f"{code}{gap}{town}", f"{town} {state}",
         )
         if self.odds(0.35):
             form += self.pick("\n", ", ", "\n", " ") + self.one("country")
@@ -544,25 +216,8 @@ class Maker:
     def doing(self, forms: tuple[int, ...] = (1, 1, 2, 2, 2, 3, 4, 4, 0)) -> list[tuple[str, str]]:
         """What somebody does: a verb in some tense, mostly with something after it."""
         verb, form = self.one("verb").split("/"), self.chance.choice(forms)
-        before = {
-            3: self.pick("has ", "had ", "has never ", "must have "),
-            4: self.pick("is ", "was ", "is not ", "will be ", "keeps ", "has been "),
-            0: self.pick(
-                "will ",
-                "can ",
-                "did not ",
-                "does not ",
-                "wants to ",
-                "used to ",
-                "could ",
-                "should ",
-                "has to ",
-                "may ",
-            ),
-        }.get(
-            form,
-            self.pick("", "", "", "", "always ", "never ", "just ", "also ", "first ", "really ", "finally "),
-        )
+        before = {3: self.pick("has ", "had ", "has never ", "must have "), 4: self.pick("is ", "was ", "is not ", "will be ", "keeps ", "has been "),
+                  0: self.pick("will ", "can ", "did not ", "does not ", "wants to ", "used to ", "could ", "should ", "has to ", "may ")}.get(form, self.pick("", "", "", "", "always ", "never ", "just ", "also ", "first ", "really ", "finally "))
         pieces = [("", before + verb[form])]
         return [*pieces, ("", " "), *self.complement()] if self.odds(0.8) else pieces
 
@@ -578,35 +233,9 @@ class Maker:
         if drawn < 0.25:
             return f"{self.pick(self.one('orghead'), self.stem(1, 3), self.last())} {self.one('orgtail')}"
         if drawn < 0.4:
-            return (
-                f"{self.one('orghead')} {self.one('orghead')} {self.one('orgtail')}"
-                if self.odds(0.6)
-                else f"{self.one('orghead')} {self.one('orghead')}"
-            )
+            return f"{self.one('orghead')} {self.one('orghead')} {self.one('orgtail')}" if self.odds(0.6) else f"{self.one('orghead')} {self.one('orghead')}"
         if drawn < 0.52:
-            return self.one("orghead") + self.pick(
-                "data",
-                "soft",
-                "ly",
-                "ify",
-                "base",
-                "hub",
-                "works",
-                "tech",
-                "net",
-                "Cloud",
-                "Tech",
-                "Labs",
-                "chek",
-                "graph",
-                "lab",
-                "scape",
-                "sys",
-                "Sense",
-                "AI",
-                "metrics",
-                "IQ",
-            )
+            return self.one("orghead") + self.pick("data", "soft", "ly", "ify", "base", "hub", "works", "tech", "net", "Cloud", "Tech", "Labs", "chek", "graph", "lab", "scape", "sys", "Sense", "AI", "metrics", "IQ")
         if drawn < 0.6:
             return self.stem(1, 3) + self.pick("", "o", "ify", "ics", "ia", "ex", "on", "io", "us", "lytics")
         if drawn < 0.66:
@@ -614,53 +243,10 @@ class Maker:
         if drawn < 0.78:
             return f"{self.last()}{self.pick(' & Sons', ' and Sons', ' Brothers', ' and Co', '-' + self.last(), ' ' + self.one('orgtail'))}"
         if drawn < 0.86:
-            return (
-                f"{self.last()}, {self.last()} {self.pick('and', '&')} {self.last()}"
-                if self.odds(0.6)
-                else f"{self.last()} {self.pick('and', '&')} {self.last()}"
-            )
+            return f"{self.last()}, {self.last()} {self.pick('and', '&')} {self.last()}" if self.odds(0.6) else f"{self.last()} {self.pick('and', '&')} {self.last()}"
         if drawn < 0.93:
             return self.one("company")
         return f"{self.pick('University of', 'Bank of', 'Church of', 'Institute of', 'The', 'Royal', 'First', 'National', 'City of')} {self.pick(self.town(), self.one('orghead'), self.one('country'))}"
-
-    def date(self) -> str:
-        year, month, day = self.number(1930, 2030), self.number(1, 12), self.number(1, 28)
-        name, two = self.chance.choice(MONTHS), f"{year % 100:02d}"
-        end = self.pick("th", "st", "nd", "rd")
-        return self.pick(
-            f"{month}/{day}/{year}",
-            f"{month}/{day}/{year}",
-            f"{month:02d}/{day:02d}/{year}",
-            f"{day:02d}/{month:02d}/{year}",
-            f"{year}-{month:02d}-{day:02d}",
-            f"{month}/{day}/{two}",
-            f"{day}.{month}.{year}",
-            f"{day:02d}-{month:02d}-{year}",
-            f"{name} {day}, {year}",
-            f"{name} {day}",
-            f"{day} {name} {year}",
-            f"{day} {name}",
-            f"{name} {day}{end}",
-            f"{name} {day}{end}, {year}",
-            f"{name} {year}",
-            f"the {day}{end} of {name}",
-            f"{self.chance.choice(WEEKDAYS)}, {name} {day}",
-            f"{month:02d}/{two}",
-            f"{month}/{year}",
-            self.chance.choice(WEEKDAYS),
-            str(year),
-        )
-
-    def moment(self) -> str:
-        return self.date() + self.pick(" at ", " ", ", ") + self.time()
-
-    def time(self) -> str:
-        return self.pick(
-            f"{self.number(1, 12)} {self.pick('am', 'pm', 'p.m.')}",
-            f"{self.number(1, 12)}:{self.number(10, 59)}",
-            f"{self.number(0, 23):02d}:{self.number(10, 59)}:{self.number(10, 59)}",
-            f"{self.number(1, 12)}{self.pick('am', 'pm')}",
-        )
 
     def job(self) -> str:
         made = self.one("job") if self.odds(0.55) else f"{self.one('field')} {self.one('role')}"
@@ -671,171 +257,27 @@ class Maker:
         return self.pick(made, made.capitalize(), made.title())
 
     def age(self) -> str:
-        return (
-            str(self.number(1, 99))
-            if self.odds(0.93)
-            else self.pick("twenty-five", "forty", "sixteen", "thirty-two", "eighty")
-        )
+        return str(self.number(1, 99)) if self.odds(0.93) else self.pick("twenty-five", "forty", "sixteen", "thirty-two", "eighty")
 
     def people(self) -> str:
         made = self.one("nationality")
         return made if made.endswith(("ish", "ese", "ch", "ss")) else made + "s"
 
-    def phone(self) -> str:
-        made = self.digits(
-            self.pick(
-                "###-###-####",
-                "(###) ###-####",
-                "(###)###-####",
-                "###.###.####",
-                "###.###.####x###",
-                "### ### ####",
-                "##########",
-                "1-###-###-####",
-                "+1 ### ### ####",
-                "+1-###-###-####x####",
-                "001-###-###-####",
-                "001-###-###-####x#####",
-                "+## ### ######",
-                "+##-##-###-####",
-                "+## (0) ## #### ####",
-                "+## ## ## ## ##",
-                "0## ### ####",
-                "0#### ######",
-                "07### ######",
-                "0# ## ## ## ##",
-                "## ## ##",
-                "## ## ## ##",
-                "## ### ###",
-                "### ## ###",
-                "###-####",
-                "### ### ###",
-                "(##) ####-####",
-                "0###/#######",
-                "0## #### ####",
-                "##-###-####",
-                "(##) #### ####",
-                "### ## ##",
-                "###-###-###",
-                "+###########",
-            )
-        )
-        return (
-            made + self.pick(" ext. ", "x", " x", " ext ") + self.digits("%##") if self.odds(0.06) else made
-        )
-
     def mail(self) -> str:
-        first, last = (
-            self.plain(name).replace(" ", "").replace("'", "") for name in (self.first(), self.last())
-        )
-        local = self.pick(
-            f"{first}.{last}",
-            f"{first}{last}",
-            f"{first[0]}{last}",
-            f"{first}_{last}",
-            f"{first}{self.digits('##')}",
-            self.pick("info", "support", "sales", "help", "office"),
-        )
+        first, last = (self.plain(name).replace(" ", "").replace("'", "") for name in (self.first(), self.last()))
+        local = self.pick(f"{first}.{last}", f"{first}{last}", f"{first[0]}{last}", f"{first}_{last}", f"{first}{self.digits('##')}", self.pick("info", "support", "sales", "help", "office"))
         host = self.pick("mail", "inbox", "post", self.stem(1, 2), self.one("orghead") + self.one("orghead"))
         made = f"{local}@{host}.{self.pick('com', 'org', 'net', 'de', 'fr', 'co.uk', 'se', 'hu', 'io', 'example')}"
         return made.lower() if self.odds(0.6) else made
 
     def link(self) -> str:
-        host = self.pick(
-            self.one("orghead") + self.one("orghead"), self.stem(1, 3), self.stem(1, 2) + self.one("orghead")
-        )
+        host = self.pick(self.one("orghead") + self.one("orghead"), self.stem(1, 3), self.stem(1, 2) + self.one("orghead"))
         host = host if self.odds(0.5) else host.lower()
         start = self.pick("http://", "https://", "http://www.", "https://www.", "www.", "")
         return f"{start}{host}.{self.pick('com', 'org', 'net', 'de', 'fi', 'es', 'ch', 'co.uk', 'co.nz', 'be', 'se', 'tv', 'io')}{self.pick('', '/', '/', '/' + self.stem(1, 2).lower(), '/a/' + self.digits('##'))}"
 
-    def numbered(self) -> str:
-        """A card, social security, bank or licence number."""
-        return self.digits(
-            self.pick(
-                "4###############",
-                "5###############",
-                "5### #### #### ####",
-                "4###-####-####-####",
-                "3#############",
-                "6###########",
-                "###-##-####",
-                "### ## ####",
-                "GB##@@@@##############",
-                "GB## @@@@ #### #### #### ##",
-                "NL## @@@@ #### #### ##",
-                "DE## #### #### #### #### ##",
-                "DE####################",
-                "FR## #### #### #### #### #### ###",
-                "@#######",
-                "@##-###-###",
-                "########",
-                "#########",
-                "@@######",
-                "@###-####-####",
-                "###-###-###",
-                "##@@#####",
-                "@##########",
-                "@############",
-            )
-        )
-
-    def order(self) -> str:
-        return self.digits(
-            self.pick(
-                "#####",
-                "######",
-                "%#######",
-                "@@-#####",
-                "#%####",
-                "@%##-@@@",
-                "@@@####",
-                "%###-#####",
-                "@-%###",
-            )
-        )
-
-    def serial(self) -> str:
-        """What stands on boxes and vouchers."""
-        return self.digits(
-            self.pick(
-                "####-@@-###",
-                "##@###",
-                "@@##-####",
-                "@@@-###-@@",
-                "#####/##",
-                "###.###.##",
-                "20##-#####",
-                "@@@@##",
-                "@@@@@@##",
-                "#@#@#@",
-                "@@-#######",
-                "##-##-##-@",
-                "@@#########@@",
-                "####-####-####-####",
-            )
-        )
-
-    def amount(self) -> str:
-        made = self.digits(self.pick("%", "%#", "%##", "%,###", "%#.##", "%##.##"))
-        return self.pick(
-            f"${made}",
-            f"${made}",
-            f"{made} dollars",
-            f"€{made}",
-            f"£{made}",
-            f"{made} euros",
-            f"USD {made}",
-            f"{made}",
-        )
-
     def handle(self) -> str:
-        made = self.pick(
-            self.first() + self.last(),
-            self.stem(1, 3) + self.digits("##"),
-            self.first() + "_" + self.stem(1, 2),
-            self.one("orghead") + self.stem(1, 2),
-            self.one("orghead") + self.one("orghead"),
-        )
+        made = self.pick(self.first() + self.last(), self.stem(1, 3) + self.digits("##"), self.first() + "_" + self.stem(1, 2), self.one("orghead") + self.stem(1, 2), self.one("orghead") + self.one("orghead"))
         return made.replace(" ", "") if self.odds(0.5) else made.replace(" ", "").lower()
 
 

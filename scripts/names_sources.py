@@ -116,7 +116,7 @@ def everyday(data: Path) -> tuple[list[str], set[str]]:
     """
     counted: Counter[str] = Counter()
     calm = []
-    for text in _plain_texts(data):
+    for _, text in plain_texts(data):
         if kept_for_measuring(text):
             continue
         counted.update(set(re.findall(r"\b[a-z]{2,}\b", text)))
@@ -136,16 +136,19 @@ def kept_for_measuring(text: str) -> bool:
     return hashlib.sha256(text.encode()).digest()[0] % 2 == 0
 
 
-def _plain_texts(data: Path) -> Iterator[str]:
+def plain_texts(data: Path) -> Iterator[tuple[str, str]]:
+    """(source, text) of what is used as talk that names nobody."""
     with (data / "cfpb-complaints" / "cfpb_narratives.csv").open(encoding="utf-8") as opened:
-        yield from (row["Consumer complaint narrative"] for row in csv.DictReader(opened))
+        yield from (
+            ("CFPB complaints", row["Consumer complaint narrative"]) for row in csv.DictReader(opened)
+        )
     for file in sorted((data / "banking77").glob("*.csv")):
         with file.open(encoding="utf-8") as opened:
-            yield from (row["text"] for row in csv.DictReader(opened))
+            yield from (("Banking77", row["text"]) for row in csv.DictReader(opened))
     for line in (data / "self-instruct" / "seed_tasks.jsonl").read_text("utf-8").splitlines():
         task = json.loads(line)
-        yield task["instruction"]
-        yield from (instance["output"] for instance in task["instances"])
+        for text in (task["instruction"], *(instance["output"] for instance in task["instances"])):
+            yield "Self-Instruct", text
 
 
 def cut(sentence: str, chance: random.Random) -> str:

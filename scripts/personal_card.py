@@ -11,14 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from names_sources import names_by_group, wnut
+from names_sources import kept_for_measuring, names_by_group, plain_texts, wnut
 from names_text import Marked
+from toxicity_card import wilson
 
 from duecare.detect import patterns
 from duecare.detect.card import Measured
@@ -221,6 +223,19 @@ def on_tweets(data: Path) -> Iterator[Measured]:
         n,
         "bootstrap of sentences",
     )
+
+
+def on_nobody(data: Path) -> Iterator[Measured]:
+    """Share of sentences in which a person or an address is seen, of texts like those taught as naming nobody."""
+    sentences: dict[str, list[str]] = {}
+    for source, text in plain_texts(data):
+        if kept_for_measuring(text):
+            sentences.setdefault(source, []).extend(re.split(r"(?<=[.!?])\s+", text))
+    for source, said in sentences.items():
+        seen = sum(bool(find_names(text)) for text in said)
+        shown = tuple(round(number, 4) for number in wilson(seen, len(said)))
+        part = "sentences of the half not trained on; some do name somebody"
+        yield told(source, part, "share pointed at, names and addresses", shown, len(said), "Wilson")
 
 
 def names_measured(data: Path) -> tuple[Measured, ...]:

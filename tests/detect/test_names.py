@@ -5,6 +5,7 @@ from __future__ import annotations
 # ruff: noqa: E501 - tables of texts are read whole
 import random
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from duecare.core import DataError
 from duecare.core.errors import DuecareError
 from duecare.detect.crf import FORBIDDEN, LABELS, Model, features, pack, shipped, style, unpack
 from duecare.detect.kernel import build as building
+from duecare.detect.kernel import library
 from duecare.detect.names import find_names
 from duecare.detect.personal import Personal, find_personal
 from duecare.detect.tagging import Tagger
@@ -61,7 +63,7 @@ def test_every_code_point_is_cut_alike(monkeypatch):
     ]
     texts = [f"a{chr(point)}b{chr(point)}{chr(point)}1" for point in points]
     tagger = Tagger()
-    found = tagger._cut_compiled(pa.array(texts))
+    found = tagger._cut_compiled(library(), pa.array(texts))
     expected = [token for text in texts for token in tokens(text)]
     assert found.start.tolist() == [token.start for token in expected]
     assert found.end.tolist() == [token.end for token in expected]
@@ -77,6 +79,15 @@ def test_slices_blocks_and_a_forgotten_cache_change_nothing(monkeypatch):
     monkeypatch.setattr("duecare.detect.tagging._MOST_KINDS", 20)
     assert listed(Tagger().places(pa.array(["Anna", *texts, "Bob"]).slice(1, len(texts)))) == whole
     assert Tagger().places(pa.array([], pa.string())).text.tolist() == []
+
+
+def test_threads_that_share_a_tagger_do_not_disturb_each_other(monkeypatch):
+    monkeypatch.setattr("duecare.detect.tagging._MOST_KINDS", 50)
+    parts = [pa.array(fuzzed(150, seed=seed)) for seed in range(6)]
+    alone = [listed(Tagger().places(part)) for part in parts]
+    shared = Tagger()
+    with ThreadPoolExecutor(6) as pool:
+        assert [listed(found) for found in pool.map(shared.places, parts)] == alone
 
 
 def best_by_definition(model: Model, text: str) -> list[str]:

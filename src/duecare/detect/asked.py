@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +32,7 @@ def load_asked(name: str, labels: Collection[str] = ()) -> SpanFinder:
 
     A detector with a method `asked(labels)` may so be made to look for more than it does by itself.
     """
-    finder = cast(SpanFinder, load(name))
+    finder = load(name)
     if not labels:
         return finder
     asked = getattr(finder, "asked", None)

@@ -95,14 +95,14 @@ class Model:
             for other in LABELS:
                 if other.startswith("I-") and one[2:] != other[2:]:
                     step[place[one], place[other]] = FORBIDDEN
-        kept = weight.any(axis=1)
-        return cls(tuple(name for name, keep in zip(names, kept, strict=True) if keep), weight[kept], step)
+        kept = np.flatnonzero(weight.any(axis=1))
+        return cls(tuple(names[row] for row in kept), weight[kept], step)
 
 
 def pack(path: Path, model: Model) -> None:
     """Write a model as an `.npz` without pickle, the same bytes each time."""
     rows, columns = np.nonzero(model.weight)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "names": np.frombuffer("\n".join(model.names).encode(), np.uint8),
         "counts": np.bincount(rows, minlength=len(model.names)).astype(np.uint8),
         "columns": columns.astype(np.uint8),

@@ -6,6 +6,7 @@ additions a token. Scores are whole numbers: both ways give the same labels.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +15,11 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from duecare.detect.crf import FORBIDDEN, LABELS, REACH, SCALE, Model, shipped, style
-from duecare.detect.kernel import Texts, buffers_of, library
-from duecare.detect.tokens import PAD, Lists, describe, kind_of, shipped_lists, tokens
+from duecare.detect.crf import FORBIDDEN, LABELS, SCALE, Model, shipped, style
+from duecare.detect.kernel import buffers_of, library
+from duecare.detect.kinds import NEAR, Kinds
+from duecare.detect.tokens import Lists, shipped_lists, tokens
 
-_NEAR = tuple(place for place in range(-REACH, REACH + 1) if place)
-_LOOKS = 12
 _MOST_KINDS = 1 << 19
 _BLOCK = 1 << 20
 """Bytes of text taken at a time; a text is never cut."""
@@ -53,128 +53,6 @@ class Places:
         return len(self.text)
 
 
-class Kinds:
-    """What each kind of token seen so far says, as rows of whole numbers; grows as kinds come."""
-
-    def __init__(self, model: Model, lists: Lists) -> None:
-        self._row = {name: number for number, name in enumerate(model.names)}
-        self._weight, self._lists, self._adding = model.weight, lists, threading.Lock()
-        groups = {name.split(" ", 1)[1] for name in model.names if name[0] == "@"}
-        pairs = [name[1:].split(" ") for name in model.names if name[0] in "<>"]
-        self._group = {name: number for number, name in enumerate(sorted(groups.union(*pairs, {"PAD"})), 1)}
-        self.groups = len(self._group) + 1  # 0 for those that the model never met
-        self._pair_tables({(self._group[one], self._group[other]) for one, other in pairs})
-        self.setting = np.zeros((self.groups, _LOOKS, len(LABELS)), np.int16)
-        for group, number in self._group.items():
-            for look in range(_LOOKS):
-                self.setting[number, look] = self._sum([f"@{look // 4}{look % 4} {group}"])
-        self.clear()
-
-    def _pair_tables(self, pairs: set[tuple[int, int]]) -> None:
-        self.pair_of = np.zeros((self.groups, self.groups), np.int32)
-        self.pair = np.zeros((len(pairs) + 1, 2, len(LABELS)), np.int16)
-        names = {number: name for name, number in self._group.items()}
-        for row, (one, other) in enumerate(sorted(pairs), 1):
-            self.pair_of[one, other] = row
-            for place, sign in enumerate("<>"):
-                self.pair[row, place] = self._sum([f"{sign}{names[one]} {names[other]}"])
-
-    def clear(self) -> None:
-        """Forget all kinds but the outside."""
-        self._ids: dict[str, int] = {}
-        self._near_rows: dict[tuple[str, ...], int] = {}
-        self._slots: tuple[np.ndarray, np.ndarray] = (
-            np.zeros(1 << 14, np.uint64),
-            np.zeros(1 << 14, np.int32),
-        )
-        self.own = np.zeros((1 << 12, len(LABELS)), np.int32)
-        self.near_of, self.group_of = np.zeros(1 << 12, np.int32), np.zeros(1 << 12, np.int32)
-        self.near = np.zeros((1 << 10, len(_NEAR), len(LABELS)), np.int16)
-        self.pad = self.id_of(PAD)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def id_of(self, kind: str) -> int:
-        """The number of a kind, worked out if new."""
-        known = self._ids.get(kind)
-        if known is not None:
-            return known
-        number, said = len(self._ids), describe(kind, self._lists)
-        if number == len(self.own):
-            self.own, self.near_of, self.group_of = (
-                _doubled(each) for each in (self.own, self.near_of, self.group_of)
-            )
-        self.own[number] = self._sum([f"0{name}" for name in said.own])
-        self.group_of[number] = self._group.get(said.group, 0)
-        self.near_of[number] = self._near_row(said.near)
-        self._ids[kind] = number
-        return number
-
-    def _near_row(self, near: tuple[str, ...]) -> int:
-        said = near[0].startswith("w=") and any(f"{place}{near[0]}" in self._row for place in _NEAR)
-        known = (
-            near if said or len(near) == 1 else near[1:]
-        )  # most words are strangers to the model: one row for all
-        row = self._near_rows.get(known)
-        if row is None:
-            row = self._near_rows[known] = len(self._near_rows)
-            if row == len(self.near):
-                self.near = _doubled(self.near)
-            for at, place in enumerate(_NEAR):
-                self.near[row, at] = self._sum([f"{place}{name}" for name in known])
-        return row
-
-    def _sum(self, names: list[str]) -> np.ndarray:
-        rows = [self._row[name] for name in names if name in self._row]
-        return self._weight[rows].sum(axis=0) if rows else np.zeros(len(LABELS), np.int32)
-
-    def ids_of(self, hashes: np.ndarray, texts: Texts, begin: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """Numbers of the kinds of tokens that the kernel cut out of `texts`."""
-        call = library()
-        ids, missing = np.empty(len(hashes), np.int32), np.empty(len(hashes), np.int64)
-        keys, values = self._slots
-        absent = call.duecare_names_lookup(hashes, len(hashes), keys, values, len(keys), ids, missing)
-        if absent:
-            with self._adding:
-                self._learn(hashes, texts.data, begin, stop, missing[:absent])
-            keys, values = self._slots
-            call.duecare_names_lookup(hashes, len(hashes), keys, values, len(keys), ids, missing)
-        return ids
-
-    def _learn(
-        self, hashes: np.ndarray, data: np.ndarray, begin: np.ndarray, stop: np.ndarray, missing: np.ndarray
-    ) -> None:
-        _, once = np.unique(hashes[missing], return_index=True)
-        keys, values = self._slots
-        for at in missing[once].tolist():
-            number = self.id_of(kind_of(data[begin[at] : stop[at]].tobytes().decode()))
-            if 2 * number > len(keys):
-                keys, values = _rehashed(keys, values)
-            _put(keys, values, int(hashes[at]), number)
-        self._slots = (keys, values)
-
-
-def _put(keys: np.ndarray, values: np.ndarray, key: int, value: int) -> None:
-    mask = len(keys) - 1
-    slot = key & mask
-    while keys[slot] and int(keys[slot]) != key:
-        slot = (slot + 1) & mask
-    values[slot] = value  # before the key: another thread may be looking
-    keys[slot] = key
-
-
-def _rehashed(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    wider = np.zeros(4 * len(keys), np.uint64), np.zeros(4 * len(keys), np.int32)
-    for slot in np.flatnonzero(keys).tolist():
-        _put(*wider, int(keys[slot]), int(values[slot]))
-    return wider
-
-
-def _doubled(array: np.ndarray) -> np.ndarray:
-    return np.concatenate([array, np.zeros_like(array)])
-
-
 class Tagger:
     """Finds places in columns of texts.
 
@@ -183,6 +61,7 @@ class Tagger:
 
     def __init__(self, model: Model | None = None, lists: Lists | None = None, dial: float = 0.0) -> None:
         model = model or shipped()
+        self._turn = threading.Lock()
         self._kinds = Kinds(model, lists or shipped_lists())
         self._kinds.setting[:, :, 0] -= round(dial * SCALE)
         self._step = np.ascontiguousarray(model.step, np.int32)
@@ -196,11 +75,19 @@ class Tagger:
         return Places(*(np.concatenate([none, *piece]) for none, piece in zip(empty, pieces, strict=True)))
 
     def _block(self, texts: pa.Array, shift: int) -> Places:
+        with self._turn:  # what is known of kinds grows, and is forgotten when it is too much
+            return self._found(texts, shift)
+
+    def _found(self, texts: pa.Array, shift: int) -> Places:
         if len(self._kinds) > _MOST_KINDS:
             self._kinds.clear()
-        compiled = library() is not None
-        found = self._cut_compiled(texts) if compiled else self._cut(texts.to_pylist())
-        labels = self.labels_compiled(found) if compiled else self.labels(found)
+        kernel = library()
+        if kernel is None:
+            found = self._cut(texts.to_pylist())
+            labels = self.labels(found)
+        else:
+            found = self._cut_compiled(kernel, texts)
+            labels = self._labels_compiled(kernel, found)
         return _gathered(found, labels, shift)
 
     def label(self, text: str) -> list[str]:
@@ -218,22 +105,22 @@ class Tagger:
             np.array([self._kinds.id_of(token.kind) for token in flat], np.int32),
         )
 
-    def _cut_compiled(self, texts: pa.Array) -> Tokenised:
+    def _cut_compiled(self, kernel: ctypes.CDLL, texts: pa.Array) -> Tokenised:
         flat = buffers_of(texts)
         room = int(flat.starts[-1] - flat.starts[0])
         start, end = np.empty(room, np.int32), np.empty(room, np.int32)
         begin, stop, hashes = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
         first, look = np.empty(len(flat) + 1, np.int64), np.empty(len(flat), np.uint8)
-        n = library().duecare_names_tokens(
+        n = kernel.duecare_names_tokens(
             flat.data, flat.starts, len(flat), start, end, begin, stop, hashes, first, look
         )
-        kind = self._kinds.ids_of(hashes[:n], flat, begin[:n], stop[:n])
+        kind = self._kinds.ids_of(kernel, hashes[:n], flat, begin[:n], stop[:n])
         return Tokenised(first, look, start[:n], end[:n], kind)
 
-    def labels_compiled(self, found: Tokenised) -> np.ndarray:
+    def _labels_compiled(self, kernel: ctypes.CDLL, found: Tokenised) -> np.ndarray:
         """Numbers of LABELS, one a token, by the kernel."""
         kinds, labels = self._kinds, np.empty(len(found.kind), np.uint8)
-        done = library().duecare_names_labels(
+        done = kernel.duecare_names_labels(
             *(found.kind, found.first, len(found.look), found.start, found.end, found.look),
             *(kinds.own.reshape(-1), kinds.near_of, kinds.group_of, kinds.near.reshape(-1)),
             *(kinds.pair_of.reshape(-1), kinds.pair.reshape(-1), kinds.setting.reshape(-1)),
@@ -284,12 +171,13 @@ class Tagger:
         touching = (found.end[:-1] == found.start[1:]) & (here[1:] > low[1:])
         touch[1:] += touching
         touch[:-1] += 2 * touching
-        score = kinds.own[found.kind].astype(np.int32)
-        for number, place in enumerate(_NEAR):
+        score: np.ndarray = kinds.own[found.kind].astype(np.int32)
+        for number, place in enumerate(NEAR):
             score += kinds.near[kinds.near_of[at(place)], number]
         score += kinds.pair[kinds.pair_of[before, group], 0]
         score += kinds.pair[kinds.pair_of[group, after], 1]
-        return score + kinds.setting[group, 4 * np.repeat(found.look, np.diff(found.first)) + touch]
+        score += kinds.setting[group, 4 * np.repeat(found.look, np.diff(found.first)) + touch]
+        return score
 
 
 def _blocks(texts: pa.Array) -> Iterator[tuple[int, pa.Array]]:

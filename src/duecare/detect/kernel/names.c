@@ -75,8 +75,8 @@ EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, 
             start[n] = place;
             do {
                 for (int i = 0; i < size; i++) made = fnv(made, data[next + i]);
-                capital |= data[next] - 'A' < 26u;
-                small |= data[next] - 'a' < 26u;
+                capital |= (uint8_t)(data[next] - 'A') < 26;
+                small |= (uint8_t)(data[next] - 'a') < 26;
                 next += size;
                 place++;
             } while (sort >= DIGIT && sort != MARK && next < stop && sort_of(point_at(data, next, stop, &size)) == sort);
