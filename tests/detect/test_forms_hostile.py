@@ -69,8 +69,9 @@ def calls_of(text: str) -> int:
 
 
 HOSTILE = ["1 ", "a1", "@", "a@", "a@b.", "1-", "1.1.1.1 ", "12 Elm ", "password is ", "key token secret ",
-           "http://a?", "1:", "a'", "a.", "born on 3 ", "account number ", "AB 12 ", "(1", "0x", "eyJ", "sk-a",
-           "-----BEGIN ", "bc1q", "x 123-45-", "+1 ", "4111 ", "DE89 3704 ", "@@@ handle ", "00", "١", "²", "box 1 "]  # fmt: skip
+           "http://a?", "1:", "a'", "a.", "born on 3 ", "account number ", "AB 12 ", "(1", "0x", "eyJ",
+           "sk-a", "-----BEGIN ", "bc1q", "x 123-45-", "+1 ", "4111 ", "DE89 3704 ", "@@@ handle ", "00",
+           "١", "²", "box 1 "]  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
