@@ -3,7 +3,8 @@
     pip install duecare[presidio] && python scripts/presidio_adapter.py
 
 Shows that the interface which `detect/presidio.py` leans on is that of the installed release: the tests
-use an object of the same shape. Presidio may try to fetch a list of domain suffixes; it does without. Fails where a plain e-mail address or card number is not found.
+use an object of the same shape. Presidio may try to fetch a list of domain suffixes, and does without it.
+Fails where a plain e-mail address or card number is not found.
 """
 
 from __future__ import annotations

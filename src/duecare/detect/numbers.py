@@ -21,6 +21,7 @@ from duecare.detect.telephone import formed, possible, spoken_of
 
 _RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
 _GROUP = re.compile(r"[0-9]+")
+_MONEY = frozenset("$€£¥₹")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _NINES = str.maketrans("012345678", "999999999")
 _WIDEST = 9
@@ -85,10 +86,10 @@ SHAPES: dict[str, tuple[Rule, ...]] = {
 """What a number of this shape can be; card and telephone numbers have too many shapes to be listed."""
 
 
-def find_numbers(text: str, *, housed: bool = True) -> Iterator[Span]:
+def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> Iterator[Span]:
     """Every place in `text` that holds a number of one of the kinds; they may overlap.
 
-    `housed` False says that no address can stand in the text.
+    `housed` False says that no address can stand in the text, `named` False that no word in it names a number.
     """
     at = 0
     while (run := _RUN.search(text, at)) is not None:
@@ -107,32 +108,35 @@ def find_numbers(text: str, *, housed: bool = True) -> Iterator[Span]:
                 end = last
                 while not text[end - 1].isdigit():
                     end -= 1
-                yield from _number(text, start, end, housed)
+                yield from _number(text, start, end, housed, named)
             spans, at = mixed_token(text, last)
             yield from spans
             continue
         if housed or end - start >= 4:
-            yield from _number(text, start, end, housed)
+            yield from _number(text, start, end, housed, named)
         at = end
 
 
-def _number(text: str, start: int, end: int, housed: bool) -> Iterator[Span]:
+def _number(text: str, start: int, end: int, housed: bool, named: bool) -> Iterator[Span]:
     """What the run of digits [start, end) holds."""
     if housed:
         yield from places.address_at(
             text, start if end - start <= 12 else text.rfind(" ", start, end) + 1, end
         )
-    if end - start < 4:
+    before = text[start - 1] if start else " "
+    behind_blank = text[start - 2] if start > 1 and before == " " else before
+    short = end - start < (4 if named or behind_blank.isupper() else 7)
+    if short or (behind_blank in _MONEY and not named):
         return
     words = words_before(text, start)
-    before = text[start - 1] if start else " "
     if before == " " and (code := spaced_code(text, start, words)) is not None:
         yield code
         return
     if _goes_on(text, end):
         return
-    yield from named_number(text, start, words)
-    if before in "$€£" or end - start < 7 or _stands_for_nobody(text, start, end):
+    if named:
+        yield from named_number(text, start, words)
+    if behind_blank in _MONEY or end - start < 7 or _stands_for_nobody(text, start, end):
         return
     if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
         if before not in ".-" and not _VERSION & set(words[-2:]):

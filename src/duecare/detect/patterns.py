@@ -74,7 +74,7 @@ def _real(text: str, held: int) -> Iterator[Span]:
 
 def _proposed(text: str, held: int) -> Iterator[Span]:
     if held & signs.NUMBER:
-        yield from find_numbers(text, housed=bool(held & signs.HOUSED))
+        yield from find_numbers(text, housed=bool(held & signs.HOUSED), named=bool(held & signs.NAMED))
     for sign, find in _SEARCHES:
         if held & sign:
             yield from find(text)
