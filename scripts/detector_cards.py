@@ -1,6 +1,6 @@
 """Measure the detectors of personal data, identity, stereotypes and refusals, and write their cards.
 
-    python scripts/detector_cards.py $DUECARE_DATA DEMO
+    python scripts/detector_cards.py $DUECARE_DATA DEMO [CARD ...]
 
 DEMO is a folder written by `python studies/demo_data.py --out DEMO --seed 99`. None of the texts was
 used to write the rules except that the rules were improved after looking at the same generator's
@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from personal_card import names_measured, on_nobody
 from toxicity_card import wilson
 from toxicity_sources import abcd, banking77, cfpb, self_instruct
 
@@ -42,35 +43,55 @@ TYPES = {
 }  # fmt: skip
 
 
-def main(data: Path, demo: Path) -> None:
-    """Write the four cards."""
-    write(
-        Card(
-            name="personal",
-            version="1",
-            kind="span",
-            what="Where personal data stands in a text: e-mail, telephone, social security, card, IBAN, IP "
-            "address, link with a secret, account number, date of birth, postal address, name of a person. "
-            "Patterns with check digits and words that name them; names by what introduces them and by a list.",
-            measured_on=(*on_synth(data), *on_demo(demo, "personal", find_personal), *on_names(data)),
-            limits=(
-                "English first; addresses and numbers of the US, the UK and some of Europe.",
-                "A name that nothing introduces and whose first name is not on the list is missed, a first name "
-                "alone mostly too; recall differs between groups, see the figures by group of names.",
-                "Places, employers, health and other things that single out a person together are not looked for.",
-            ),
-            not_for=(
-                "Calling data anonymous.",
-                "Removing data that a law asks to be removed, without a check.",
-            ),
-            licence="Apache-2.0",
-            attribution=("First names: a list of our own.",),
-            files=digests("words/first_names.json", "words/identity.json"),
-        )
+def main(data: Path, demo: Path, *names: str) -> None:
+    """Write the four cards, or those named."""
+    cards = {
+        "personal": lambda: personal_card(data, demo),
+        "identity": lambda: identity_card(data),
+        "stereotype": lambda: stereotype_card(data, demo),
+        "refusal": lambda: refusal_card(data),
+    }
+    for name in names or cards:
+        write(cards[name]())
+
+
+def personal_card(data: Path, demo: Path) -> Card:
+    """Measured on synthetic sentences, first names by group, tweets, the demonstration data and calm talk."""
+    return Card(
+        name="personal",
+        version="2",
+        kind="span",
+        what="Where personal data stands in a text: names of people, postal addresses, and everything with a form of "
+        "its own, such as telephone, card and account numbers, e-mail addresses and national numbers; on request "
+        "also places, organisations, dates, ages, titles, nationalities. Patterns with check digits and words "
+        "that name them; names by a linear-chain conditional random field with lists of names.",
+        measured_on=(
+            *names_measured(data),
+            *on_synth(data),
+            *on_demo(demo, "personal", find_personal),
+            *on_nobody(data),
+        ),
+        limits=(
+            "English first; addresses and numbers of the US, the UK and some of Europe.",
+            "In small letters and without context a name is often missed, and a word that is also a name may be "
+            "taken for one; recall differs between groups, see the figures by group of names.",
+            "Places, employers, health and other things that single out a person together are not looked for unless asked.",
+        ),
+        not_for=(
+            "Calling data anonymous.",
+            "Removing data that a law asks to be removed, without a check.",
+        ),
+        licence="Apache-2.0",
+        attribution=(
+            "Persons, places and organisations in noisy text: training part of WNUT17 (Derczynski et al. 2017), CC-BY-4.0.",
+            "Talk that names nobody: Banking77 (Casanueva et al. 2020), CC-BY-4.0; Self-Instruct seed tasks (Wang et "
+            "al. 2022), Apache-2.0; consumer complaints of the US Consumer Financial Protection Bureau, public domain.",
+            "First names: US Census 1990 and New York City birth records, public domain; Tzioumis 2018, CC0. "
+            "Last names: US Census 2010, public domain.",
+            "Sentences and other lists: our own.",
+        ),
+        files=digests("weights/names.npz", "words/listed_names.json", "words/identity.json"),
     )
-    write(identity_card(data))
-    write(stereotype_card(data, demo))
-    write(refusal_card(data))
 
 
 def identity_card(data: Path) -> Card:
@@ -154,19 +175,6 @@ def on_synth(data: Path) -> Iterable[Measured]:
     yield line(SYNTH, "all, a test only; any labelled place of any type counts", "precision", right, found)
     for label in sorted(of):
         yield line(SYNTH, f"{label}, a test only", "recall", hit[label], of[label])
-
-
-def on_names(data: Path) -> Iterable[Measured]:
-    """Share of first names found in "Please send it to NAME Miller today.", by group of the families."""
-    groups: dict[str, set[str]] = defaultdict(set)
-    with (data / "names-demographics" / "Popular_Baby_Names.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if int(row["Count"]) >= 40:
-                groups[row["Ethnicity"]].add(row["Child's First Name"].title())
-    for group, names in sorted(groups.items()):
-        if group in ("HISPANIC", "WHITE NON HISPANIC", "BLACK NON HISPANIC", "ASIAN AND PACIFIC ISLANDER"):
-            hit = sum(bool(find_personal(f"Please send it to {name} Miller today.")) for name in names)
-            yield line("New York City birth names", group.lower(), "recall without context", hit, len(names))
 
 
 def on_demo(demo: Path, kind: str, find: Finder) -> Iterable[Measured]:
@@ -256,4 +264,4 @@ def write(card: Card) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

@@ -199,3 +199,28 @@ def test_the_removed_share_of_rows_that_name_a_group_is_told(tmp_path: Path) -> 
 def test_nonsense_is_refused_by_field(make: object, field: str) -> None:
     with pytest.raises(StudyError, match=field):
         make()  # type: ignore[operator]
+
+
+def redacted(step: Redact, said: str, tmp_path: Path) -> str:
+    step.run(inputs(tmp_path / "in", [text(1, said)]), tmp_path, lambda *_: None)
+    (row,) = examples(pq.read_table(tmp_path / "kept.parquet"))
+    return row.text or ""
+
+
+def test_a_study_chooses_the_kinds_that_are_replaced(tmp_path: Path) -> None:
+    said = "Ngozi Okafor works for Siemens in Berlin, write to ngozi@mail.example.org"
+    by_default = redacted(Redact(), said, tmp_path)
+    assert by_default == "[PERSON] works for Siemens in Berlin, write to [EMAIL]"
+    assert redacted(Redact(labels=("ORGANIZATION", "LOCATION")), said, tmp_path) == (
+        "Ngozi Okafor works for [ORGANIZATION] in [LOCATION], write to ngozi@mail.example.org"
+    )
+    with pytest.raises(
+        StudyError, match=r"curate.personal.labels = 'PERSONS'.*expected some of EMAIL, .*PERSON"
+    ):
+        Redact(labels=("PERSON", "PERSONS"))
+
+
+def test_labels_of_another_detector_are_left_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("duecare.detect.asked.load", lambda name: Digits())
+    assert redacted(Redact(detector="digits", labels=("PHONE",)), "call 55", tmp_path) == "call [PHONE]"
+    assert redacted(Redact(detector="digits", labels=("EMAIL",)), "call 55", tmp_path) == "call 55"

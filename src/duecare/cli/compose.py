@@ -47,9 +47,11 @@ def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
 
 
 def _curation(study: Study, source: str, read: Step) -> Iterator[Job]:
+    given = {named(use.step): use.step for use in study.uses if source in sources_of(study, use)}
+    if "personal" in given:  # rows lie sealed until personal data is taken out of them
+        read = dataclasses.replace(read, sealed=True)  # type: ignore[type-var]  # a dataclass
     yield _job(study, f"read:{source}", read, {})
     before = f"read:{source}"
-    given = {named(use.step): use.step for use in study.uses if source in sources_of(study, use)}
     for kind in KINDS:
         if kind.section != "curate":
             continue

@@ -57,7 +57,7 @@ KINDS: tuple[Kind, ...] = (
         section="data",
         step="duecare.curate.source:Read",
         paths=("source",),
-        hidden=("name", "study"),
+        hidden=("name", "study", "sealed"),
     ),
     Kind(name="audit", section="curate", step="duecare.curate.represent:Audit", paths=("population",)),
     Kind(name="toxicity", section="curate", step="duecare.curate.screen:Screen"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from duecare.core import Artifact, Artifacts, Estimate, Outcome, Progress, Tell, exact
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.mention import mentions, removed_by_mention
+from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 
 BATCH = 2048
 """Rows worked on at once: enough to be columnar, little enough to stay small in memory."""
@@ -40,8 +41,8 @@ Operator = Callable[[pa.RecordBatch], Sifted]
 
 
 def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.RecordBatch]:
-    """The rows of an artifact as batches of EXAMPLES."""
-    with pq.ParquetFile(artifact.path / name) as file:
+    """The rows of an artifact as batches of EXAMPLES, sealed or not."""
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw) as file:
         for batch in file.iter_batches(batch_size=BATCH):
             rows = batch.cast(EXAMPLES)
             expect(rows, EXAMPLES, name)
@@ -50,7 +51,32 @@ def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.Recor
 
 def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
     """How many rows an artifact holds."""
-    return int(pq.read_metadata(artifact.path / name).num_rows)
+    with opened(stored(artifact.path, name)) as raw:
+        return int(pq.read_metadata(raw).num_rows)
+
+
+def sealing(artifact: Artifact) -> str | None:
+    """The name of the secret with which the rows of an artifact are sealed; None for plain ones."""
+    return sealed_with(stored(artifact.path, "kept.parquet"))
+
+
+def file_name(stem: str, schema: pa.Schema, seal: str | None) -> str:
+    """What the file of a table is called: tables that hold texts of rows are sealed where `seal` is given."""
+    return f"{stem}.parquet{SUFFIX if seal and schema is EXAMPLES else ''}"
+
+
+@contextmanager
+def table_writer(out: Path, stem: str, schema: pa.Schema, seal: str | None) -> Iterator[pq.ParquetWriter]:
+    """A writer of batches of `schema` to the file `file_name` in `out`.
+
+    Rows that may hold personal data are sealed from the first byte on: in plain they never reach the disk.
+    """
+    name = file_name(stem, schema, seal)
+    with (
+        writing(out / name, seal if name.endswith(SUFFIX) else None) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        yield writer
 
 
 def changes(rows: list[dict[str, object]]) -> pa.RecordBatch:
@@ -70,19 +96,22 @@ def sift(
     operator: Operator,
     *,
     more: Mapping[str, pa.Schema] | None = None,
+    plain: bool = False,
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
     Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
     as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
-    rows that name a group in their texts (`curate.mention`), each with its interval.
+    rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
+    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open.
     """
     schemas = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}
     tally = _Tally()
+    seal = None if plain else sealing(inputs["examples"])
     total, done = count_rows(inputs["examples"]), 0
     with ExitStack() as stack:
         writers = {
-            stem: stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", schema, compression="zstd"))
+            stem: stack.enter_context(table_writer(out, stem, schema, seal))
             for stem, schema in schemas.items()
         }
         for batch in batches(inputs["examples"]):
@@ -98,7 +127,7 @@ def sift(
             done += len(batch)
             tell(Progress(done, total, "row"))
     source = inputs["examples"].job.partition(":")[2]
-    files = {stem: f"{stem}.parquet" for stem in schemas}
+    files = {stem: file_name(stem, schema, seal) for stem, schema in schemas.items()}
     estimates = tally.estimates(source)
     return Outcome(files=files, estimates=(*estimates, *_by_mention(inputs["examples"], out, tally, source)))
 

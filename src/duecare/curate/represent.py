@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from duecare.core import Artifacts, Estimate, Finding, Outcome, Tell, exact, refuse_unless
 from duecare.core.table import EXAMPLES
-from duecare.curate.flow import batches, sift
+from duecare.curate.flow import batches, file_name, sealing, sift, table_writer
 from duecare.curate.population import Population, read_population, shares, weights
 
 
@@ -58,7 +57,8 @@ class Audit:
         source = inputs["examples"].job.partition(":")[2]
         stated = read_population(Path(self.population)) if self.population else {}
         estimates, findings = judge(census, source, stated, self.tolerance)
-        with pq.ParquetWriter(out / "kept.parquet", EXAMPLES, compression="zstd") as writer:
+        seal = sealing(inputs["examples"])
+        with table_writer(out, "kept", EXAMPLES, seal) as writer:
             for batch in batches(inputs["examples"]):
                 writer.write_batch(batch)
         counts = tuple(
@@ -66,7 +66,9 @@ class Audit:
             for what in ("in", "kept")
         )
         return Outcome(
-            files={"kept": "kept.parquet"}, estimates=(*counts, *estimates), findings=tuple(findings)
+            files={"kept": file_name("kept", EXAMPLES, seal)},
+            estimates=(*counts, *estimates),
+            findings=tuple(findings),
         )
 
 

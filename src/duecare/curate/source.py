@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duecare.core import (
     Artifacts,
@@ -27,6 +26,7 @@ from duecare.core import (
 )
 from duecare.core.example import KINDS, Kind
 from duecare.core.table import CHANGES, EXAMPLES
+from duecare.curate.flow import file_name, table_writer
 from duecare.curate.formats import BATCH, Record, files, hub, opened
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
@@ -67,7 +67,8 @@ class Read:
     - skip_lines: lines before the header or the first record that are no data
     - max_chars: a row with more characters in all is set aside
     - rows: read only so many records from the start; all where not given
-    - name, study: of the source and the study; the command line fills them in
+    - name, study: of the source and the study; the command line fills them in, and `sealed`: whether rows are
+      sealed with the study's secret until personal data is taken out of them, because that step follows
     """
 
     source: str
@@ -86,6 +87,7 @@ class Read:
     rows: int | None = None
     name: str = "data"
     study: str = "study"
+    sealed: bool = False
 
     def __post_init__(self) -> None:
         chat, preference = self.kind == "chat", self.kind == "preference"
@@ -133,7 +135,8 @@ class Read:
         key, counts = secret(home(), secret_name(self.study)), Counter[str]()
         reasons = Counter[str]()
         with ExitStack() as stack:
-            write = _writers(stack, out)
+            seal = secret_name(self.study) if self.sealed else None
+            write = _writers(stack, out, seal)
             layout = self.layout(sample(self)[0])
             for start, records in _in_batches(self, layout):
                 kept, aside = self._batch(records, start, layout, key)
@@ -147,7 +150,7 @@ class Read:
             most = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
             raise DataError(f"read.source: none of {counts['in']} records is a {self.kind} row{most}")
         return Outcome(
-            files={stem: f"{stem}.parquet" for stem in _SCHEMAS},
+            files={stem: file_name(stem, schema, seal) for stem, schema in _SCHEMAS.items()},
             estimates=tuple(
                 exact(f"curate.rows.{what}", counts[what], counts["in"], {"source": self.name}, "rows")
                 for what in ("in", "kept", "set_aside")
@@ -318,10 +321,9 @@ _SCHEMAS = {"kept": EXAMPLES, "set_aside": SET_ASIDE, "changes": CHANGES}
 Write = Callable[[str, list[dict[str, object]]], None]
 
 
-def _writers(stack: ExitStack, out: Path) -> Write:
+def _writers(stack: ExitStack, out: Path, seal: str | None) -> Write:
     writers = {
-        stem: stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", schema, compression="zstd"))
-        for stem, schema in _SCHEMAS.items()
+        stem: stack.enter_context(table_writer(out, stem, schema, seal)) for stem, schema in _SCHEMAS.items()
     }
 
     def write(stem: str, rows: list[dict[str, object]]) -> None:

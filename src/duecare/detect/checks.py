@@ -4,12 +4,50 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _BIRTH_YEARS = range(1900, 2031)
 _CARD_LENGTHS = range(12, 20)
+_BRANDS: tuple[tuple[int, int, Sequence[int]], ...] = (
+    (4000, 4999, (13, 16, 19)),  # Visa
+    (5100, 5599, (16,)),  # Mastercard
+    (2221, 2720, (16,)),  # Mastercard
+    (3400, 3499, (15,)),  # American Express
+    (3700, 3799, (15,)),  # American Express
+    (3000, 3059, range(14, 20)),  # Diners Club
+    (3095, 3095, range(14, 20)),  # Diners Club
+    (3600, 3699, range(14, 20)),  # Diners Club
+    (3800, 3999, range(14, 20)),  # Diners Club
+    (6011, 6011, range(16, 20)),  # Discover
+    (6440, 6599, range(16, 20)),  # Discover
+    (3528, 3589, range(16, 20)),  # JCB
+    (1800, 1800, (15,)),  # JCB
+    (2131, 2131, (15,)),  # JCB
+    (6200, 6299, range(14, 20)),  # UnionPay
+    (8100, 8171, range(16, 20)),  # UnionPay
+    (5000, 5099, range(12, 20)),  # Maestro
+    (5600, 5899, range(12, 20)),  # Maestro
+    (6000, 6099, range(12, 20)),  # Maestro and RuPay
+    (6300, 6399, range(12, 20)),  # Maestro
+    (6660, 6799, range(12, 20)),  # Maestro
+    (2200, 2204, range(16, 20)),  # Mir
+)
+"""First four digits from and to, and the lengths that the brand gives to such numbers (ISO/IEC 7812)."""
 _HOME = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+_IBAN_LENGTH = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK MN",
+        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC",
+        32: "LC", 33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+"""Signs of an account number by country (SWIFT's registry of IBAN formats)."""
 _LETTER_VALUE = 55
 """ord("A") - 55 = 10: what a letter stands for in an IBAN."""
 
@@ -26,15 +64,18 @@ def luhn(digits: str) -> bool:
 
 
 def card_number(text: str) -> bool:
-    """A payment card's number: 12 to 19 digits, a first digit that cards have, the check digit right."""
+    """A payment card's number: a brand's range and length, the check digit right."""
     digits = re.sub(r"\D", "", text)
-    return len(digits) in _CARD_LENGTHS and digits[0] in "23456" and luhn(digits)
+    if len(digits) not in _CARD_LENGTHS or not luhn(digits):
+        return False
+    prefix = int(digits[:4])
+    return any(low <= prefix <= high and len(digits) in lengths for low, high, lengths in _BRANDS)
 
 
 def iban(text: str) -> bool:
-    """An account number whose remainder modulo 97 is 1 (ISO 13616)."""
+    """An account number of its country's length whose remainder modulo 97 is 1 (ISO 13616)."""
     plain = re.sub(r"\s", "", text).upper()
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", plain):
+    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", plain) or len(plain) != _IBAN_LENGTH.get(plain[:2]):
         return False
     moved = plain[4:] + plain[:4]
     number = "".join(c if c.isdigit() else str(ord(c) - _LETTER_VALUE) for c in moved)
@@ -58,6 +99,13 @@ def ip_address(text: str) -> bool:
         return False
     at_home = any(address in network for network in _HOME if network.version == address.version)
     return not (at_home or address.is_unspecified or address.is_loopback or address.is_link_local)
+
+
+def mac_address(text: str) -> bool:
+    """A device's address of six bytes (EUI-48): none for all, for a group, or kept for documentation."""
+    raw = bytes.fromhex(re.sub(r"[:-]", "", text))
+    group, documented = raw[0] & 1, raw[:5] == bytes.fromhex("00005e0053")  # RFC 7042, 2.1.2
+    return len(raw) == 6 and not group and not documented and len(set(raw)) > 1
 
 
 def birth_date(text: str) -> bool:

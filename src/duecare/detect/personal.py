@@ -1,53 +1,132 @@
 """Personal data in texts: where it stands and of which kind.
 
-Labels: EMAIL, PHONE, SSN, CARD, IBAN, IP, URL_TOKEN, ACCOUNT, DATE_OF_BIRTH, ADDRESS, PERSON. Of
-spans that overlap the longest stays. A tag that stands for data already taken out, such as "[EMAIL]"
-or "[PERSON_2]", is never found again.
+Labels: those of `patterns`, and PERSON; on request also those of `names`, such as LOCATION and
+ORGANIZATION. Of spans that overlap the longest stays. A tag that stands for data already taken out, such as
+"[EMAIL]" or "[PERSON_2]", is never found again; nor is anything else once every place is a tag, because
+what is found is looked for again in the text so redacted, until nothing is.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
+from itertools import accumulate
 
 import pyarrow as pa
 
+from duecare.core.errors import DuecareError
+from duecare.core.table import TEXTS, expect
 from duecare.detect import names, patterns
 from duecare.detect.card import Card, read_card
-from duecare.detect.spans import Span, longest, span_batch
+from duecare.detect.invented import stands_for_nobody
+from duecare.detect.spans import Span, apart_from, longest, spans_of
 
-INSTRUMENT = "personal@1"
+INSTRUMENT = "personal@2"
 
-LABELS = (
-    "EMAIL", "PHONE", "SSN", "CARD", "IBAN", "IP", "URL_TOKEN", "ACCOUNT", "DATE_OF_BIRTH", "ADDRESS",
-    "PERSON",
-)  # fmt: skip
+LABELS = (*patterns.LABELS, "PERSON")
+"""What is looked for unless labels are named."""
 
+KNOWN = (*LABELS, *(label for label in names.LABELS if label not in (*LABELS, "LINK", "NUMBER")))
+"""What can be named."""
+
+_BY_NAME = frozenset(names.LABELS) - (frozenset(patterns.LABELS) - {"ADDRESS"})
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
-_HAS_FORM = re.compile(r"[0-9@]|\bat\b|\(at\)|\[at\]|eyJ|sk-", re.IGNORECASE)
+_ROUNDS = 6
 
 
 class Personal:
-    """Points at personal data; see the module for the labels."""
+    """Points at personal data; see the module for the labels.
+
+    `labels` limits what is pointed at, or adds to it; `dial`, in log-odds, makes names easier to find
+    (above 0) or harder. DuecareError where a label is not known.
+    """
 
     instrument = INSTRUMENT
+
+    def __init__(self, labels: Collection[str] = (), dial: float = 0.0) -> None:
+        strange = sorted(set(labels) - set(KNOWN))
+        if strange:
+            raise DuecareError(f"labels: {', '.join(strange)}; known are {', '.join(KNOWN)}")
+        self.labels = frozenset(labels or LABELS)
+        self._named = self.labels & _BY_NAME
+        self._dial = dial
 
     @property
     def card(self) -> Card:
         """What it was measured on."""
         return read_card("personal")
 
+    def asked(self, labels: Collection[str]) -> Personal:
+        """The same for these labels."""
+        return Personal(labels, self._dial)
+
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
-        return span_batch(
-            texts, self.instrument, find_personal, candidate=f"{patterns.CANDIDATE}|{names.CANDIDATE}"
-        )
+        expect(texts, TEXTS, "texts")
+        return spans_of(texts, self.instrument, _settled(texts.column("text"), self._found))
+
+    def find(self, text: str) -> list[Span]:
+        """Personal data in `text`, in order of start, without overlaps."""
+        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair counts as a question mark
+        return _settled(pa.array([whole], pa.string()), self._found).get(0, [])
+
+    def _found(self, texts: pa.Array) -> dict[int, list[Span]]:
+        found = names.named(texts, self._named, self._dial) if self._named else {}
+        said = texts.to_pylist()
+        for number, spans in found.items():
+            spans[:] = [
+                span
+                for span in spans
+                if not stands_for_nobody(span.label, said[number][span.start : span.end])
+            ]
+        for number, formed in patterns.forms_in(texts):
+            forms = [span for span in formed if span.label in self.labels]
+            if forms:
+                found.setdefault(number, []).extend(forms)
+        return {number: kept for number in sorted(found) if (kept := _apart(said[number], found[number]))}
+
+
+def _apart(text: str, spans: list[Span]) -> list[Span]:
+    """The longest of the spans that touch no tag."""
+    if "]" in text or "}" in text or ">" in text:
+        spans = list(apart_from(spans, [match.span() for match in _TAG.finditer(text)]))
+    return longest(spans) if len(spans) > 1 else spans
+
+
+def _settled(texts: pa.Array, find: Callable[[pa.Array], dict[int, list[Span]]]) -> dict[int, list[Span]]:
+    """What `find` finds, and finds again where that has become tags, by number of the text."""
+    found = find(texts)
+    open_texts, said = sorted(found), texts.to_pylist()
+    for _ in range(_ROUNDS):
+        tagged = [_tagged(said[number], found[number]) for number in open_texts]
+        more = find(pa.array(tagged, pa.string())) if tagged else {}
+        for place, spans in more.items():
+            number = open_texts[place]
+            found[number] = sorted([*found[number], *_moved_back(spans, found[number])])
+        open_texts = [open_texts[place] for place in sorted(more)]
+        if not open_texts:
+            break
+    return found
+
+
+def _tagged(text: str, spans: list[Span]) -> str:
+    pieces, done = [], 0
+    for span in spans:
+        pieces += [text[done : span.start], f"[{span.label}]"]
+        done = span.end
+    return "".join([*pieces, text[done:]])
+
+
+def _moved_back(fresh: list[Span], known: list[Span]) -> list[Span]:
+    """Spans of the tagged text, which touch no tag, as spans of the text itself."""
+    grown = [0, *accumulate(span.end - span.start - len(span.label) - 2 for span in known)]
+    begins = [span.start - grown[number] for number, span in enumerate(known)]
+    moved = []
+    for span in fresh:
+        shift = grown[sum(begin < span.start for begin in begins)]
+        moved.append(span._replace(start=span.start + shift, end=span.end + shift))
+    return moved
 
 
 def find_personal(text: str) -> list[Span]:
     """Personal data in `text`, in order of start, without overlaps."""
-    spans = list(names.find_names(text))
-    if _HAS_FORM.search(text):
-        spans += patterns.find_forms(text)
-    tags = [match.span() for match in _TAG.finditer(text)]
-    return longest(
-        span for span in spans if all(span.end <= start or end <= span.start for start, end in tags)
-    )
+    return Personal().find(text)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import cast
 
 from duecare.core.errors import DuecareError
@@ -93,7 +94,13 @@ def combine(ours: Mapping[str, str], others: Iterable[EntryPoint]) -> dict[str, 
 
 @lru_cache(maxsize=1)
 def _strangers() -> dict[str, EntryPoint]:
-    return combine(OURS, entry_points(group=GROUP))
+    return combine(OURS, [*entry_points(group=GROUP), *_installed()])
+
+
+def _installed() -> Iterator[EntryPoint]:
+    """Detectors of ours that stand on an optional package, where it is here."""
+    if find_spec("presidio_analyzer") is not None:
+        yield EntryPoint("presidio", "duecare.detect.presidio:predefined", GROUP)
 
 
 def _expect_known(name: str) -> None:

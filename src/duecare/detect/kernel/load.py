@@ -59,6 +59,29 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         None,
         (_read(np.uint32), *(_read(np.int64),) * 3, _SIZE, _write(np.float64)),
     ),
+    "duecare_names_tokens": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _write(np.int32), _write(np.int32)),
+            *(_write(np.int64), _write(np.int64), _write(np.uint64), _write(np.int64), _write(np.uint8)),
+        ),
+    ),
+    "duecare_names_lookup": (
+        _SIZE,
+        (
+            *(_read(np.uint64), _SIZE, _read(np.uint64), _read(np.int32), _SIZE),
+            *(_write(np.int32), _write(np.int64)),
+        ),
+    ),
+    "duecare_names_labels": (
+        _SIZE,
+        (
+            *(_read(np.int32), _read(np.int64), _SIZE, _read(np.int32), _read(np.int32), _read(np.uint8)),
+            *(_read(np.int32), _read(np.int32), _read(np.int32), _read(np.int16), _read(np.int32)),
+            *(_read(np.int16), _read(np.int16), _read(np.int32), _read(np.int32), _SIZE, ctypes.c_int32),
+            _write(np.uint8),
+        ),
+    ),
 }
 """Function -> (result, arguments). The one place where the types of a kernel are said in Python; lengths
 travel beside their arrays, and the wrapper of each kernel checks that they agree."""

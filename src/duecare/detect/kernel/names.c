@@ -1,0 +1,191 @@
+#include <stdlib.h>
+#include "kernel.h"
+
+/* Names: tokens of texts, their kinds by hash, and the best labels. `detect/tagging.py` does the same in Python;
+   what a token is stands in `detect/tokens.py`, and a test compares every code point. */
+
+enum { LABELS = 16, NEAR = 6, LOOKS = 12 };
+enum { SKIP, LINE, DIGIT, MARK, LETTER };
+
+static const uint32_t SKIPPED[][2] = {{0x85, 0x85}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x2000, 0x200F}, {0x2028, 0x202F},
+    {0x205F, 0x206F}, {0x3000, 0x3000}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF}};
+static const uint32_t MARKS[][2] = {{0x80, 0x9F}, {0xA1, 0xBF}, {0xD7, 0xD7}, {0xF7, 0xF7}, {0x2010, 0x2027}, {0x2030, 0x205E},
+    {0x2070, 0x2BFF}, {0x3001, 0x303F}, {0xFE10, 0xFE6F}, {0xFF01, 0xFF0F}, {0xFFF0, 0xFFFF}, {0x1F000, 0x1FFFF},
+    {0xE0000, 0xEFFFF}};
+
+static int sort_of(uint32_t point) {
+    if (point < 0x80) {
+        if ((point | 32) - 'a' < 26u) return LETTER;
+        if (point - '0' < 10u) return DIGIT;
+        if (point == '\n') return LINE;
+        return point == ' ' || point - 9 < 5u || point - 0x1C < 4u ? SKIP : MARK;
+    }
+    for (size_t i = 0; i < sizeof SKIPPED / sizeof *SKIPPED; i++)
+        if (point - SKIPPED[i][0] <= SKIPPED[i][1] - SKIPPED[i][0]) return SKIP;
+    for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++)
+        if (point - MARKS[i][0] <= MARKS[i][1] - MARKS[i][0]) return MARK;
+    return LETTER;
+}
+
+/* The code point at data[at] of valid UTF-8 that ends at `end`; *size its bytes. */
+static uint32_t point_at(const uint8_t *data, int64_t at, int64_t end, int *size) {
+    uint32_t lead = data[at];
+    int more = lead < 0xC0 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if (at + more >= end) more = (int)(end - at - 1);
+    uint32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
+    for (int i = 1; i <= more; i++) point = point << 6 | (data[at + i] & 0x3F);
+    *size = more + 1;
+    return point;
+}
+
+#define FNV_START 0xCBF29CE484222325u
+static uint64_t fnv(uint64_t hash, uint8_t byte) { return (hash ^ byte) * 0x100000001B3u; }
+static uint64_t mixed(uint64_t hash) {
+    hash ^= hash >> 32;
+    return hash ? hash : 1;
+}
+
+static uint64_t hash_of_digits(const uint8_t *digit, int64_t count) {
+    uint64_t hash = FNV_START;
+    int century = count == 4 && ((digit[0] == '1' && digit[1] == '9') || (digit[0] == '2' && digit[1] == '0'));
+    int64_t shown = count <= 2 ? count : century ? 2 : 0, length = count > 9 ? 9 : count;
+    for (int64_t i = 0; i < length; i++) hash = fnv(hash, i < shown ? digit[i] : '#');
+    return mixed(hash);
+}
+
+/* Tokens of all texts. Every output but `first` [texts + 1] and `look` [texts] has room for one token a byte.
+   `start`, `end`: code points in the text; `from`, `to`: bytes in `data`; returns how many tokens there are. */
+EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, int64_t texts, int32_t *start, int32_t *end,
+                                    int64_t *from, int64_t *to, uint64_t *hash, int64_t *first, uint8_t *look) {
+    int64_t n = 0;
+    for (int64_t text = 0; text < texts; text++) {
+        int64_t at = starts[text], stop = starts[text + 1];
+        int32_t place = 0;
+        int small = 0, capital = 0, size;
+        first[text] = n;
+        while (at < stop) {
+            int sort = sort_of(point_at(data, at, stop, &size));
+            if (sort == SKIP) {
+                at += size;
+                place++;
+                continue;
+            }
+            int64_t next = at;
+            uint64_t made = FNV_START;
+            start[n] = place;
+            do {
+                for (int i = 0; i < size; i++) made = fnv(made, data[next + i]);
+                capital |= (uint8_t)(data[next] - 'A') < 26;
+                small |= (uint8_t)(data[next] - 'a') < 26;
+                next += size;
+                place++;
+            } while (sort >= DIGIT && sort != MARK && next < stop && sort_of(point_at(data, next, stop, &size)) == sort);
+            end[n] = place;
+            from[n] = at;
+            to[n] = next;
+            hash[n++] = sort == DIGIT ? hash_of_digits(data + at, next - at) : mixed(made);
+            at = next;
+        }
+        look[text] = !capital ? 2 : !small;
+    }
+    first[texts] = n;
+    return n;
+}
+
+/* ids[i]: what `keys`, a table of `slots` (a power of two, 0 where free, never full), holds for hash[i], else -1 and i
+   is one of `missing`; returns how many are. */
+EXPORT int64_t duecare_names_lookup(const uint64_t *hash, int64_t n, const uint64_t *keys, const int32_t *values,
+                                    int64_t slots, int32_t *ids, int64_t *missing) {
+    int64_t absent = 0;
+    uint64_t mask = (uint64_t)slots - 1;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t slot = hash[i] & mask;
+        while (keys[slot] && keys[slot] != hash[i]) slot = (slot + 1) & mask;
+        ids[i] = keys[slot] ? values[slot] : -1;
+        if (!keys[slot]) missing[absent++] = i;
+    }
+    return absent;
+}
+
+typedef struct {
+    const int32_t *own;        /* [kinds][LABELS] */
+    const int32_t *near_of;    /* [kinds] -> row of near */
+    const int32_t *group_of;   /* [kinds] -> group */
+    const int16_t *near;       /* [rows][NEAR][LABELS]: to places -3 -2 -1 1 2 3 */
+    const int32_t *pair_of;    /* [groups][groups] -> row of pair */
+    const int16_t *pair;       /* [rows][2][LABELS]: for the second of two, for the first */
+    const int16_t *setting;    /* [groups][LOOKS][LABELS] */
+    int64_t groups;
+    int32_t pad;               /* the kind of places outside */
+} Tables;
+
+static void add(int32_t *score, const int16_t *more) {
+    for (int l = 0; l < LABELS; l++) score[l] += more[l];
+}
+
+static void score_token(const Tables *t, const int32_t *ids, int64_t i, int64_t n, int look, int32_t *score) {
+    int64_t kind = ids[i], groups = t->groups, group = t->group_of[kind];
+    int64_t before = t->group_of[i ? ids[i - 1] : t->pad], after = t->group_of[i + 1 < n ? ids[i + 1] : t->pad];
+    for (int l = 0; l < LABELS; l++) score[l] = t->own[kind * LABELS + l];
+    for (int o = 0; o < NEAR; o++) {
+        /* A feature "-3..." of this token is what the token three places before says. */
+        int64_t j = i + (o < 3 ? o - 3 : o - 2);
+        int64_t row = t->near_of[j >= 0 && j < n ? ids[j] : t->pad];
+        add(score, t->near + (row * NEAR + o) * LABELS);
+    }
+    add(score, t->pair + (int64_t)t->pair_of[before * groups + group] * 2 * LABELS);
+    add(score, t->pair + ((int64_t)t->pair_of[group * groups + after] * 2 + 1) * LABELS);
+    add(score, t->setting + (group * LOOKS + look) * LABELS);
+}
+
+WIDE static void advance(const int32_t *last, const int32_t *step, int32_t *now, uint8_t *from) {
+    int32_t best[LABELS], who[LABELS];
+    for (int l = 0; l < LABELS; l++) best[l] = last[0] + step[l], who[l] = 0;
+    for (int m = 1; m < LABELS; m++)
+        for (int l = 0; l < LABELS; l++) {
+            int32_t reached = last[m] + step[m * LABELS + l];
+            int better = reached > best[l];
+            best[l] = better ? reached : best[l];
+            who[l] = better ? m : who[l];
+        }
+    int32_t most = best[0] + now[0];
+    for (int l = 0; l < LABELS; l++) {
+        now[l] += best[l];
+        from[l] = (uint8_t)who[l];
+        most = now[l] > most ? now[l] : most;
+    }
+    for (int l = 0; l < LABELS; l++) now[l] -= most; /* only differences count: sums never overflow */
+}
+
+/* The best labels of the tokens of every text; -1 where memory does not suffice. `open` [LABELS] scores a first label. */
+EXPORT int64_t duecare_names_labels(const int32_t *ids, const int64_t *first, int64_t texts, const int32_t *start,
+                                    const int32_t *end, const uint8_t *look, const int32_t *own, const int32_t *near_of,
+                                    const int32_t *group_of, const int16_t *near, const int32_t *pair_of, const int16_t *pair,
+                                    const int16_t *setting, const int32_t *step, const int32_t *open, int64_t groups,
+                                    int32_t pad, uint8_t *labels) {
+    Tables tables = {own, near_of, group_of, near, pair_of, pair, setting, groups, pad};
+    int64_t longest = 0;
+    for (int64_t text = 0; text < texts; text++)
+        if (first[text + 1] - first[text] > longest) longest = first[text + 1] - first[text];
+    uint8_t *from = malloc((size_t)(longest + 1) * LABELS);
+    if (!from) return -1;
+    for (int64_t text = 0; text < texts; text++) {
+        int64_t base = first[text], n = first[text + 1] - base;
+        int32_t score[2][LABELS];
+        for (int64_t i = 0; i < n; i++) {
+            int touches = (i && end[base + i - 1] == start[base + i]) | (i + 1 < n && end[base + i] == start[base + i + 1]) << 1;
+            score_token(&tables, ids + base, i, n, look[text] * 4 + touches, score[i & 1]);
+            if (i) advance(score[~i & 1], step, score[i & 1], from + i * LABELS);
+            else for (int l = 0; l < LABELS; l++) score[0][l] += open[l];
+        }
+        int best = 0;
+        for (int l = 1; n && l < LABELS; l++)
+            if (score[(n - 1) & 1][l] > score[(n - 1) & 1][best]) best = l;
+        for (int64_t i = n - 1; i >= 0; i--) {
+            labels[base + i] = (uint8_t)best;
+            if (i) best = from[i * LABELS + best];
+        }
+    }
+    free(from);
+    return 0;
+}

@@ -1,0 +1,87 @@
+"""Signs without which nothing of a kind can stand in a text: tested over a whole column before any search.
+
+One expression serves both engines: Rust's regex over a column (hundreds of megabytes a second), Python's
+over a single text. A sign may be seen where nothing is; it must never be missing where something is.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - a list of words is read whole, on its line
+import re
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+CANDIDATE = (
+    r"[0-9@]|://|\[at\]|\(at\)| at \S+ dot |eyJ|-----BEGIN"
+    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd)"
+)
+"""What any text must hold for one of the forms to fit; all other signs are asked of such texts only."""
+
+_SIGNS: dict[str, str] = {
+    "at": r"@",
+    "link": r"://",
+    "spelled": r"(?i: dot |\[dot\]|\(dot\))",
+    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b)",
+    "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",
+    "vendor": r"sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|glpat-|A(?:KIA|SIA|ROA|IDA)|xox|xapp-|AIza|ya29|hf_|npm_|pypi-|SG\.|shp|do[opr]_v1|dapi|SK[a-f0-9]|EAA|eyJ|-----BEGIN",
+    "secret": r"(?i:key|token|secret|credential|bearer|basic)[^\n]{0,24}[A-Za-z0-9_+/.=-]{16}",
+    "password": r"(?i:passw|passphrase|passcode|pwd)",
+    "pin": r"(?i:\b(?:pin|cvv2?|cvc|security code|one[- ]time (?:code|password)|otp|verification code|pin code)(?: (?:is|was|number)){0,2}\s?[:=#]?\s?)[0-9]{3}",
+    "user": r"(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag)",
+    "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}",
+    "digit": r"[0-9]",
+    "naming": r"(?i:\b(?:passport|driver|drivers|driving|licen[cs]e|dl|plate|vehicle|car|vin|chassis|national|nino|tax|taxpayer|vat|mrn|medical|patient|health|insurance|user|userid|username|login|account|acct|a/c|sort|iban|routing|member|membership|customer|client|policy|loyalty|flyer|employee|student)\b)",
+    "house": r"[0-9][A-Za-z]?(?:-[0-9]{1,4})? [A-Z0-9À-ÖØ-Þnsew]",
+    "street": r"(?i:\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq|parkway|pkwy|highway|hwy|circle|cir|trail|row|grove|gardens|mews|hill|plaza|alley|loop)\b)",
+    "box": r"(?i:box [0-9])|(?:straße|strasse|str\.|weg|platz|allee|gasse) [0-9]",
+}
+_COMPILED = {name: re.compile(pattern) for name, pattern in _SIGNS.items()}
+_BIT = {name: 1 << place for place, name in enumerate(_SIGNS)}
+
+AT, LINK, SPELLED, BORN, HEXADECIMAL, VENDOR, SECRET, PASSWORD, PIN, USER = (
+    _BIT[name]
+    for name in (
+        "at", "link", "spelled", "born", "hexadecimal", "vendor", "secret", "password", "pin", "user"
+    )
+)  # fmt: skip
+NUMBER = 1 << len(_SIGNS)
+"""Some number that may be personal: a long one, one beside a word that names such, one before a street."""
+HOUSED, NAMED = NUMBER << 1, _BIT["naming"]
+"""A number of those that may be that of a house or of a post box; a word that names numbers."""
+
+
+def signs_of(text: str) -> int:
+    """The signs that a text holds, as bits."""
+    return int(_with_numbers(sum(_BIT[name] for name, pattern in _COMPILED.items() if pattern.search(text))))
+
+
+def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of texts that hold any sign, int64 [some], and their signs, int64 [some]."""
+    column = pl.Series("text", texts)
+    places = np.flatnonzero(column.str.contains(CANDIDATE).to_numpy())
+    chosen = pl.DataFrame(column.gather(places))
+    held = chosen.select(pl.col("text").str.contains(pattern).alias(name) for name, pattern in _SIGNS.items())
+    bits = np.zeros(len(places), np.int64)
+    for name, bit in _BIT.items():
+        bits |= held[name].to_numpy().astype(np.int64) * bit
+    bits = np.asarray(_with_numbers(bits))
+    some = bits & ~_NOTHING != 0
+    return places[some], bits[some]
+
+
+_NOTHING = sum(_BIT[name] for name in ("long", "digit", "naming", "house", "street", "box"))
+"""Signs that only together make a number worth a look."""
+
+
+def _with_numbers(bits: int | np.ndarray) -> int | np.ndarray:
+    """`bits`, with NUMBER where the signs of numbers say so."""
+
+    def both(one: str, other: str) -> int | np.ndarray:
+        wanted = _BIT[one] | _BIT[other]
+        return (bits & wanted) == wanted
+
+    housed = ((bits & _BIT["box"]) != 0) | both("house", "street")
+    number = housed | ((bits & _BIT["long"]) != 0) | both("digit", "naming")
+    return bits | number * NUMBER | housed * HOUSED

@@ -1,0 +1,166 @@
+"""Every kind of personal data with a form of its own: what is one, what nearly is, what only sounds alike.
+
+The numbers are those that authorities and standards print as examples, or made here to fit a check digit;
+none belongs to a person.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from duecare.detect.patterns import LABELS, find_forms
+from duecare.detect.spans import longest
+
+TRUE = [
+    ("EMAIL", "write to jo.smith+x@mail.acme.test please", "jo.smith+x@mail.acme.test"),
+    ("EMAIL", "Mail <ana@acme.co.uk>, thanks.", "ana@acme.co.uk"),
+    ("PHONE", "call 555-867-5309 2 times", "555-867-5309"),
+    ("PHONE", "tel. 020 7183 8750 or", "020 7183 8750"),
+    ("PHONE", "ring +33 1 70 18 99 00 now", "+33 1 70 18 99 00"),
+    ("PHONE", "mobile: 0170/9412350", "0170/9412350"),
+    ("SSN", "SSN: 219-09-9998", "219-09-9998"),
+    ("ITIN", "my itin is 912-70-1234", "912-70-1234"),
+    ("EIN", "our EIN 12-3456789 is on file", "12-3456789"),
+    ("NINO", "NI number AB 12 34 56 C", "AB 12 34 56 C"),
+    ("NINO", "mine is AB123456C, thanks", "AB123456C"),
+    ("NHS", "NHS number 943 476 5919", "943 476 5919"),
+    ("SIN", "my SIN is 046 454 286", "046 454 286"),
+    ("STEUER_ID", "Steuer-ID: 86 095 742 719", "86 095 742 719"),
+    ("INSEE", "numero 2 55 08 14 168 025 38", "2 55 08 14 168 025 38"),
+    ("DNI", "DNI 12345678Z", "12345678Z"),
+    ("DNI", "con 12.345.678-Z y", "12.345.678-Z"),
+    ("DNI", "NIE X1234567L", "X1234567L"),
+    ("CODICE_FISCALE", "codice RSSMRA85T10A562S", "RSSMRA85T10A562S"),
+    ("AADHAAR", "Aadhaar 2345 6789 0124", "2345 6789 0124"),
+    ("PAN", "PAN card ABCPE1234F", "ABCPE1234F"),
+    ("CPF", "o CPF 529.982.247-25", "529.982.247-25"),
+    ("TFN", "my tax file number (TFN) is 123 456 782", "123 456 782"),
+    ("ABN", "ABN 51 824 753 556", "51 824 753 556"),
+    ("MEDICARE", "Medicare 2123 45670 1", "2123 45670 1"),
+    ("TAX_ID", "tax number 4711081590", "4711081590"),
+    ("HEALTH_ID", "MRN: 00284719", "00284719"),
+    ("PASSPORT", "passport number X1234567", "X1234567"),
+    ("LICENCE", "driver's license D1234567", "D1234567"),
+    ("LICENCE", "driving licence no. MORGA753116SM9IJ", "MORGA753116SM9IJ"),
+    ("PLATE", "licence plate AB12 CDE outside", "AB12 CDE"),
+    ("VIN", "the car, 1M8GDM9AXKP042788, broke", "1M8GDM9AXKP042788"),
+    ("CARD", "paid 4111 1111 1111 1111", "4111 1111 1111 1111"),
+    ("CARD", "amex 3782 822463 10005", "3782 822463 10005"),
+    ("IBAN", "to DE89 3704 0044 0532 0130 00 PLEASE", "DE89 3704 0044 0532 0130 00"),
+    ("ACCOUNT", "account no. 5081134670", "5081134670"),
+    ("ACCOUNT", "routing number 021000021", "021000021"),
+    ("ACCOUNT", "sort code 20-00-00 it is", "20-00-00"),
+    ("IP", "from 81.2.69.142.", "81.2.69.142"),
+    ("IP", "from 2a02:1234:5678::1 today", "2a02:1234:5678::1"),
+    ("MAC", "device 3c:22:fb:1a:0e:9d is", "3c:22:fb:1a:0e:9d"),
+    ("MAC", "device 3C-22-FB-1A-0E-9D is", "3C-22-FB-1A-0E-9D"),
+    ("IMEI", "IMEI 490154203237518", "490154203237518"),
+    ("WALLET", "pay 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+    (
+        "WALLET",
+        "or bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4 then",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+    ),
+    (
+        "WALLET",
+        "eth 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    ),
+    ("URL_TOKEN", "see https://a.test/reset?token=abcd1234efgh.", "https://a.test/reset?token=abcd1234efgh"),
+    ("URL_TOKEN", "clone https://me:pass@git.test/x", "https://me:pass@git.test/x"),
+    ("SECRET", "use ghp_" + "a1B2" * 9, "ghp_" + "a1B2" * 9),
+    ("SECRET", "key AKIA" + "IOSFODNN7EXAMPLE", "AKIA" + "IOSFODNN7EXAMPLE"),
+    ("SECRET", "api_key = 9f86d081884c7d659a2feaa0c55ad015", "9f86d081884c7d659a2feaa0c55ad015"),
+    ("SECRET", "my password is Tr0ub4dor&3!", "Tr0ub4dor&3"),
+    ("SECRET", "the one-time code is 482913", "482913"),
+    ("USER_NAME", "my username is night.owl", "night.owl"),
+    ("USER_NAME", "find me on instagram: @night_owl", "@night_owl"),
+    ("DATE_OF_BIRTH", "born on 3 May 1981", "3 May 1981"),
+    ("DATE_OF_BIRTH", "DOB 02/28/1990", "02/28/1990"),
+    ("ADDRESS", "at 12 Elm Street, Springfield, IL 62704 now", "12 Elm Street, Springfield, IL 62704"),
+    ("ADDRESS", "PO Box 1234", "PO Box 1234"),
+    ("ADDRESS", "in der Lindenstraße 12, 10969 Berlin", "Lindenstraße 12, 10969 Berlin"),
+]
+
+NEARLY = [
+    ("EMAIL", "the price @ 3.50 or a@b"),
+    ("PHONE", "order 555-867-5309"),
+    ("PHONE", "on 2024-05-01 and 12/31/2024"),
+    ("SSN", "000-12-3456 and 666-45-6789"),
+    ("ITIN", "912-40-1234"),
+    ("EIN", "EIN 07-3456789"),
+    ("NINO", "number BG123456C or AB123456E"),
+    ("NHS", "NHS 943 476 5918"),
+    ("SIN", "my SIN is 046 454 287"),
+    ("STEUER_ID", "Steuer-ID: 86 095 742 718"),
+    ("INSEE", "2 55 08 14 168 025 39"),
+    ("DNI", "DNI 12345678A"),
+    ("CODICE_FISCALE", "codice RSSMRA85T10A562T"),
+    ("AADHAAR", "Aadhaar 2345 6789 0123"),
+    ("PAN", "PAN card ABCXE1234F"),
+    ("CPF", "o CPF 529.982.247-26"),
+    ("TFN", "my TFN is 123 456 783"),
+    ("ABN", "ABN 51 824 753 557"),
+    ("MEDICARE", "Medicare 2123 45671 1"),
+    ("VIN", "the car, 1M8GDM9A1KP042788, broke"),
+    ("CARD", "4111 1111 1111 1112 and 9999 9999 9999 9995"),
+    ("CARD", "1234 5678 9012 3452"),
+    ("IBAN", "DE89 3704 0044 0532 0130 01"),
+    ("IBAN", "DE89 3704 0044 0532 013"),
+    ("IP", "version 1.2.3.4, 300.1.1.1, 192.168.0.1, 192.0.2.7"),
+    ("MAC", "ff:ff:ff:ff:ff:ff and 00-00-5E-00-53-01"),
+    ("IMEI", "IMEI 490154203237519"),
+    ("WALLET", "pay 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"),
+    ("WALLET", "eth 0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+    ("URL_TOKEN", "see https://a.test/page?id=7"),
+    ("SECRET", "the secret ingredient is internationalization"),
+    ("SECRET", "my password is wrong, please reset it"),
+    ("SECRET", "token: aaaaaaaaaaaaaaaa1"),
+    ("USER_NAME", "my username is not working"),
+    ("DATE_OF_BIRTH", "born on 31/31/1990"),
+    ("DATE_OF_BIRTH", "delivered on 3 May 1981"),
+    ("ADDRESS", "12 people in the street"),
+    ("PASSPORT", "my passport is from 2019"),
+    ("PLATE", "a plate of 12 olives"),
+]
+
+TRAPS = [
+    "the business 046 454 286 is closed",  # "sin" in business
+    "a spinning 482913 wheel",  # "pin" in spinning
+    "the public policy, 1234567 read it",  # "lic" in public
+    "enhs 9434765919",
+    "a passportless 1234567 traveller",
+    "taxidermy 123 456 782",
+    "cardinal order 4111111111111112",
+    "a stubborn 3 May 1981 note",
+    "clocked 0130 00 and 20-00-00 there",
+    "sk-ating 1234 and eyJust 12",
+    "dobbin 02/28/1990",
+    "the brandy 021000021",
+    "accountability 5081134670",
+]
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(span.label, text[span.start : span.end]) for span in longest(find_forms(text))]
+
+
+@pytest.mark.parametrize(("label", "text", "place"), TRUE, ids=[f"{t[0]}-{n}" for n, t in enumerate(TRUE)])
+def test_finds_what_is_one_and_its_whole_place(label: str, text: str, place: str) -> None:
+    assert found(text) == [(label, place)]
+
+
+@pytest.mark.parametrize(("label", "text"), NEARLY, ids=[f"{t[0]}-{n}" for n, t in enumerate(NEARLY)])
+def test_passes_over_what_nearly_is_one(label: str, text: str) -> None:
+    assert label not in {kind for kind, _ in found(text)}
+
+
+@pytest.mark.parametrize("text", TRAPS)
+def test_a_word_inside_a_word_names_nothing(text: str) -> None:
+    assert found(text) == []
+
+
+def test_every_label_has_a_true_and_all_checked_ones_a_near_example() -> None:
+    assert {label for label, _, _ in TRUE} == set(LABELS)
+    by_name_alone = {"TAX_ID", "HEALTH_ID", "LICENCE", "ACCOUNT"}
+    assert set(LABELS) - {label for label, _ in NEARLY} <= by_name_alone

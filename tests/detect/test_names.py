@@ -1,0 +1,239 @@
+"""Names by the model: the kernel, NumPy and the definition agree; offsets, protection, dial, repetition."""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - tables of texts are read whole
+import random
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from duecare.core import DataError
+from duecare.core.errors import DuecareError
+from duecare.detect.crf import FORBIDDEN, LABELS, Model, features, pack, shipped, style, unpack
+from duecare.detect.kernel import build as building
+from duecare.detect.kernel import library
+from duecare.detect.names import find_names
+from duecare.detect.personal import Personal, find_personal
+from duecare.detect.tagging import Tagger
+from duecare.detect.tokens import LINE, describe, kind_of, shipped_lists, tokens
+
+needs_compiler = pytest.mark.skipif(building.compiler() is None, reason="no C compiler is on the PATH")
+
+PIECES = (
+    "Ngozi Okafor", "my name is", "Zoë", "I live at 12 Elm Street, Springfield", "\n", " ", "  ", "\t", ",", ".", "'s",
+    "😀", "👩‍👩‍👧", "🏳️‍🌈", unicodedata.normalize("NFD", "José Müller"), "שלום דוד", "محمد علي", "김민수", "王伟", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "\u202e", "\ufeff",
+    "\x00", "\x1c", "\x85", "12", "1999", "555-0102", "٣٤", "Ⅷ", "ǅ", "ß", "İstanbul", "@anna", "#Anna", "[PERSON]", "e\u0301\u0301", "\U0010ffff",
+)  # fmt: skip
+
+
+def fuzzed(count: int, seed: int = 1) -> list[str]:
+    chance = random.Random(seed)
+    return [
+        "".join(chance.choice(PIECES) + chance.choice(("", " ")) for _ in range(chance.randrange(14)))
+        for _ in range(count)
+    ]
+
+
+def listed(found) -> list[tuple[int, int, int, str]]:
+    return list(
+        zip(*(getattr(found, name).tolist() for name in ("text", "start", "end", "label")), strict=True)
+    )
+
+
+@needs_compiler
+def test_kernel_and_numpy_give_the_same_places(monkeypatch):
+    texts = pa.array([*fuzzed(1500), "", "Anna " * 3000])
+    compiled = Tagger().places(texts)
+    monkeypatch.setenv("DUECARE_KERNEL", "off")
+    assert listed(Tagger().places(texts)) == listed(compiled)
+    assert len(compiled) > 500
+    assert len(set(compiled.label)) > 3
+
+
+@needs_compiler
+def test_every_code_point_is_cut_alike(monkeypatch):
+    points = [
+        point
+        for point in range(1, 0x110000)
+        if not 0xD800 <= point < 0xE000 and (point < 0x3200 or point % 7 == 0 or 0xFD00 < point < 0x10100)
+    ]
+    texts = [f"a{chr(point)}b{chr(point)}{chr(point)}1" for point in points]
+    tagger = Tagger()
+    found = tagger._cut_compiled(library(), pa.array(texts))
+    expected = [token for text in texts for token in tokens(text)]
+    assert found.start.tolist() == [token.start for token in expected]
+    assert found.end.tolist() == [token.end for token in expected]
+    assert np.diff(found.first).tolist() == [len(tokens(text)) for text in texts]
+    assert found.look.tolist() == [style(text) for text in texts]
+
+
+@needs_compiler
+def test_slices_blocks_and_a_forgotten_cache_change_nothing(monkeypatch):
+    texts = fuzzed(400, seed=2)
+    whole = listed(Tagger().places(pa.array(texts)))
+    monkeypatch.setattr("duecare.detect.tagging._BLOCK", 500)
+    monkeypatch.setattr("duecare.detect.tagging._MOST_KINDS", 20)
+    assert listed(Tagger().places(pa.array(["Anna", *texts, "Bob"]).slice(1, len(texts)))) == whole
+    assert Tagger().places(pa.array([], pa.string())).text.tolist() == []
+
+
+def test_threads_that_share_a_tagger_do_not_disturb_each_other(monkeypatch):
+    monkeypatch.setattr("duecare.detect.tagging._MOST_KINDS", 50)
+    parts = [pa.array(fuzzed(150, seed=seed)) for seed in range(6)]
+    alone = [listed(Tagger().places(part)) for part in parts]
+    shared = Tagger()
+    with ThreadPoolExecutor(6) as pool:
+        assert [listed(found) for found in pool.map(shared.places, parts)] == alone
+
+
+def best_by_definition(model: Model, text: str) -> list[str]:
+    """The labels with the largest sum of the weights of `features` and of the steps, by plain search."""
+    found, lists = tokens(text), shipped_lists()
+    row = {name: number for number, name in enumerate(model.names)}
+    open_ = np.array([FORBIDDEN if label.startswith("I-") else 0 for label in LABELS])
+    reached, came = None, []
+    for names in features(text, found, lists):
+        score = model.weight[[row[name] for name in names if name in row]].sum(axis=0)
+        if reached is None:
+            reached = score + open_
+            continue
+        paths = reached[:, None] + model.step
+        came.append(paths.argmax(axis=0))
+        reached = paths.max(axis=0) + score
+    path = [int(reached.argmax())] if reached is not None else []
+    for back in reversed(came):
+        path.append(int(back[path[-1]]))
+    return [LABELS[number] for number in reversed(path)]
+
+
+def test_the_tagger_finds_what_the_definition_says():
+    tagger = Tagger()
+    for text in fuzzed(120, seed=3):
+        assert tagger.label(text) == best_by_definition(shipped(), text)
+
+
+def test_without_weights_nothing_is_found():
+    """Control: what is found is found by the weights."""
+    model = shipped()
+    empty = Model(model.names, np.zeros_like(model.weight), np.zeros_like(model.step))
+    text = pa.array(["My name is Ngozi Okafor and I live in Lagos."])
+    assert len(Tagger(model).places(text)) >= 2
+    assert len(Tagger(empty).places(text)) == 0
+
+
+def test_a_model_comes_back_as_it_was_packed_and_a_broken_one_is_refused(tmp_path):
+    weights = {("0w=anna", "B-PERSON"): 1.5, ("0w=anna", "O"): -0.25, ("<Xx x", "O"): 0.5}
+    model = Model.of_weights(weights, {("B-PERSON", "I-PERSON"): 1.0, ("O", "I-PERSON"): 9.0})
+    pack(tmp_path / "one.npz", model)
+    pack(tmp_path / "two.npz", model)
+    again = unpack((tmp_path / "one.npz").read_bytes())
+    assert (again.names, again.weight.tolist(), again.step.tolist()) == (
+        model.names,
+        model.weight.tolist(),
+        model.step.tolist(),
+    )
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert model.step[LABELS.index("O"), LABELS.index("I-PERSON")] == FORBIDDEN
+    pack(tmp_path / "bad.npz", Model(model.names, model.weight, model.step[1:]))
+    with pytest.raises(DataError, match=r"names model has 2 names, 2 rows and steps \(15, 16\)"):
+        unpack((tmp_path / "bad.npz").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "😀👩‍👩‍👧 ", unicodedata.normalize("NFD", "café é "), "שלום עליכם ", "𝔘𝔫𝔦 ", "\u202e\ufeff "],
+)
+def test_offsets_count_code_points_of_the_original(before):
+    text = f"{before}My name is Ngozi Okafor."
+    assert "Ngozi Okafor" in [text[span.start : span.end] for span in find_names(text)]
+
+
+def test_half_a_surrogate_pair_is_no_obstacle():
+    text = "\ud83d My name is Ngozi Okafor."
+    assert [text[span.start : span.end] for span in find_names(text)] == ["Ngozi Okafor"]
+
+
+@pytest.mark.parametrize("word", ["Muslim", "Gay", "Black", "Trans"])
+def test_words_for_groups_are_never_a_person(word):
+    for text in (
+        f"{word} said hello.",
+        f"Dear {word},",
+        f"I am {word}.",
+        f"My name is {word}.",
+        f"Regards,\n{word}",
+    ):
+        assert not [
+            span
+            for span in find_names(text, dial=3.0)
+            if span.label == "PERSON" and text[span.start : span.end] == word
+        ]
+
+
+def test_the_dial_finds_more():
+    texts = fuzzed(300, seed=4)
+    found = [
+        sum(span.end - span.start for text in texts for span in find_names(text, ("PERSON",), dial))
+        for dial in (-4.0, 0.0, 3.0)
+    ]
+    assert found[0] < found[1] < found[2]
+
+
+def redacted(text: str) -> str:
+    for span in reversed(find_personal(text)):
+        text = f"{text[: span.start]}[{span.label}]{text[span.end :]}"
+    return text
+
+
+def test_redaction_twice_changes_nothing():
+    texts = [
+        *fuzzed(200, seed=5),
+        "Dear Ms Okafor, Ngozi Eze and Wei Zhang met at 12 Elm Street, Springfield. Regards, Ana",
+    ]
+    once = [redacted(text) for text in texts]
+    assert once != texts
+    assert [redacted(text) for text in once] == once
+    assert find_personal("[PERSON_2] met [PERSON] and <NAME> at [ADDRESS].") == []
+
+
+def test_labels_are_chosen_and_a_strange_one_is_refused():
+    text = "Ngozi Okafor works for Siemens in Berlin."
+    assert {span.label for span in find_personal(text)} == {"PERSON"}
+    asked = Personal(labels=("LOCATION", "ORGANIZATION")).find(text)
+    assert [(span.label, text[span.start : span.end]) for span in asked] == [
+        ("ORGANIZATION", "Siemens"),
+        ("LOCATION", "Berlin"),
+    ]
+    with pytest.raises(DuecareError, match=r"labels: PERSONS; known are EMAIL, .*PERSON"):
+        Personal(labels=("PERSONS",))
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"),
+    [
+        ("31", "31"),
+        ("2024", "20##"),
+        ("1984", "19##"),
+        ("1784", "####"),
+        ("5551234567", "#########"),
+        ("Anna", "Anna"),
+    ],
+)
+def test_digits_count_by_their_number(token, kind):
+    assert kind_of(token) == kind
+
+
+def test_a_listed_name_says_so_until_it_is_taken_off_the_list():
+    lists = shipped_lists()
+    assert "g=F" in describe("Mary", lists).own
+    assert "g=F" not in describe("Mary", lists.without(frozenset({"mary"}))).own
+    assert describe(LINE, lists).group == "LINE"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("piece", ["A", "Aa ", "a1", "1 ", "\n", "😀", "Mr "])
+def test_time_grows_with_the_length_only(piece):
+    find_personal((piece * 100_000)[:100_000])
