@@ -269,7 +269,8 @@ def _trap(reading: Reading, place: int) -> Refusal | None:
 
 def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
     """A person's name that the list does not pair: left standing, it would stay on its side."""
-    from duecare.detect.names import find_names, first_names
+    from duecare.detect.names import find_names
+    from duecare.detect.tokens import first_names
 
     done = {edit.start for edit in made}
     table = _table()
