@@ -73,6 +73,25 @@ def test_a_variable_is_put_in_and_recorded_as_written(folder, monkeypatch):
     assert chats.settings["source"] == "$MY_DATA/chats.jsonl"
 
 
+def test_rows_are_held_against_what_the_study_evaluates_on_and_against_more(folder):
+    (folder / "crows").mkdir()
+    (folder / "crows" / "inner").mkdir()
+    (folder / "crows" / "inner" / "pairs.txt.dev").write_text("an item a line\n")
+    (folder / "exam.jsonl").write_text('{"question": "what is asked of everybody else?"}\n')
+    text = SOUND.replace(
+        "  - duplicates\n", "  - duplicates\n  - decontaminate: {against: {exam: exam.jsonl}}\n"
+    )
+    sections = text.split("evaluate:")
+    text = f"{sections[0]}evaluate: {{suites: [twins, winobias], data: {{winobias: crows}}}}\n"
+    found = job(compose(read(folder, text)), "decontaminate:chats")
+    assert found.settings["against"] == {"exam": "exam.jsonl", "winobias": "crows"}
+    assert found.step.against == {
+        name: str(folder / path) for name, path in found.settings["against"].items()
+    }
+    assert set(found.outside()) == {"external:exam.jsonl", "external:crows/inner/pairs.txt.dev"}
+    assert "external:crows/inner/pairs.txt.dev" in job(compose(read(folder, text)), "evaluate").outside()
+
+
 def test_a_study_without_training_evaluates_the_base_alone(folder):
     text = SOUND.replace("train:\n  - sft: {on: chats, steps: 4}\n  - dpo: {on: pairs, steps: 2}\n", "")
     plan = compose(read(folder, text))

@@ -65,9 +65,13 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
             inner = sorted(each for each in path.rglob("*") if each.is_file())
             found |= {f"{written}/{each.relative_to(path).as_posix()}": each for each in inner}
             continue
+        from duecare.curate.evaluation_items import item_files
         from duecare.curate.formats import files
 
-        found |= {f"{written}/{each.name}": each for each in files(str(path))}
+        # A set to evaluate on may have files of any kind, and folders in its folder; a source has neither.
+        inside = item_files(path) if "." in name else files(str(path))
+        names = (each.relative_to(path) if "." in name else each.name for each in inside)
+        found |= {f"{written}/{shown}": each for shown, each in zip(names, inside, strict=True)}
     return found
 
 
@@ -95,7 +99,7 @@ def unreadable(study: Study) -> list[Problem]:
         if (kind := kind_of(use.step))
         for found in _missing(study, use.step, f"curate.{place}.{kind.name}")
     ]
-    return [*problems, *(lacking or _populations(study, seen))]
+    return [*problems, *(lacking or [*_populations(study, seen), *_rewrites(study)])]
 
 
 def _paths(study: Study, step: Step) -> dict[str, Path]:
@@ -229,19 +233,35 @@ def _whole(probe: Probe) -> bool:
 def _axes(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:
     """A step that goes by a group column works on sources that have it."""
     for place, use in enumerate(study.uses):
-        by = getattr(use.step, "by", None)
-        lacking = [
-            each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
-        ]
-        if lacking:
-            expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
-            yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
+        for by in (getattr(use.step, name, None) for name in ("by", "cross")):
+            lacking = [
+                each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
+            ]
+            if lacking:
+                expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
+                yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
     for place, step in enumerate(study.train):
         source, kind = str(getattr(step, "on", "")), kind_of(step)
         for axis in getattr(step, "groups", ()) if source in seen else ():
             if axis not in seen[source].groups:
                 where = f"train.{place}.{kind.name if kind else ''}.groups"
                 yield Problem(where, show(axis), f"a group column that {source} has")
+
+
+def _rewrites(study: Study) -> Iterator[Problem]:
+    """Approved rewrites are read before anything runs: a line that nobody approved stops the study."""
+    for place, use in enumerate(study.uses):
+        written = getattr(use.step, "rewrites", None)
+        if not written:
+            continue
+        from duecare.curate.rewrite import read_rewrites
+
+        try:
+            read_rewrites(expanded(written, study.folder))
+        except (DuecareError, OSError) as error:
+            yield Problem(
+                f"curate.{place}.stereotypes.rewrites", show(written), f"approved rewrites: {error}"
+            )
 
 
 def _populations(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:

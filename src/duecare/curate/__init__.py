@@ -1,5 +1,6 @@
 """Curation: sources in, rows kept, changed, dropped or set aside, each with its reason."""
 
+from duecare.curate.contamination import Decontaminate
 from duecare.curate.overlap import Duplicates
 from duecare.curate.redact import Redact
 from duecare.curate.represent import Audit, Balance
@@ -8,4 +9,14 @@ from duecare.curate.source import Read
 from duecare.curate.split import Split
 from duecare.curate.stereotype import Stereotypes
 
-__all__ = ["Audit", "Balance", "Duplicates", "Read", "Redact", "Screen", "Split", "Stereotypes"]
+__all__ = [
+    "Audit",
+    "Balance",
+    "Decontaminate",
+    "Duplicates",
+    "Read",
+    "Redact",
+    "Screen",
+    "Split",
+    "Stereotypes",
+]

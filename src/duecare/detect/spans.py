@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from duecare.core.table import SPANS, TEXTS, expect
 
@@ -26,31 +27,34 @@ def span_batch(
 ) -> pa.RecordBatch:
     """What `find` finds in every text, as SPANS in the order of the texts and of their start.
 
-    `candidate` is an RE2 pattern that every text with a span must match: the others are passed over
-    at Arrow's speed. `find` gets one text and answers in the order of start.
+    `candidate` is a pattern (Rust's regex) that every text with a span must match: the others are passed
+    over at its speed. `find` gets one text and answers in the order of start.
     """
     expect(texts, TEXTS, "texts")
     column = texts.column("text")
     chosen = np.arange(len(texts))
     if candidate is not None:
-        matches = pc.match_substring_regex(column, candidate)
-        chosen = np.flatnonzero(matches.to_numpy(zero_copy_only=False).astype(bool))
-    owner: list[int] = []
-    spans: list[Span] = []
+        chosen = np.flatnonzero(pl.Series(column).str.contains(candidate).to_numpy())
     picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()
-    for at, text in zip(chosen.tolist(), picked, strict=True):
-        found = find(text)
-        owner += [at] * len(found)
-        spans += found
+    found = {at: find(text) for at, text in zip(chosen.tolist(), picked, strict=True)}
+    return spans_of(texts, instrument, found)
+
+
+def spans_of(texts: pa.RecordBatch, instrument: str, found: Mapping[int, Sequence[Span]]) -> pa.RecordBatch:
+    """Spans by number of the text as SPANS, in the order of the texts."""
+    order = sorted(found)
+    owner = [at for at in order for _ in found[at]]
+    spans = [span for at in order for span in found[at]]
+    starts, ends, labels, values = zip(*spans, strict=True) if spans else ((), (), (), ())
     rows = pa.array(owner, type=pa.int64())
     return pa.RecordBatch.from_arrays(
         [
             *(texts.column(name).take(rows) for name in ("row", "key", "part")),
             pa.array([instrument] * len(spans), type=pa.string()),
-            pa.array([span.start for span in spans], type=pa.int32()),
-            pa.array([span.end for span in spans], type=pa.int32()),
-            pa.array([span.label for span in spans], type=pa.string()),
-            pa.array([span.value for span in spans], type=pa.float64()),
+            pa.array(starts, type=pa.int32()),
+            pa.array(ends, type=pa.int32()),
+            pa.array(labels, type=pa.string()),
+            pa.array(values, type=pa.float64()),
         ],
         schema=SPANS,
     )
@@ -60,6 +64,17 @@ def longest(spans: Iterable[Span]) -> list[Span]:
     """Of spans that overlap only the longest (then the surest, then the first), in order of start."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start - span.end, -span.value, span.start, span.label)):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect_left(kept, span)
+        apart = place == len(kept) or span.end <= kept[place].start
+        if apart and (place == 0 or kept[place - 1].end <= span.start):
+            kept.insert(place, span)
+    return kept
+
+
+def apart_from(spans: Iterable[Span], taken: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """The spans that touch none of the places `taken`, which are in order and do not overlap."""
+    starts = [start for start, _ in taken]
+    for span in spans:
+        place = bisect_left(starts, span.end)  # the first that begins at or behind the end
+        if place == 0 or taken[place - 1][1] <= span.start:
+            yield span

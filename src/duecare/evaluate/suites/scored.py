@@ -177,11 +177,10 @@ class Measured:
             for name in mine
             for value in values[name]
         ]
-        outcomes, groups, clusters = [[row[place] for row in rows] for place in range(3)]
         for gap in group_gaps(
-            outcomes,
-            groups,
-            clusters,
+            [value for value, _, _ in rows],
+            [group for _, group, _ in rows],
+            [cluster for _, _, cluster in rows],
             metric=self.metric,
             axis=axis,
             reference=next(iter(items)),
