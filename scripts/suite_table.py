@@ -30,8 +30,8 @@ from duecare.report import words
 from duecare.report.metrics import metric, suite_title
 
 CHANGE, WORST = ".change", ".worst_group"
-FURTHEST = 5
-"""How many figures on groups are named for each suite."""
+FURTHEST, UNITS = 5, 5
+"""How many figures on groups are named for each suite, and the independent units that one of them rests on at least."""
 OF_RATES = {"toxicity": "toxicity.rate", "refusal": "refusal.rate"}
 """Changes that are named after the first part of the figure that changed."""
 MOST = 30
@@ -47,6 +47,7 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 class Evaluation:
     """What one evaluation put on record, and the verdicts of the gates on it."""
 
+    base: str
     settings: Mapping[str, Any]
     estimates: Sequence[Estimate]
     findings: Sequence[Finding]
@@ -70,7 +71,8 @@ class Row:
 
 def read_run(run: Path) -> Evaluation:
     """The newest evaluation of a run; a DataError where none is on record or it has been altered."""
-    done = [entry for entry in entries(run) if entry.happened == "step.finished"]
+    whole = entries(run)
+    done = [entry for entry in whole if entry.happened == "step.finished"]
     found = [entry for entry in done if entry.job == "evaluate"]
     if not found:
         raise DataError(f"{run.name}: expected an evaluation on record, found none")
@@ -81,7 +83,9 @@ def read_run(run: Path) -> Evaluation:
     estimates = decode((run / place / "estimates.json").read_bytes(), tuple[Estimate, ...])
     if estimates != entry.estimates:
         raise DataError(f"{place}: expected the figures that the ledger names, found others")
-    return Evaluation(entry.settings, estimates, _verdicts(done, digest), entry.time)
+    begun = [each.settings for each in whole[: entry.index] if each.happened == "run.started"][-1]
+    base = str(begun["model"].get("name") or begun["model"]["base"])
+    return Evaluation(base, entry.settings, estimates, _verdicts(done, digest), entry.time)
 
 
 def _verdicts(done: Sequence[Entry], digest: str) -> tuple[Finding, ...]:
@@ -122,6 +126,7 @@ def page(found: Evaluation, name: str, figures: str | None = None) -> Iterator[s
     yield (
         f"{len(found.estimates):,} figures of {len(suites)} suites, {silent:,} of them not known for a reason that is given."
         f" Written by `scripts/suite_table.py` from the evaluation that finished on {found.finished[:10]}."
+        f" Base model: `{found.base}`."
     )
     yield ""
     yield (
@@ -130,6 +135,8 @@ def page(found: Evaluation, name: str, figures: str | None = None) -> Iterator[s
         " units where they are fewer. A change is the tuned model less the base, on the same items. Intervals are about items,"
         " not about what another training run would give, and nothing but the gates is corrected for how many figures there are."
     )
+    yield ""
+    yield "Items from `suite-items` are our own (`studies/suite_items.py`): what they show cannot be compared with published figures."
     if figures:
         yield from ("", f"Every figure, by every group, stands in [{figures}]({figures}).")
     yield from _gates(found.findings)
@@ -158,7 +165,10 @@ def _gates(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _overview(suites: Mapping[str, Mapping[Key, Row]], settings: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "## All suites", "")
-    yield from ("| suite | asked at most | figures | not known | changes beyond 0 |", "|---|---|---|---|---|")
+    yield from (
+        "| suite | items from | asked at most | figures | not known | changes beyond 0 |",
+        "|---|---|---|---|---|---|",
+    )
     for suite, rows in suites.items():
         every = list(_estimates(rows.values()))
         changed = [row.change for row in rows.values() if row.change and row.change.value is not None]
@@ -166,6 +176,7 @@ def _overview(suites: Mapping[str, Mapping[Key, Row]], settings: Mapping[str, An
         most = settings["items"].get(suite)
         yield _line(
             f"[{suite}](#{suite})",
+            f"`{settings['data'][suite]}`" if suite in settings["data"] else "duecare",
             f"{most:,} items" if most else "all",
             f"{len(every):,}",
             f"{sum(each.value is None for each in every):,}",
@@ -226,9 +237,13 @@ def _furthest(rows: Mapping[Key, Row], even: Mapping[str, float]) -> Iterator[st
         each = row.by_model.get(model)
         if name not in even or "group" not in dict(about) or each is None:
             continue
-        looked += 1
-        if each.low is None or each.high is None:
+        if (
+            each.low is None
+            or each.high is None
+            or (each.n if each.clusters is None else each.clusters) < UNITS
+        ):
             continue
+        looked += 1
         beyond = max(each.low - even[name], even[name] - each.high)
         if beyond > 0:
             found.append((beyond, f"- {model}, {_about(about)}: `{name}` {_cell(each)}"))
@@ -236,10 +251,10 @@ def _furthest(rows: Mapping[Key, Row], even: Mapping[str, float]) -> Iterator[st
         return
     yield ""
     if not found:
-        yield f"Of {looked:,} figures on groups the interval of none lies wholly to one side of even treatment."
+        yield f"Of {looked:,} figures on groups with {UNITS} independent units or more the interval of none lies wholly to one side of even treatment."
         return
     yield (
-        f"Of {looked:,} figures on groups the interval of {len(found):,} lies wholly to one side of even treatment"
+        f"Of {looked:,} figures on groups with {UNITS} independent units or more the interval of {len(found):,} lies wholly to one side of even treatment"
         " (some would by chance). Those that lie furthest:"
     )
     yield ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fabricated_run import Fabricator
+from msgspec.structs import replace
 
 from duecare.core import DataError, Estimate, Finding
 from duecare.core.wire import encode
@@ -19,7 +20,13 @@ from duecare.evaluate.suites.table import READ_FROM_FILES
 from duecare.report import words
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
-SETTINGS = {"samples": 4, "max_tokens": 40, "temperature": 1.0, "items": {"bbq": 423}}
+SETTINGS = {
+    "samples": 4,
+    "max_tokens": 40,
+    "temperature": 1.0,
+    "items": {"bbq": 423},
+    "data": {"bbq": "data/bbq"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def sides(metric: str, *values: float | None, **about: str) -> list[Estimate]:
 
 
 WHOLE = [
+    replace(figure("bbq.bias_ambiguous", 0.9, axis="category", group="Few", model="tuned"), clusters=2),
     *sides("bbq.accuracy", 0.31, 0.37, 0.06, context="ambiguous"),
     *sides("bbq.bias_ambiguous", 0.113, 0.241, 0.128, context="ambiguous", axis="category", group="Age"),
     *sides("bbq.bias_ambiguous", 0.01, 0.011, None, context="ambiguous", axis="category", group="Religion"),
@@ -129,12 +137,18 @@ def test_base_tuned_and_change_stand_on_one_line(script: Any, tmp_path: Path) ->
 def test_only_a_group_wholly_to_one_side_is_named(script: Any, tmp_path: Path) -> None:
     """Age: 0.241 ± 0.02 is beyond 0; Religion: 0.011 ± 0.02 is not."""
     page = "\n".join(lines(script, run_with(tmp_path, WHOLE), "figures.md"))
-    assert "Of 2 figures on groups the interval of 1 lies wholly to one side" in page
+    assert (
+        "Of 2 figures on groups with 5 independent units or more the interval of 1 lies wholly to one side"
+        in page
+    )
     assert "- tuned, context ambiguous, category: Age: `bbq.bias_ambiguous`" in page
     assert "category: Religion: `" not in page
+    assert "category: Few: `" not in page  # two units show hardly any spread
+    assert "Base model: `smollm2-135m-instruct`" in page
     assert "one independent unit (N observations)" in page
     assert "[figures.md](figures.md)" in page
     assert "<details>" not in page
+    assert "| [bbq](#bbq) | `data/bbq` | 423 items | 10 | 1 | 2 of 2 |" in page
     assert "| `bbq.accuracy` | at least 0.5 | insufficient evidence | Not / enough. |" in page
 
 
