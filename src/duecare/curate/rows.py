@@ -15,6 +15,9 @@ from duecare.core.wire import encode
 Turn = tuple[str, str]
 """Role and content."""
 
+PARENT = "parent"
+"""Name of the kept column of a copy that holds the row it was made from."""
+
 _ROLES = {
     "system": "system",
     **dict.fromkeys(("user", "human", "customer", "client", "caller", "prompter", "visitor"), "user"),

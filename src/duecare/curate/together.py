@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from duecare.core import Artifact, Tell
 from duecare.curate.flow import batches
 from duecare.curate.near import near_rows
-from duecare.curate.twins import PARENT
+from duecare.curate.rows import PARENT
 
 
 def roots(

@@ -12,14 +12,12 @@ import pyarrow as pa
 
 from duecare.core.table import EXAMPLES, texts
 from duecare.curate import swap_groups
-from duecare.curate.rows import Content
+from duecare.curate.rows import PARENT, Content
 from duecare.curate.swap import FIXED, Pair, Twin, twin
 from duecare.curate.texts import owners
 from duecare.curate.wording import Refusal
 from duecare.vault import row_key
 
-PARENT = "parent"
-"""Name of the kept column of a copy that holds the row it was made from."""
 _COLUMN = {
     "gender": re.compile(r"(?:^|_|\b)(?:gender|sex)(?:$|_|\b)", re.I),
     "religion": re.compile(r"religio", re.I),
