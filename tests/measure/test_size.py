@@ -15,12 +15,14 @@ from duecare.measure import (
     minimum_detectable_gap,
     minimum_detectable_mean,
     needed_n,
+    needed_n_of_rate,
     needed_n_of_rates,
     power_to_decide,
     rate_difference,
     rate_ratio,
 )
 from duecare.measure.cluster import Sums
+from duecare.measure.power import Design
 
 REPEATS = 400
 SLACK = 3 * math.sqrt(0.8 * 0.2 / REPEATS)
@@ -50,7 +52,7 @@ def test_the_named_n_decides_with_the_power_promised(rate, reference, limits, sc
     rng = np.random.default_rng(60)
     n = needed_n_of_rates(rate, reference, *limits, scale)
     found = share_decided(rng, rate, reference, n, compare, limits, verdict)
-    assert 0.8 - SLACK - 0.03 <= found <= 0.8 + SLACK + 0.05
+    assert found == pytest.approx(0.8, abs=SLACK + 0.01)
     third = share_decided(rng, rate, reference, n // 3, compare, limits, verdict)
     assert third < 0.55  # control: with a third of it the promise is not kept
 
@@ -66,10 +68,10 @@ def test_two_percent_toxicity_needs_far_more_than_a_demonstration_has():
     n = needed_n_of_rates(0.02, 0.02, 0.8, 1.25, "ratio")
     assert 15_000 < n < 30_000
     assert needed_n_of_rates(0.02, 0.02, 0.8, 1.25, "ratio", design_effect=2) == pytest.approx(
-        2 * n, rel=1e-3
+        2 * n, rel=0.03
     )
     assert needed_n_of_rates(0.02, 0.02, 0.8, 1.25, "ratio", correlation=0.5) == pytest.approx(
-        n / 2, rel=1e-3
+        n / 2, rel=0.06
     )
 
 
@@ -96,6 +98,10 @@ def test_power_grows_with_n_and_a_wide_error_has_none():
 
 
 def test_nonsense_is_refused_by_name():
+    with pytest.raises(DataError, match="per_cluster=0"):
+        Design(per_cluster=0)
+    with pytest.raises(DataError, match="rate=1"):
+        needed_n_of_rate(1, None, 0.1)
     with pytest.raises(DataError, match="reference=0"):
         needed_n_of_rates(0.1, 0, 0.8, 1.25, "ratio")
     with pytest.raises(DataError, match="a lower or an upper limit"):

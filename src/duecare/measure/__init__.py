@@ -42,6 +42,7 @@ from duecare.measure.size import (
     minimum_detectable_gap,
     minimum_detectable_mean,
     needed_n,
+    needed_n_of_rate,
     needed_n_of_rates,
     power_to_decide,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "minimum_detectable_gap",
     "minimum_detectable_mean",
     "needed_n",
+    "needed_n_of_rate",
     "needed_n_of_rates",
     "p_value",
     "paired_difference",

@@ -15,14 +15,12 @@ import numpy as np
 
 from duecare.core import DataError
 from duecare.measure.bound import (
-    Bounds,
+    Counts,
     Floats,
+    difference_bounds,
     effective_size,
     informative_clusters,
-    jeffreys_bounds,
-    move_difference,
-    move_ratio,
-    proportion_bounds,
+    ratio_bounds,
 )
 from duecare.measure.cluster import Labels, Sums, aligned, freedom, gather, pulls
 from duecare.measure.interval import LEVEL, Interval, around, mean_of, silent, too_few
@@ -152,14 +150,7 @@ def rate_difference(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     if (refusal := _refuse(a, b, method, level)) is not None:
         return refusal
     joint = _Joint.of(a, b)
-    (ka, na), (kb, nb) = _effective(a, level), _effective(b, level)
-    bounds = move_difference(
-        ka / na,
-        kb / nb,
-        proportion_bounds(ka, na, level),
-        proportion_bounds(kb, nb, level),
-        joint.correlation,
-    )
+    bounds = difference_bounds(_effective(a, level), _effective(b, level), level, joint.correlation)
     value = a.mean - b.mean
     low, high = around(value, bounds)
     low, high = max(low, -1.0), min(high, 1.0)
@@ -174,16 +165,17 @@ def rate_ratio(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     joint = _Joint.of(a, b)
     (ka, na), (kb, nb) = _effective(a, level), _effective(b, level)
     if ka > 0 and kb > 0:
-        value, r = a.mean / b.mean, joint.correlation
-        pa, pb = ka / na, kb / nb
-        bounds_a, bounds_b = proportion_bounds(ka, na, level), proportion_bounds(kb, nb, level)
+        value = a.mean / b.mean
     else:
         method += ", half an event added to each count (none seen in one of them)"
-        pa, pb, r = (ka + 0.5) / (na + 1), (kb + 0.5) / (nb + 1), 0.0
-        value = float(pa / pb)
-        bounds_a, bounds_b = _widened(ka, na, pa, level), _widened(kb, nb, pb, level)
-    low, high = around(value, move_ratio(pa, pb, bounds_a, bounds_b, r))
+        value = float((ka + 0.5) / (na + 1) / ((kb + 0.5) / (nb + 1)))
+    low, high = around(value, ratio_bounds((ka, na), (kb, nb), level, joint.correlation))
     return Interval(value, low, high, a.n + b.n, joint.clusters, method, level)
+
+
+def shared_correlation(a: Sums, b: Sums) -> float:
+    """Correlation of the means of two samples over shared clusters, as far as an interval trusts it."""
+    return _Joint.of(a, b).correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +217,10 @@ def _whole(sizes: Floats) -> Floats:
     return np.where(sizes > 0, sizes, 1.0)
 
 
-def _effective(part: Sums, level: float) -> tuple[Floats, Floats]:
+def _effective(part: Sums, level: float) -> Counts:
     """Events and draws that a clustered sample is worth."""
     worth = effective_size(part.sums, part.sizes, level)
     return part.mean * worth, worth
-
-
-def _widened(k: Floats, n: Floats, p: Floats, level: float) -> Bounds:
-    low, high = jeffreys_bounds(k, n, level)
-    return np.minimum(low, p), np.maximum(high, p)
 
 
 def outcomes_pair(a: object, b: object, clusters_a: Labels, clusters_b: Labels) -> tuple[Sums, Sums]:
