@@ -1,16 +1,18 @@
 """Walk the grid of rates, sizes and clusters, and write docs/coverage.md: how often each interval covers.
 
-    python scripts/coverage_grid.py [repeats]
+    python scripts/coverage_grid.py [section ...]
 
-`repeats` is the number of simulated studies a cell for intervals that are one array operation (2,000
-takes two minutes of one core); the others are given a fixed share of it. Needs the worlds of
-tests/measure, nothing else. Deterministic: the same number gives the same page.
+Without a section all of them are walked (half an hour of one core); with some, the tables of the others
+are taken from the page as it stands. Needs the worlds of tests/measure, nothing else. Deterministic: each
+section has a generator of its own.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,34 +20,26 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "measure"))
 
+from coverage_means import line, mark, of_gaps, of_means  # noqa: E402 (beside this script)
 from coverage_words import PAGE  # noqa: E402 (beside this script)
 from test_coverage import blind, known, ours, wald  # noqa: E402 (tests/measure is no package)
 from test_pool import WORLDS, one_rate, plug_in, share_covered, twin_cells  # noqa: E402
 from test_pool import ours as pooled  # noqa: E402
-from worlds import allowance, covered, rates, studies, twins  # noqa: E402
+from worlds import covered, rates, studies, twins  # noqa: E402
 
 from duecare.core import FAIL  # noqa: E402
-from duecare.measure import decide, needed_n_of_rates, rate_difference, rate_ratio, worst_of  # noqa: E402
+from duecare.measure import decide, needed_n, needed_n_of_rates, rate_difference, rate_ratio, worst_of  # noqa: E402
 from duecare.measure.bootstrap import between, one, worst  # noqa: E402
 from duecare.measure.bound import informative_clusters, wilson_bounds  # noqa: E402
 from duecare.measure.cluster import Sums  # noqa: E402
 from duecare.measure.interval import rate_of  # noqa: E402
 from duecare.measure.resample import Resamples, numbered  # noqa: E402
+from duecare.measure.size import unit_error_of_rates  # noqa: E402
 
 RATES = (0.005, 0.02, 0.1, 0.3, 0.5)
 SIZES = (20, 100, 500, 5000)
 CLUSTERS = ((1, 0.0), (4, 0.0), (4, 0.3), (25, 0.0), (25, 0.3), (25, 0.6))
 PAIRED = ((100, 1, 0.0), (100, 4, 0.3), (500, 4, 0.3), (500, 25, 0.3), (5000, 4, 0.3), (5000, 25, 0.3))
-
-
-def line(*cells: object) -> str:
-    """One row of a table."""
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def mark(share: float, repeats: int) -> str:
-    """A coverage in per cent, with a cross where it falls short by more than three Monte-Carlo errors."""
-    return f"{100 * share:.1f}" + ("" if share >= 0.94 - allowance(repeats) else " ✗")
 
 
 def of_rates(rng: np.random.Generator, repeats: int) -> Iterator[str]:
@@ -77,7 +71,7 @@ def of_rates(rng: np.random.Generator, repeats: int) -> Iterator[str]:
                 yield line(n, size, icc, f"{rate:.1%}", *shares, first, f"{width / whole:.2f}")
 
 
-def of_pairs(rng: np.random.Generator, repeats: int) -> Iterator[str]:
+def of_pairs(draws: int, rng: np.random.Generator, repeats: int) -> Iterator[str]:
     """Coverage of difference, ratio and worst of twins at one rate, finite-sample and resampled."""
     yield line(
         "draws a group",
@@ -94,7 +88,7 @@ def of_pairs(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         "Wald on draws, other prompts",
     )
     yield line(*["---:"] * 12)
-    for n, size, icc in PAIRED:
+    for n, size, icc in (cell for cell in PAIRED if cell[0] == draws):
         for rate in RATES:
             hits, by_resampling = np.zeros(8), 0
             for _ in range(repeats):
@@ -177,23 +171,28 @@ def of_power(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         "found",
         "found without a gap",
         "found at a third of n",
+        "n by the formula",
+        "found there",
     )
-    yield line("---", *["---:"] * 6)
+    yield line("---", *["---:"] * 8)
     for rate, reference in ((0.04, 0.01), (0.2, 0.1), (0.45, 0.3)):
         for size, icc in ((1, 0.0), (5, 0.3)):
             effect = 1 + (size - 1) * icc
-            n = needed_n_of_rates(rate, reference, None, 0.0, "difference", design_effect=effect) or 0
+            gap = rate, reference, None, 0.0, "difference"
+            n = needed_n_of_rates(*gap, design_effect=effect, per_cluster=size) or 0
+            error = unit_error_of_rates(rate, reference, "difference", design_effect=effect)
+            formula = needed_n(error, rate - reference, None, 0.0) or 0
             shares = [
                 np.mean([_fails(rng, max(2, count // size), size, pair, icc) for _ in range(repeats)])
                 for count, pair in (
                     (n, (rate, reference)),
                     (n, (reference, reference)),
                     (n // 3, (rate, reference)),
+                    (formula, (rate, reference)),
                 )
             ]
-            yield line(
-                f"{rate:.0%} against {reference:.0%}", size, icc, n, *(f"{share:.0%}" for share in shares)
-            )
+            told = [f"{share:.1%}" for share in shares]
+            yield line(f"{rate:.0%} against {reference:.0%}", size, icc, n, *told[:3], formula, told[3])
 
 
 def _fails(rng: np.random.Generator, prompts: int, size: int, pair: tuple[float, float], icc: float) -> bool:
@@ -218,19 +217,34 @@ def of_wilson() -> str:
     return f"{100 * binom.pmf(k, 20, 0.005)[(low <= 0.005) & (high >= 0.005)].sum():.1f}"
 
 
+PAGE_AT = ROOT / "docs" / "coverage.md"
+SECTIONS: dict[str, tuple[Callable[[np.random.Generator, int], Iterator[str]], int]] = {
+    "rates": (of_rates, 1200),
+    "pairs_100": (partial(of_pairs, 100), 1200),
+    "pairs_500": (partial(of_pairs, 500), 1200),
+    "pairs_5000": (partial(of_pairs, 5000), 1200),
+    "pools": (of_pools, 1200),
+    "means": (of_means, 4000),
+    "gaps": (of_gaps, 1200),
+    "power": (of_power, 1200),
+}
+"""Each table of the page, and the simulated studies of each of its cells."""
+
+
 def main() -> None:
-    """Write the page."""
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    rng = np.random.default_rng(2026)
-    parts: list[tuple[str, Callable[[np.random.Generator, int], Iterator[str]], int]] = [
-        ("rates", of_rates, repeats),
-        ("pairs", of_pairs, repeats // 10),
-        ("pools", of_pools, repeats // 10),
-        ("power", of_power, repeats // 10),
-    ]
-    tables = {name: "\n".join(table(rng, count)) for name, table, count in parts}
-    counts = {f"{name}_repeats": f"{count:,}" for name, _, count in parts}
-    (ROOT / "docs" / "coverage.md").write_text(PAGE.format(**tables, **counts, wilson=of_wilson()), "utf-8")
+    """Write the page; a table that was not asked for stays as it is."""
+    asked = sys.argv[1:] or list(SECTIONS)
+    if unknown := set(asked) - set(SECTIONS):
+        raise SystemExit(f"section: {', '.join(sorted(unknown))}; expected some of {', '.join(SECTIONS)}")
+    tables: dict[str, str] = {}
+    if PAGE_AT.exists():
+        tables = dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n<!-- end -->", PAGE_AT.read_text("utf-8"), re.S))
+    for number, (name, (table, repeats)) in enumerate(SECTIONS.items()):
+        if name in asked:
+            tables[name] = "\n".join(table(np.random.default_rng([2026, number]), repeats))
+    marked = {name: f"<!-- {name} -->\n{tables.get(name, '')}\n<!-- end -->" for name in SECTIONS}
+    counts = {f"{name}_repeats": f"{repeats:,}" for name, (_, repeats) in SECTIONS.items()}
+    PAGE_AT.write_text(PAGE.format(**marked, **counts, wilson=of_wilson()), "utf-8")
 
 
 if __name__ == "__main__":
