@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from duecare.core import Estimate
+from duecare.core import DataError, Estimate
 from duecare.measure.bound import normal_quantile
 from duecare.measure.power import Design
 from duecare.measure.size import POWER, Scale, needed_n, needed_n_of_rate, needed_n_of_rates
@@ -121,10 +121,17 @@ def _of_width(figure: Estimate, limits: Limits, truth: float) -> int | None:
     if figure.low is None or figure.high is None:
         return None
     scale = _log if on_logarithm(figure.metric) else float
-    half = (scale(figure.high) - scale(figure.low)) / 2
-    unit_error = half / normal_quantile(figure.level) * math.sqrt(figure.n)
     low, high = (None if limit is None else scale(limit) for limit in limits)
-    return needed_n(unit_error, scale(truth), low, high, level=figure.level)
+    return needed_n(unit_error(figure), scale(truth), low, high, level=figure.level)
+
+
+def unit_error(figure: Estimate) -> float:
+    """Standard error times the root of n, from how wide a figure's interval is (on its logarithm: ratios)."""
+    if figure.low is None or figure.high is None:
+        raise DataError(f"{figure.metric}: no interval to take a spread from, {figure.reason}")
+    scale = _log if on_logarithm(figure.metric) else float
+    half = (scale(figure.high) - scale(figure.low)) / 2
+    return half / normal_quantile(figure.level) * math.sqrt(figure.n)
 
 
 def _rates(figure: Estimate, plain: Mapping[object, Estimate]) -> list[Estimate]:
