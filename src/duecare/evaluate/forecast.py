@@ -125,13 +125,13 @@ def _rated(figure: Estimate, share: float, design: Design, source: str) -> _Know
 
 
 def _merged(known: Sequence[_Known]) -> _Known:
-    """The mean of what several groups showed; of spreads the widest, of truths its own."""
+    """The mean of what several groups showed, the most answers to a prompt; of spreads the widest."""
     first = known[0]
     if first.rate is None:
         return max(known, key=lambda each: each.spread or 0.0)
     design = Design(
         fmean(each.design.effect for each in known),
-        first.design.per_cluster,
+        max(each.design.per_cluster for each in known),
         fmean(each.design.correlation for each in known),
     )
     return replace(first, rate=fmean(each.rate or 0.0 for each in known), design=design)
@@ -148,13 +148,14 @@ class _Look:
     def of_gate(self, gate: GateSpec, mine: Sequence[Estimate]) -> Forecast:
         if not mine:
             return Forecast(0, None, None, None, "the evaluation will hold no such figure")
-        # Comparisons of one kind and size are worked out once, with the mean of what their groups showed.
+        # Those of one kind are worked out once: the fewest observations, what groups showed on average.
         alike: dict[object, list[tuple[Estimate, int, int, _Known]]] = {}
         for each in map(self._sized, mine):
-            alike.setdefault((_kind(each[0]), *each[1:3], each[3].source), []).append(each)
+            alike.setdefault((_kind(each[0]), each[2], each[3].source), []).append(each)
         sizes, gaps, needs, words = [], [], [], []
         for kind in alike.values():
-            (figure, n, groups, _), known = kind[0], _merged([known for *_, known in kind])
+            figure, _, groups, _ = kind[0]
+            n, known = min(n for _, n, _, _ in kind), _merged([known for *_, known in kind])
             gap, needed = self._worked_out(figure, gate.limits, n, groups, known)
             sizes.append(n)
             gaps.append(gap)
@@ -190,8 +191,10 @@ class _Look:
                 before = _drawn(former, found, seen)
                 effect = 1 + (per_cluster - 1) * before.alike
                 return _rated(figure, share, Design(effect, per_cluster, before.correlation), former.name)
+        # What a detector counts is rare; of two options that are compared each may be the likelier one.
+        counted = any(not name.startswith("model:") for name in figure.rests_on)
         effect = min(self.assumed.effect, float(per_cluster))
-        return _rated(figure, self.assumed.rate, Design(effect, per_cluster), "")
+        return _rated(figure, self.assumed.rate if counted else 0.5, Design(effect, per_cluster), "")
 
     def _spread(self, figure: Estimate) -> _Known:
         """Spread of one observation of a mean, and what is taken for its truth."""
