@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "measure"))
 from coverage_means import line, mark, of_gaps, of_means  # noqa: E402 (beside this script)
 from coverage_words import PAGE  # noqa: E402 (beside this script)
 from test_coverage import blind, known, ours, wald  # noqa: E402 (tests/measure is no package)
-from test_pool import WORLDS, one_rate, plug_in, share_covered, twin_cells  # noqa: E402
+from test_pool import WORLDS, cells, one_rate, plug_in, share_covered, twin_cells  # noqa: E402
 from test_pool import ours as pooled  # noqa: E402
 from worlds import covered, rates, studies, twins  # noqa: E402
 
@@ -137,28 +137,36 @@ def of_pools(rng: np.random.Generator, repeats: int) -> Iterator[str]:
     """Share of cells covered by pooling: ours, one rate for all, textbook empirical Bayes."""
     yield line("world", "ours", "one rate for all", "plug-in empirical Bayes")
     yield line("---", "---:", "---:", "---:")
-    for world in WORLDS:
-        shares = [share_covered(rng, world, way, repeats) for way in (pooled, one_rate, plug_in)]
-        yield line(world, *(f"{100 * share:.1f} ± {100 * error:.1f}" for share, error, _ in shares))
+    rows = [*WORLDS, *SPECIAL]
+    for row, own in zip(rows, rng.spawn(len(rows)), strict=True):
+        yield pool_of(row, own, repeats)
+
+
+SPECIAL: dict[str, float] = {
+    "ten cells asked the same 15 prompts": 0.0,
+    "the one cell at 20% where eleven lie at 10%": 0.2,
+    "the one cell at 40% where eleven lie at 10%": 0.4,
+}
+"""Further worlds; where one cell differs from all others, its rate."""
+
+
+def pool_of(row: str, rng: np.random.Generator, repeats: int) -> str:
+    """The line of one world."""
+    if row in WORLDS:
+        shares = [share_covered(rng, row, way, repeats) for way in (pooled, one_rate, plug_in)]
+        return line(row, *(f"{100 * share:.1f} ± {100 * error:.1f}" for share, error, _ in shares))
+    if odd := SPECIAL[row]:
+        truths, hit = np.r_[odd, np.full(11, 0.1)], 0
+        for _ in range(repeats):
+            low, high = pooled(cells(rng, truths, 20, 4, 0.3))
+            hit += bool(low[0] <= odd <= high[0])
+        return line(row, mark(hit / repeats, repeats), "", "")
     hits: list[float] = []
     for _ in range(repeats):
         truths = rng.beta(40, 160, 10)
         low, high = pooled(twin_cells(rng, truths, 15, 4, 0.6))
         hits.append(float(((low <= truths) & (truths <= high)).mean()))
-    share, error = np.mean(hits), np.std(hits) / np.sqrt(repeats)
-    yield line("ten cells asked the same 15 prompts", f"{100 * share:.1f} ± {100 * error:.1f}", "", "")
-    for odd in (0.2, 0.4):
-        yield _odd(rng, repeats, odd)
-
-
-def _odd(rng: np.random.Generator, repeats: int, odd: float) -> str:
-    from test_pool import cells
-
-    truths, hit = np.r_[odd, np.full(11, 0.1)], 0
-    for _ in range(repeats):
-        low, high = pooled(cells(rng, truths, 20, 4, 0.3))
-        hit += bool(low[0] <= odd <= high[0])
-    return line(f"the one cell at {odd:.0%} where eleven lie at 10%", mark(hit / repeats, repeats), "", "")
+    return line(row, f"{100 * np.mean(hits):.1f} ± {100 * np.std(hits) / np.sqrt(repeats):.1f}", "", "")
 
 
 def of_power(rng: np.random.Generator, repeats: int) -> Iterator[str]:
@@ -175,24 +183,37 @@ def of_power(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         "found there",
     )
     yield line("---", *["---:"] * 8)
-    for rate, reference in ((0.04, 0.01), (0.2, 0.1), (0.45, 0.3)):
-        for size, icc in ((1, 0.0), (5, 0.3)):
-            effect = 1 + (size - 1) * icc
-            gap = rate, reference, None, 0.0, "difference"
-            n = needed_n_of_rates(*gap, design_effect=effect, per_cluster=size) or 0
-            error = unit_error_of_rates(rate, reference, "difference", design_effect=effect)
-            formula = needed_n(error, rate - reference, None, 0.0) or 0
-            shares = [
-                np.mean([_fails(rng, max(2, count // size), size, pair, icc) for _ in range(repeats)])
-                for count, pair in (
-                    (n, (rate, reference)),
-                    (n, (reference, reference)),
-                    (n // 3, (rate, reference)),
-                    (formula, (rate, reference)),
-                )
-            ]
-            told = [f"{share:.1%}" for share in shares]
-            yield line(f"{rate:.0%} against {reference:.0%}", size, icc, n, *told[:3], formula, told[3])
+    for gap, own in zip(GAPS, rng.spawn(len(GAPS)), strict=True):
+        yield power_of_gap(gap, own, repeats)
+
+
+GAPS = [
+    (rate, reference, size, icc)
+    for rate, reference in ((0.04, 0.01), (0.2, 0.1), (0.45, 0.3))
+    for size, icc in ((1, 0.0), (5, 0.3))
+]
+"""Rate, that of the reference, answers to a prompt, their correlation."""
+
+
+def power_of_gap(gap: tuple[float, float, int, float], rng: np.random.Generator, repeats: int) -> str:
+    """The line of one planted gap."""
+    rate, reference, size, icc = gap
+    effect = 1 + (size - 1) * icc
+    asked = rate, reference, None, 0.0, "difference"
+    n = needed_n_of_rates(*asked, design_effect=effect, per_cluster=size) or 0
+    error = unit_error_of_rates(rate, reference, "difference", design_effect=effect)
+    formula = needed_n(error, rate - reference, None, 0.0) or 0
+    shares = [
+        np.mean([_fails(rng, max(2, count // size), size, pair, icc) for _ in range(repeats)])
+        for count, pair in (
+            (n, (rate, reference)),
+            (n, (reference, reference)),
+            (n // 3, (rate, reference)),
+            (formula, (rate, reference)),
+        )
+    ]
+    told = [f"{share:.1%}" for share in shares]
+    return line(f"{rate:.0%} against {reference:.0%}", size, icc, n, *told[:3], formula, told[3])
 
 
 def _fails(rng: np.random.Generator, prompts: int, size: int, pair: tuple[float, float], icc: float) -> bool:
@@ -222,7 +243,7 @@ SECTIONS: dict[str, tuple[Callable[[np.random.Generator, int], Iterator[str]], i
     "rates": (of_rates, 1200),
     "pairs_100": (partial(of_pairs, 100), 1200),
     "pairs_500": (partial(of_pairs, 500), 1200),
-    "pairs_5000": (partial(of_pairs, 5000), 1200),
+    "pairs_5000": (partial(of_pairs, 5000), 1000),
     "pools": (of_pools, 1200),
     "means": (of_means, 4000),
     "gaps": (of_gaps, 1200),

@@ -28,11 +28,12 @@ samples per prompt, lower it. In such cells the intervals also cover more than 9
 
 ## Two groups asked the same prompts
 
-{pairs_100_repeats} studies a cell, both groups at the same rate, prompts shared, correlation 0.3. The
-bootstrap columns use 400 shared resamples; *resampled* says how often there was enough to resample (30
-clusters with the rarer outcome), the rest fell back to the finite-sample interval. The last two columns are
-groups asked different prompts: ours, and Wald's interval that takes all draws as independent. (For shared
-prompts that one would hold here, because what a prompt does to both groups cancels.)
+{pairs_100_repeats} studies a cell ({pairs_5000_repeats} with 5,000 draws), both groups at the same rate,
+prompts shared, correlation 0.3. The bootstrap columns use 400 shared resamples; *resampled* says how often
+there was enough to resample (30 clusters with the rarer outcome), the rest fell back to the finite-sample
+interval. The last two columns are groups asked different prompts: ours, and Wald's interval that takes all
+draws as independent. (For shared prompts that one would hold here, because what a prompt does to both groups
+cancels.)
 
 {pairs_100}
 

@@ -38,7 +38,7 @@ WORLDS: dict[str, tuple[Callable[[Floats], Floats], float]] = {
 
 UNSEEN_WORLDS: dict[str, tuple[Callable[[Floats], Floats], float]] = {
     "Weibull(0.7)": (lambda z: (-special.log_ndtr(-z)) ** (1 / 0.7), math.gamma(1 + 1 / 0.7)),
-    "chi-squared(1)": (lambda z: special.chdtri(1, special.ndtr(-z)), 1.0),
+    "chi-squared(1)": (lambda z: 2 * special.gammaincinv(0.5, special.ndtr(z)), 1.0),
     "Student's t(3)": (lambda z: special.stdtrit(3, special.ndtr(z)), 0.0),
     "left-skewed": (lambda z: -np.exp(0.5 * z), -math.exp(0.125)),
 }

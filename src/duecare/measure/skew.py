@@ -8,7 +8,7 @@ from him in four things, each for few or heavy-tailed observations:
 
 - the expansion is made at the normal quantile and the result widened by t / z, so that a spread known
   from few clusters counts as it does without skewness;
-- on the far side the skewness is taken `1 + 3 / sqrt(df + 1)` times what was seen, because a small
+- on the far side the skewness is taken `1 + 1.5 / sqrt(df + 1)` times what was seen, because a small
   sample shows less skewness than there is (it cannot exceed the root of n);
 - the far side never lies beyond twice Student's t, where the cubic is about to break away;
 - the near side never lies beyond Student's t, and is drawn in only by the skewness that chance cannot
@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike
 
 from duecare.measure.bound import Bounds, Floats, normal_quantile, student_quantile
 
-UNSEEN, MOST = 3.0, 2.0
-"""Skewness that few clusters hide (3 / sqrt(df + 1) of what they show), and the limit of the far side."""
+UNSEEN, MOST = 1.5, 2.0
+"""Skewness that few clusters hide (1.5 / sqrt(df + 1) of what they show), and the limit of the far side."""
 
 
 def skew_reach(pulls: Floats, df: ArrayLike, level: float, bend: ArrayLike = 0.0) -> Bounds:
