@@ -20,7 +20,7 @@ from duecare.measure.size import (
     Scale,
     minimum_detectable_gap,
     minimum_detectable_mean,
-    needed_n,
+    needed_n_of_mean,
     needed_n_of_rate,
     needed_n_of_rates,
 )
@@ -218,7 +218,7 @@ class _Look:
             log = on_logarithm(figure.metric)
             low, high = (_on_scale(each, log=log) for each in limits)
             truth = math.log(known.truth) if log else known.truth
-            needed = needed_n(known.spread, truth, low, high, level=level)
+            needed = needed_n_of_mean(known.spread, truth, low, high, level=level)
             return minimum_detectable_mean(known.spread, n, level=level), needed
         if known.rate is None:
             return None, None

@@ -27,7 +27,9 @@ from duecare.measure.bound import (
     ratio_bounds,
     worth_of,
 )
+from duecare.measure.cluster import pulls
 from duecare.measure.compare import ENOUGH_TO_CORRELATE
+from duecare.measure.skew import skew_reach
 
 Scale = Literal["rate", "difference", "ratio"]
 Limits = tuple[float | None, float | None]
@@ -104,13 +106,25 @@ def power_of(
     groups = [_drawn(rng, rate, clusters, design) for rate in truth]
     low, high = _bounds(groups, scale, level, design.correlation, rng)
     right = {"rate": truth[0], "difference": truth[0] - truth[-1], "ratio": truth[0] / truth[-1]}[scale]
-    bottom, top = (
-        -math.inf if limits[0] is None else limits[0],
-        math.inf if limits[1] is None else limits[1],
-    )
-    if bottom < right < top:
+    return share_right(low, high, right, limits)
+
+
+def mean_studies(n: int, level: float, rng: np.random.Generator | None = None) -> Bounds:
+    """Bounds [R] of the mean of `n` standard normal values in simulated studies, as `mean_t` has them."""
+    rng = np.random.default_rng(2026) if rng is None else rng
+    values = rng.standard_normal((STUDIES, n))
+    mean = values.mean(-1)
+    below, above = skew_reach(pulls(values, np.ones_like(values)), n - 1.0, level)
+    return mean - below, mean + above
+
+
+def share_right(low: Floats, high: Floats, truth: float, limits: Limits) -> float:
+    """Share of intervals that give the right verdict on `limits` where `truth` holds."""
+    bottom = -math.inf if limits[0] is None else limits[0]
+    top = math.inf if limits[1] is None else limits[1]
+    if bottom < truth < top:
         return float(((low >= bottom) & (high <= top)).mean())
-    return float(((high < bottom) if right <= bottom else (low > top)).mean())
+    return float(((high < bottom) if truth <= bottom else (low > top)).mean())
 
 
 def _bounds(

@@ -10,13 +10,16 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 from scipy import special
 
 from duecare.core import DataError
 from duecare.measure.bound import normal_quantile
-from duecare.measure.power import Design, Limits, power_of
+from duecare.measure.power import Design, Limits, mean_studies, power_of, share_right
 
 POWER = 0.8
+SIMULATED = 400
+"""Below this many values of a mean its intervals are simulated; above, large samples are near enough."""
 MOST = 10**9
 """Above this many observations the answer is "never": the truth lies on the limit."""
 
@@ -199,8 +202,34 @@ def _settled(
     return high * design.per_cluster
 
 
+def needed_n_of_mean(
+    deviation: float,
+    truth: float,
+    low: float | None,
+    high: float | None,
+    *,
+    level: float = 0.95,
+    power: float = POWER,
+) -> int | None:
+    """Independent values (or differences) that decide whether their mean, in truth `truth`, lies in limits.
+
+    About normal, with standard deviation `deviation`. Where few are enough the very intervals are
+    simulated: they are wider than the formula for large samples has it.
+    """
+    n = needed_n(deviation, truth, low, high, level=level, power=power)
+    while n is not None and n < SIMULATED:
+        low_of, high_of = (truth + deviation * each for each in mean_studies(n, level))
+        if share_right(low_of, high_of, truth, (low, high)) >= power:
+            return n
+        n += max(1, n // 50)
+    return n
+
+
 def minimum_detectable_mean(deviation: float, n: int, *, level: float = 0.95, power: float = POWER) -> float:
     """Smallest mean (of n independent values, or differences) that shows to be other than 0."""
+    if 2 <= n < SIMULATED:
+        reach, _ = mean_studies(n, level)
+        return float(deviation * np.quantile(-reach, power))
     z = float(normal_quantile(level) + special.ndtri(power))
     return z * deviation / math.sqrt(n)
 
