@@ -56,19 +56,24 @@ def of_rates(rng: np.random.Generator, repeats: int) -> Iterator[str]:
         "width / clusters as draws",
     )
     yield line(*["---:"] * 9)
-    for n in SIZES:
-        for size, icc in CLUSTERS:
-            if n < 2 * size:
-                continue
-            for rate in RATES:
-                sums, sizes = studies(rng, repeats, n // size, size, rate, icc)
-                low, high = ours(sums, sizes)
-                width = float((high - low).mean())
-                told, whole = known(rng, n, size, rate, icc), known(rng, n, size, rate, 1.0)
-                seen = float(informative_clusters(sums, sizes).mean())
-                shares = [mark(covered(*way(sums, sizes), rate), repeats) for way in (ours, blind, wald)]
-                first = f"{width / told:.2f}" + ("" if seen >= 20 else " (few)")
-                yield line(n, size, icc, f"{rate:.1%}", *shares, first, f"{width / whole:.2f}")
+    for n, own in zip(SIZES, rng.spawn(len(SIZES)), strict=True):
+        yield from rates_of(n, own, repeats)
+
+
+def rates_of(n: int, rng: np.random.Generator, repeats: int) -> Iterator[str]:
+    """The lines of one number of draws."""
+    for size, icc in CLUSTERS:
+        if n < 2 * size:
+            continue
+        for rate in RATES:
+            sums, sizes = studies(rng, repeats, n // size, size, rate, icc)
+            low, high = ours(sums, sizes)
+            width = float((high - low).mean())
+            told, whole = known(rng, n, size, rate, icc), known(rng, n, size, rate, 1.0)
+            seen = float(informative_clusters(sums, sizes).mean())
+            shares = [mark(covered(*way(sums, sizes), rate), repeats) for way in (ours, blind, wald)]
+            first = f"{width / told:.2f}" + ("" if seen >= 20 else " (few)")
+            yield line(n, size, icc, f"{rate:.1%}", *shares, first, f"{width / whole:.2f}")
 
 
 def of_pairs(draws: int, rng: np.random.Generator, repeats: int) -> Iterator[str]:
@@ -88,23 +93,33 @@ def of_pairs(draws: int, rng: np.random.Generator, repeats: int) -> Iterator[str
         "Wald on draws, other prompts",
     )
     yield line(*["---:"] * 12)
-    for n, size, icc in (cell for cell in PAIRED if cell[0] == draws):
-        for rate in RATES:
-            hits, by_resampling = np.zeros(8), 0
-            for _ in range(repeats):
-                first, second, sizes = twins(rng, 1, n // size, size, rate, icc)
-                ids = tuple(range(n // size))
-                groups = {"a": Sums(ids, first[0], sizes[0], n), "b": Sums(ids, second[0], sizes[0], n)}
-                found, resampled = _figures(rng, groups)
-                by_resampling += resampled
-                truths = (0.0, 1.0, rate, 0.0, 1.0, rate)
-                hits[:6] += [each.low <= t <= each.high for each, t in zip(found, truths, strict=True)]
-                other = studies(rng, 1, n // size, size, rate, icc)[0][0]
-                apart = Sums(tuple((1, i) for i in ids), other, sizes[0], n)
-                gap = rate_difference(groups["a"], apart)
-                hits[6:] += gap.low <= 0 <= gap.high, _blind_difference(first[0], other, n)
-            shares = [mark(hit / repeats, repeats) for hit in hits]
-            yield line(n, size, f"{rate:.1%}", *shares[:6], f"{by_resampling / repeats:.0%}", *shares[6:])
+    rows = pairs_with(draws)
+    for row, own in zip(rows, rng.spawn(len(rows)), strict=True):
+        yield pair_of(row, own, repeats)
+
+
+def pairs_with(draws: int) -> list[tuple[int, int, float, float]]:
+    """Draws, those in a cluster, their correlation, and the rate, of the cells with so many draws."""
+    return [(*cell, rate) for cell in PAIRED if cell[0] == draws for rate in RATES]
+
+
+def pair_of(row: tuple[int, int, float, float], rng: np.random.Generator, repeats: int) -> str:
+    """The line of one cell."""
+    n, size, icc, rate = row
+    hits, by_resampling, ids = np.zeros(8), 0, tuple(range(n // size))
+    for _ in range(repeats):
+        first, second, sizes = twins(rng, 1, n // size, size, rate, icc)
+        groups = {"a": Sums(ids, first[0], sizes[0], n), "b": Sums(ids, second[0], sizes[0], n)}
+        found, resampled = _figures(rng, groups)
+        by_resampling += resampled
+        truths = (0.0, 1.0, rate, 0.0, 1.0, rate)
+        hits[:6] += [each.low <= t <= each.high for each, t in zip(found, truths, strict=True)]
+        other = studies(rng, 1, n // size, size, rate, icc)[0][0]
+        apart = Sums(tuple((1, i) for i in ids), other, sizes[0], n)
+        gap = rate_difference(groups["a"], apart)
+        hits[6:] += gap.low <= 0 <= gap.high, _blind_difference(first[0], other, n)
+    shares = [mark(hit / repeats, repeats) for hit in hits]
+    return line(n, size, f"{rate:.1%}", *shares[:6], f"{by_resampling / repeats:.0%}", *shares[6:])
 
 
 def _figures(rng: np.random.Generator, groups: dict[str, Sums]) -> tuple[list, bool]:

@@ -44,7 +44,9 @@ cancels.)
 ## Intersections with partial pooling
 
 {pools_repeats} studies a world; the share of *cells of a study* that were covered, with one Monte-Carlo
-error. This is the promise of `pooled_rate`: on average over the cells. It is not a promise for every cell.
+error. This is the promise of `pooled_rate`: on average over the cells. It is not a promise for every cell,
+and it rests on rates that spread about as a Beta distribution does: where there are but two kinds of cells
+it is kept only just.
 **What cannot be met:** a single cell that differs from all others is pulled towards them, and its own
 interval misses it far more often than 1 time in 20 (last two rows). The unpooled figure stands beside it
 for that reason, and a limit should be held against that one.
