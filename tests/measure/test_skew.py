@@ -104,6 +104,8 @@ def test_the_kernel_is_what_cluster_mean_gives_and_turns_with_the_sign():
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
     scaled = cluster_mean(1000 * values + 7, labels)
     assert (scaled.low, scaled.high) == pytest.approx((1000 * found.low + 7, 1000 * found.high + 7))
+    tiny = cluster_mean(1e-120 * values, labels)
+    assert (tiny.low, tiny.high) == pytest.approx((1e-120 * found.low, 1e-120 * found.high), rel=1e-9, abs=0)
     assert found.high - found.value > 1.1 * (found.value - found.low)
     assert "skewness-corrected" in found.method
 

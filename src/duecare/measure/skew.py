@@ -38,15 +38,16 @@ def skew_reach(pulls: Floats, df: ArrayLike, level: float, bend: ArrayLike = 0.0
     sum of squares is its variance. `bend` [...] is what the curvature of a function of means takes from
     the third moment. Both distances are 0 where no cluster moves the figure.
     """
-    square, third = (pulls**2).sum(-1), (pulls**3).sum(-1) - bend
-    scale = np.where(square > 0, square, 1.0) ** 1.5
-    seen = np.where(square > 0, np.abs(third) / scale, 0.0)
-    sure = np.maximum(seen - np.sqrt((pulls**6).sum(-1)) / scale, 0.0)
+    error = np.sqrt((pulls**2).sum(-1))
+    unit = np.where(error > 0, error, 1.0)
+    share = pulls / unit[..., None]  # of the error, so that tiny units of measure keep their digits
+    third = np.where(error > 0, (share**3).sum(-1) - bend / unit / unit / unit, 0.0)
+    seen = np.abs(third)
+    sure = np.maximum(seen - np.sqrt((share**6).sum(-1)), 0.0)
     feared = seen * (1 + UNSEEN / np.sqrt(np.asarray(df, dtype=float) + 1))
     z, t = normal_quantile(level), student_quantile(level, df)
     far = np.clip(-_inverted(-z, feared) * t / z, t, MOST * t)
     near = np.clip(_inverted(z, sure) * t / z, 0.0, t)
-    error = np.sqrt(square)
     # Values skewed to the right give a studentised mean with a long tail on the left: the truth lies above.
     right = third > 0
     return error * np.where(right, near, far), error * np.where(right, far, near)
