@@ -1,8 +1,8 @@
 """Which group texts tie to which job or trait, and weights that tie each to every group equally often.
 
 A tie is counted by words: a sentence that names one job and one group of an axis ("the nurse ... she", "a
-Sikh driver"), or that gives a group a trait. Weights come from iterative proportional fitting (Deming and Stephan
-1940) over the jobs and traits; what only one group is tied to no weight can balance, which is said.
+Sikh driver"), or that gives a group a trait. Weights come from iterative proportional fitting (Deming and
+Stephan 1940) over the jobs and traits; what only one group is tied to no weight can balance, which is said.
 """
 
 from __future__ import annotations

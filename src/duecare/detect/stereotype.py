@@ -23,6 +23,7 @@ from duecare.detect.stereotype_words import (
     ABLE_VERBS,
     ADJECTIVES,
     AGED,
+    CLAIMED,
     CLAIMS,
     DUTIES,
     EXTRA_GROUPS,
@@ -151,6 +152,10 @@ def _groups() -> dict[str, str]:
         table.setdefault(term["people"].lower(), term["axis"])
         for noun in ("people", "men", "women", "folks", "guys", "girls", "customers", "drivers", "workers"):
             table.setdefault(f"{term['adjective'].lower()} {noun}", term["axis"])
+        if term["axis"] in ("nationality", "religion"):
+            for word in term["mentions"]:
+                if word.isalpha() and word.endswith(("s", "men")) and not word.endswith("ss"):
+                    table.setdefault(word, term["axis"])
     return table
 
 
@@ -199,6 +204,7 @@ def _rules() -> tuple[Rule, ...]:
         ("inference", None, rf"\b(?:because|since|as)\s+(?:he|she|they)(?:['’]s|['’]re|\s+is|\s+are)\s+(?:an?\s+)?"
          rf"(?P<who>{_alternatives(_adjectives())})\b"),
     ]  # fmt: skip
+    shapes += _role_shapes(who, all_of)
     shapes += [("gendered job", "gender", pattern) for pattern in _job_shapes()]
     shapes += [
         (reason, axis, pattern) for reason, axis, pattern in (*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS)
@@ -207,6 +213,21 @@ def _rules() -> tuple[Rule, ...]:
         Rule(reason, axis, re.compile(pattern, re.IGNORECASE), pattern.startswith(rf"{all_of}{who}"))
         for reason, axis, pattern in shapes
     )
+
+
+def _role_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
+    """ "Italians lie", "women cannot be engineers", "only men can be pilots", "nurses are women"."""
+    jobs, claim = _alternatives(JOBS), _alternatives(CLAIMED)
+    return [
+        ("trait", None, rf"{all_of}{who}\s+(?:(?:all|always|just|only|constantly)\s+)?(?P<what>{claim})\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:can(?:not|\s+not|['’]t)|should(?:\s+not|n['’]t)|must\s+not|never|make)\s+"
+         rf"(?:be\s+|become\s+|work\s+as\s+)?(?:an?\s+)?(?:good\s+|bad\s+|great\s+|terrible\s+)?(?P<what>{jobs})s?\b"),
+        ("ability", None, rf"\bonly\s+{who}\s+(?:can|should|may)\s+(?:be|become|work\s+as)\s+(?:an?\s+)?(?P<what>{jobs})s?\b"),
+        ("gendered job", "gender", rf"\b(?P<what>{jobs})s\s+(?:are|must\s+be|should\s+be)\s+(?:all\s+|always\s+|mostly\s+|usually\s+)?"
+         r"(?:women|men|girls|ladies|female|male)\b(?!\s+(?:and|or)\b)"),
+        ("gendered job", "gender", rf"\b(?:every|any|a\s+real|a\s+good)\s+(?P<what>{jobs})\s+(?:is|must\s+be|should\s+be)\s+(?:an?\s+)?"
+         r"(?:woman|man|girl|lady|female|male)\b"),
+    ]  # fmt: skip
 
 
 def _job_shapes() -> tuple[str, ...]:
