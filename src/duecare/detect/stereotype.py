@@ -54,6 +54,9 @@ _DENIED = re.compile(
     r"|nonsense|offensive|outdated|cliché|sexist|racist|ageist|discriminat\w+|research|studies)\b",
     re.IGNORECASE,
 )
+_SEX_AT_END = r"(?:wom[ae]n|m[ae]n|girls?|lad(?:y|ies)|female|male)\b"
+"""How the patterns of jobs that are said to be of one sex end."""
+_SEXED = re.compile(rf"\b{_SEX_AT_END}", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WORD = re.compile(r"\w+")
 
@@ -77,6 +80,7 @@ class Found(NamedTuple):
 class Rule(NamedTuple):
     """One shape of sentence; `axis` is None where the words of group "who" decide it.
 
+    `names_sex`: it can only match where a word of `_SEXED` stands.
     `names_group`: it can only match where a whole group is named, which `_names_group` tells far faster
     than an alternation of hundreds of names tried at every place.
     """
@@ -85,6 +89,7 @@ class Rule(NamedTuple):
     axis: str | None
     pattern: re.Pattern[str]
     names_group: bool = False
+    names_sex: bool = False
 
 
 class Stereotype:
@@ -118,8 +123,9 @@ def find_reasons(text: str) -> list[Found]:
         if _DENIED.search(sentence.group()):
             continue
         named = _names_group(sentence.group())
+        sexed = _SEXED.search(sentence.group()) is not None
         for rule in _rules():
-            if rule.names_group and not named:
+            if (rule.names_group and not named) or (rule.names_sex and not sexed):
                 continue
             for match in rule.pattern.finditer(text, sentence.start(), sentence.end()):
                 axis = rule.axis or _groups()[_plain(match.group("who"))]
@@ -160,8 +166,14 @@ def _groups() -> dict[str, str]:
 
 
 def _names_group(sentence: str) -> bool:
-    """Whether the last word of any group's name is among the words of the sentence."""
-    return not _last_words().isdisjoint(_WORD.findall(sentence.lower()))
+    """Whether any group's name stands in the sentence; its last word is looked for first, for it is rare."""
+    return not _last_words().isdisjoint(_WORD.findall(sentence.lower())) and bool(_who().search(sentence))
+
+
+@lru_cache(maxsize=1)
+def _who() -> re.Pattern[str]:
+    """Any group's name. Made before `_adjectives` adds the names of single members to the table."""
+    return re.compile(rf"\b(?P<who>{_alternatives(_groups())})\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
@@ -179,7 +191,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _rules() -> tuple[Rule, ...]:
-    who = f"(?P<who>{_alternatives(_groups())})"
+    who = _who().pattern.removeprefix(r"\b").removesuffix(r"\b")
     all_of = r"\b(?:(?:all|most|every|those|these|typical|you)\s+)?(?:of\s+(?:the|those|these)\s+)?"
     adverb = r"(?:(?:just|simply|always|usually|generally|naturally|really|often|all|obviously|clearly|basically|so"
     adverb += (
@@ -210,7 +222,13 @@ def _rules() -> tuple[Rule, ...]:
         (reason, axis, pattern) for reason, axis, pattern in (*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS)
     ]
     return tuple(
-        Rule(reason, axis, re.compile(pattern, re.IGNORECASE), pattern.startswith(rf"{all_of}{who}"))
+        Rule(
+            reason,
+            axis,
+            re.compile(pattern, re.IGNORECASE),
+            pattern.startswith(rf"{all_of}{who}"),
+            pattern.endswith(_SEX_AT_END),
+        )
         for reason, axis, pattern in shapes
     )
 
@@ -224,9 +242,9 @@ def _role_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
          rf"(?:be\s+|become\s+|work\s+as\s+)?(?:an?\s+)?(?:good\s+|bad\s+|great\s+|terrible\s+)?(?P<what>{jobs})s?\b"),
         ("ability", None, rf"\bonly\s+{who}\s+(?:can|should|may)\s+(?:be|become|work\s+as)\s+(?:an?\s+)?(?P<what>{jobs})s?\b"),
         ("gendered job", "gender", rf"\b(?P<what>{jobs})s\s+(?:are|must\s+be|should\s+be)\s+(?:all\s+|always\s+|mostly\s+|usually\s+)?"
-         r"(?:women|men|girls|ladies|female|male)\b(?!\s+(?:and|or)\b)"),
+         rf"(?!\w+\s+(?:and|or)\b){_SEX_AT_END}"),
         ("gendered job", "gender", rf"\b(?:every|any|a\s+real|a\s+good)\s+(?P<what>{jobs})\s+(?:is|must\s+be|should\s+be)\s+(?:an?\s+)?"
-         r"(?:woman|man|girl|lady|female|male)\b"),
+         rf"{_SEX_AT_END}"),
     ]  # fmt: skip
 
 
