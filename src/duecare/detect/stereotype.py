@@ -218,9 +218,7 @@ def _rules() -> tuple[Rule, ...]:
     ]  # fmt: skip
     shapes += _role_shapes(who, all_of)
     shapes += [("gendered job", "gender", pattern) for pattern in _job_shapes()]
-    shapes += [
-        (reason, axis, pattern) for reason, axis, pattern in (*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS)
-    ]
+    shapes += [*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS]
     return tuple(
         Rule(
             reason,
