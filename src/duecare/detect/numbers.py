@@ -17,7 +17,7 @@ from duecare.detect.context import last_of, word_set, words_after, words_before
 from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
 from duecare.detect.named import named_number
 from duecare.detect.spans import Span
-from duecare.detect.telephone import formed, possible, spoken_of
+from duecare.detect.telephone import extended, formed, possible, says_which, spoken_of
 
 _RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
 _GROUP = re.compile(r"[0-9]+")
@@ -102,7 +102,7 @@ def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> Itera
             yield code
             at = code.end
             continue
-        if end < len(text) and (text[end].isalpha() or text[end] == "_"):
+        if end < len(text) and (text[end].isalpha() or text[end] == "_") and not _extension(text, start, end):
             last = max(start, *(text.rfind(sign, start, end) + 1 for sign in "-. /()"))
             if last > start:
                 end = last
@@ -156,10 +156,17 @@ def _stands_for_nobody(text: str, start: int, end: int) -> bool:
     return digits.startswith("00000") or (text[start : start + 4] in ("000-", "000 ") and end - start == 11)
 
 
+def _extension(text: str, start: int, end: int) -> bool:
+    """Whether the letter at `end` begins the extension of a telephone number: "555-867-5309x12"."""
+    return end - start >= 7 and text[end] in "xX" and text[end + 1 : end + 2].isdigit()
+
+
 def _goes_on(text: str, end: int) -> bool:
     """Whether what follows makes the digits part of something else: an amount, a time, a code."""
     after = text[end : end + 2]
-    return after[:1] == "-" or (after[:1] in (".", ",", ":") and after[1:].isdigit())
+    if after[:1] == "-":
+        return not words_after(text, end, 1) or not says_which(words_after(text, end, 1)[0])
+    return after[:1] in (".", ",", ":") and after[1:].isdigit()
 
 
 def _windows(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
@@ -222,18 +229,18 @@ def _telephones(text: str, groups: list[tuple[int, int]], words: Sequence[str]) 
     one that only words speak for, the longer before the shorter."""
     if not groups or groups[-1][1] - groups[0][0] < 7:
         return
-    spoken = spoken_of(words)
+    spoken = spoken_of(words, words_after(text, groups[-1][1], 1))
     if spoken is None:
         return
     found, behind = False, 0
     for start, end, digits in _of_7_to_15(text, groups):
         if start >= behind and formed(text[start:end], digits):
-            yield Span(start, end, "PHONE")
+            yield Span(start, extended(text, end), "PHONE")
             found, behind = True, end
     if spoken and not found:
         for start, end, _ in _of_7_to_15(text, groups):
             if start >= behind and possible(text[start:end]):
-                yield Span(start, end, "PHONE")
+                yield Span(start, extended(text, end), "PHONE")
                 found, behind = True, end
 
 
