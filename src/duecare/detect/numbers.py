@@ -92,11 +92,11 @@ def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[
     `housed` False says that no address can stand in the text, `named` False that no word in it names a number.
     """
     found: list[Span] = []
-    at, length = 0, len(text)
+    at, length, plain = 0, len(text), not (housed or named)
     while (run := _RUN.search(text, at)) is not None:
         start, end = run.span()
         if start and ((before := text[start - 1]) == "_" or before.isalpha()):
-            spans, at = mixed_token(text, start)
+            spans, at = mixed_token(text, start, plain=plain)
             found += spans
             continue
         if end - start in (8, 10) and (code := dotted_code(text, start, end)) is not None:
@@ -111,7 +111,7 @@ def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[
                 while not text[end - 1].isdigit():
                     end -= 1
                 _number(text, (start, end), found, housed=housed, named=named)
-            spans, at = mixed_token(text, last)
+            spans, at = mixed_token(text, last, plain=plain)
             found += spans
             continue
         if housed or end - start >= 4:
