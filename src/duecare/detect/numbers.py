@@ -24,6 +24,8 @@ _GROUP = re.compile(r"[0-9]+")
 _MONEY = frozenset("$€£¥₹")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _NINES = str.maketrans("012345678", "999999999")
+_LEAST = 9
+"""Signs of the shortest number that has a shape or a check digit."""
 _WIDEST = 9
 """Groups of digits that make one number at most (a French social security number has seven)."""
 
@@ -178,7 +180,7 @@ def _windows(text: str, groups: list[tuple[int, int]], words: Sequence[str], fou
         start = groups[first][0]
         for last in range(min(len(groups), first + _WIDEST) - 1, first - 1, -1):
             end = groups[last][1]
-            if end - start >= 7 and (label := _shaped(text, start, end, words)) is not None:
+            if end - start >= _LEAST and (label := _shaped(text, start, end, words)) is not None:
                 _telephones(text, groups[left:first], words, found)
                 found.append(Span(start, end, label))
                 left = last + 1
