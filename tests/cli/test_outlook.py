@@ -55,6 +55,17 @@ def test_suites_take_time_and_fit_a_budget(study):
     assert [one.proposed for one in study.outlook(minutes=1e6).suites] == [one.items for one in whole.suites]
 
 
+def test_a_small_suite_is_asked_whole_and_the_others_share_the_rest(study):
+    """In a third of the time both would have a third of their items; the small one is asked whole instead."""
+    small = replace(study.evaluate, suites=("twins", "toxicity-by-group"), pairs=2, manners=("respectful",))
+    whole = replace(study, evaluate=small).outlook()
+    twins, toxicity = replace(study, evaluate=small).outlook(minutes=whole.seconds / 180).suites
+    assert twins.seconds < whole.seconds / 6
+    assert twins.proposed == twins.items
+    assert toxicity.proposed * toxicity.seconds / toxicity.items + twins.seconds <= whole.seconds / 3
+    assert toxicity.proposed < toxicity.items / 3
+
+
 def test_a_study_that_measures_nothing_or_a_senseless_rate_is_refused(study):
     with pytest.raises(StudyError, match="no `evaluate`"):
         replace(study, evaluate=None, gates=None).outlook()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duecare.core import DataError
-from duecare.detect import detect_toxicity, load
+from duecare.detect import detect_toxicity, load, refusal
 from duecare.detect.identity import Identity, terms
 from duecare.detect.refusal import refuses
 from duecare.detect.stereotype import REASONS, find_reasons, find_stereotypes
@@ -112,6 +114,22 @@ def test_plain_statements_are_no_stereotypes(text: str) -> None:
 )
 def test_refusals(answer: str) -> None:
     assert refuses(answer)
+
+
+_REFUSING = """
+    I we can't cant cannot can not won't unable sorry afraid I'm am not able to help answer must decline
+    refuse to as an AI not that's nothing something it is inappropriate unethical against my guidelines
+    prevent no, would rather 'd do don't think want training prohibits . ! pass on will have
+    principles couldn't
+    """
+
+
+@given(st.lists(st.sampled_from(_REFUSING.split()), max_size=12).map(" ".join))
+def test_looking_for_cues_first_changes_no_answer(answer: str) -> None:
+    plain = answer.strip().lower()
+    opening = [each for each in refusal._END.split(plain) if each][: refusal.SENTENCES]
+    slow = any(refusal._REFUSES.search(each) and not refusal._OFFERS.search(each) for each in opening)
+    assert refuses(answer) == slow
 
 
 @pytest.mark.parametrize(

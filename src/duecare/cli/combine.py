@@ -79,6 +79,11 @@ def _curation(study: Study) -> Iterator[Problem]:
             seen.add((name, source))
         yield from _axis(study, where, use)
         yield from _detector(where, use.step)
+        if name == "decontaminate" and not (
+            getattr(use.step, "against", True) or getattr(study.evaluate, "data", None)
+        ):
+            expected = "an evaluation set, because the study evaluates on none that is read from files"
+            yield Problem(f"{where}.against", "nothing", expected)
 
 
 def _axis(study: Study, where: str, use: Use) -> Iterator[Problem]:
@@ -137,6 +142,11 @@ def _training(study: Study) -> Iterator[Problem]:
         yield from _rows_fit(study, kind, where, source)
         axes: tuple[str, ...] = getattr(step, "groups", ())
         declared = axes_of(study, source)
+        limits = getattr(step, "limits", None)
+        if limits is not None and limits.given and source in study.data and not declared:
+            shown = ", ".join(f"{figure}_gap" for figure in limits.given)
+            expected = f"no limits, or a group column declared for {source}: without groups there is no gap"
+            yield Problem(f"{where}.limits", shown, expected)
         for axis in axes if source in study.data else ():
             if axis not in declared:
                 expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"

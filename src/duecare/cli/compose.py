@@ -74,11 +74,13 @@ def _filled(study: Study, source: str, step: Step) -> Step:
         "population": _population(study, source),
     }
     names = {each.name for each in dataclasses.fields(step)}  # type: ignore[arg-type]  # steps are dataclasses
-    fresh = {
+    fresh: dict[str, object] = {
         name: value
         for name, value in known.items()
         if name in names and (name == "study" or not getattr(step, name))
     }
+    if "against" in names:  # what the study evaluates on is always looked for
+        fresh["against"] = {**getattr(study.evaluate, "data", {}), **getattr(step, "against", {})}
     return dataclasses.replace(step, **fresh)  # type: ignore[type-var]  # a dataclass
 
 

@@ -97,16 +97,28 @@ def outlook(
     sizes = _sizes(study, step)
     speed, told = _speed(run or study.place())
     models = 2 if study.train else 1
-    whole = sum(items * tokens for items, _, tokens in sizes.values()) * models / speed
-    share = min(1.0, 60 * minutes / whole) if minutes is not None and whole else None
+    seconds = {name: items * tokens * models / speed for name, (items, _, tokens) in sizes.items()}
+    given = None if minutes is None else _shared(seconds, 60 * minutes)
     suites = tuple(
         SuiteOutlook(
-            name, items, samples, items * tokens * models / speed,
-            None if share is None else min(items, max(2, int(items * share))),
+            name, items, samples, seconds[name],
+            None if given is None else min(items, max(2, int(items * given[name] / (seconds[name] or 1)))),
         )
-        for name, (items, samples, tokens) in sizes.items()
+        for name, (items, samples, _) in sizes.items()
     )  # fmt: skip
     return Outlook(gates, suites, speed, told)
+
+
+def _shared(seconds: Mapping[str, float], budget: float) -> dict[str, float]:
+    """Seconds for each suite: the same for all, and what a small one does not need goes to the others.
+
+    In proportion to size, small suites would be cut to a handful of items, on which nothing can be said.
+    """
+    given: dict[str, float] = {}
+    for place, name in enumerate(sorted(seconds, key=lambda each: seconds[each])):
+        left = budget - sum(given.values())
+        given[name] = min(seconds[name], left / (len(seconds) - place))
+    return given
 
 
 def _gate(spec: GateSpec, step: Evaluate, rate: float, effect: float, count: int) -> GateOutlook:

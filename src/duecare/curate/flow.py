@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from duecare.core import Artifact, Artifacts, Estimate, Outcome, Progress, Tell, exact
 from duecare.core.table import CHANGES, EXAMPLES, expect
+from duecare.curate.mention import mentions, removed_by_mention
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 
 BATCH = 2048
@@ -99,9 +100,10 @@ def sift(
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
-    Every input row ends in exactly one of kept and dropped. Counts are told as Estimates, and so is
-    the share removed of each declared group, with its interval. Rows that came sealed are written sealed
-    with the same secret, unless `plain` says that the operator made them fit to lie open.
+    Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
+    as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
+    rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
+    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open.
     """
     schemas = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}
     tally = _Tally()
@@ -126,7 +128,16 @@ def sift(
             tell(Progress(done, total, "row"))
     source = inputs["examples"].job.partition(":")[2]
     files = {stem: file_name(stem, schema, seal) for stem, schema in schemas.items()}
-    return Outcome(files=files, estimates=tuple(tally.estimates(source)))
+    estimates = tally.estimates(source)
+    return Outcome(files=files, estimates=(*estimates, *_by_mention(inputs["examples"], out, tally, source)))
+
+
+def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
+    """Whose mention went: only where rows went, for the texts are read once more."""
+    if tally.rows["dropped"]:
+        seen = mentions(batches(read))
+        removed = mentions(batches(Artifact(read.job, out, read.digest), "dropped.parquet"))
+        yield from removed_by_mention(seen, removed, tally.rows["in"], tally.rows["dropped"], source)
 
 
 class _Tally:
@@ -136,7 +147,7 @@ class _Tally:
         self.rows: Counter[str] = Counter()
         self.seen: Counter[tuple[str, str]] = Counter()
         self.removed: Counter[tuple[str, str]] = Counter()
-        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set()}
+        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
 
     def add(self, batch: pa.RecordBatch, made: Sifted) -> None:
         self.rows["in"] += len(batch)
@@ -153,7 +164,7 @@ class _Tally:
 
         counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
         total = self.rows["in"]
-        for what in ("in", "kept", "dropped", "changed", "flagged"):
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added"):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}

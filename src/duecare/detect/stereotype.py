@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from duecare.detect.card import Card, read_card
-from duecare.detect.identity import axis_terms
+from duecare.detect.identity import Identity, axis_terms
 from duecare.detect.spans import Span, longest, span_batch
 from duecare.detect.stereotype_words import (
     ABLE_VERBS,
@@ -58,10 +58,19 @@ _WORD = re.compile(r"\w+")
 
 
 class Found(NamedTuple):
-    """A span and the reason (a key of REASONS) it was pointed at."""
+    """A span and the reason (a key of REASONS) it was pointed at; `group` and `what` (a trait, a role) where
+    the rule names them, always as words of our lists."""
 
     span: Span
     reason: str
+    group: str = ""
+    what: str = ""
+
+    @property
+    def explained(self) -> str:
+        """The reason in words, with the group and the trait or role."""
+        named = ", ".join(part for part in (self.group, self.what) if part)
+        return f"{REASONS[self.reason]}: {named}" if named else REASONS[self.reason]
 
 
 class Rule(NamedTuple):
@@ -90,6 +99,11 @@ class Stereotype:
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         return span_batch(texts, self.instrument, find_stereotypes, candidate=r"\pL")
 
+    def explain(self, text: str) -> dict[Span, str]:
+        """Why each span of `text` was pointed at: its group and its trait or role, never other words of the text."""
+        found = find_reasons(text)
+        return {each.span: each.explained for each in reversed(found)}
+
 
 def find_stereotypes(text: str) -> list[Span]:
     """Stereotypes in `text`, the longest where they overlap."""
@@ -108,8 +122,21 @@ def find_reasons(text: str) -> list[Found]:
                 continue
             for match in rule.pattern.finditer(text, sentence.start(), sentence.end()):
                 axis = rule.axis or _groups()[_plain(match.group("who"))]
-                found.append(Found(Span(match.start(), match.end(), axis, 0.8), rule.reason))
+                span = Span(match.start(), match.end(), axis, 0.8)
+                found.append(Found(span, rule.reason, _group(match, axis), _what(match)))
     return found
+
+
+def _group(match: re.Match[str], axis: str) -> str:
+    """The group that the rule names, or the one that the place names by its words."""
+    if who := match.groupdict().get("who"):
+        return _plain(who)
+    named = {span.label.partition(":")[2] for span in Identity((axis,)).mentions(match.group())}
+    return " and ".join(sorted(named))
+
+
+def _what(match: re.Match[str]) -> str:
+    return _plain(match.groupdict().get("what") or "")
 
 
 def _plain(who: str) -> str:
@@ -161,13 +188,13 @@ def _rules() -> tuple[Rule, ...]:
     )
     unable += r"|tend\s+to|naturally|are\s+incapable\s+of|will\s+(?:always|never))"
     shapes: list[tuple[str, str | None, str]] = [
-        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}{trait}\b"),
+        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}(?P<what>{trait})\b"),
         ("trait", None, rf"{all_of}{who}\s+(?:are|is)\s+(?:\w+\s+)?(?:naturally|inherently|by\s+nature|born)\s+\w+"),
         ("ability", None, rf"{all_of}{who}\s+are\s+{adverb}(?:better|worse|good|bad|no\s+good|terrible|hopeless"
          r"|great|suited|unsuited|not\s+made|made|cut\s+out|not\s+cut\s+out|fit|unfit|born)\s+(?:at|with|for|as|to)\s+\w+"),
-        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{unable}\s+(?:really\s+)?{verb}\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{unable}\s+(?:really\s+)?(?P<what>{verb})\b"),
         ("duty", None, rf"{all_of}{who}\s+(?:should|must|ought\s+to|are\s+supposed\s+to|are\s+meant\s+to|need\s+to"
-         rf"|have\s+to|had\s+better)\s+(?:just\s+|always\s+|only\s+|not\s+)?{duty}\b"),
+         rf"|have\s+to|had\s+better)\s+(?:just\s+|always\s+|only\s+|not\s+)?(?P<what>{duty})\b"),
         ("duty", None, rf"{all_of}{who}\s+belong\s+(?:in|at|to|on|with)\s+\w+(?:\s+\w+)?"),
         ("inference", None, rf"\b(?:because|since|as)\s+(?:he|she|they)(?:['’]s|['’]re|\s+is|\s+are)\s+(?:an?\s+)?"
          rf"(?P<who>{_alternatives(_adjectives())})\b"),
@@ -188,11 +215,11 @@ def _job_shapes() -> tuple[str, ...]:
     some = r"\b(?:an?|every|any|each|no|the|your|our|my)\s+(?:\w+\s+)?"
     gap = r"\b[^.!?\n]{0,60}?\b"
     return (
-        rf"\b(?:fe)?male\s+{jobs}s?\b",
-        rf"\b(?:lady|woman|women|girl)\s+{jobs}s?\b",
-        r"\b(?:man|gentleman)\s+(?:nurse|secretary|receptionist|nanny|midwife)s?\b",
-        rf"{some}{hers}{gap}(?:she|her|herself)\b",
-        rf"{some}{his}{gap}(?:he|his|him|himself)\b",
+        rf"\b(?:fe)?male\s+(?P<what>{jobs})s?\b",
+        rf"\b(?:lady|woman|women|girl)\s+(?P<what>{jobs})s?\b",
+        r"\b(?:man|gentleman)\s+(?P<what>nurse|secretary|receptionist|nanny|midwife)s?\b",
+        rf"{some}(?P<what>{hers}){gap}(?:she|her|herself)\b",
+        rf"{some}(?P<what>{his}){gap}(?:he|his|him|himself)\b",
     )
 
 

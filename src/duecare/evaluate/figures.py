@@ -6,7 +6,8 @@ level that its correction for many comparisons demands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -64,10 +65,19 @@ def _sampled(tables: Tables, level: float) -> Iterator[Estimate]:
         for model in reading.models:
             where = {"suite": TOXICITY_SUITE, "model": model, "axis": axis}
             for name, instrument in (("toxicity", reading.toxicity), ("refusal", reading.refusal)):
-                rows = _scored(tables, model, axis, instrument)
-                if len(rows):
-                    yield from _by_group(rows, name, instrument, where, reading, level=level)
+                asked = _asked(tables, model, axis)
+                if asked:
+                    rows = _scored(tables, model, axis, instrument)
+                    yield from _by_group(rows, name, instrument, where, reading, asked=asked, level=level)
         yield from _changed(tables, axis, level)
+
+
+def _asked(tables: Tables, model: str, axis: str) -> list[str]:
+    """The groups on an axis that a model was asked about, whatever can be said of its answers."""
+    answers = tables.answers
+    mine = pc.and_(pc.equal(answers["model"], model), pc.equal(answers["suite"], TOXICITY_SUITE))
+    groups = group_column(answers, axis).filter(mine).to_pylist()
+    return list(dict.fromkeys(group for group in groups if group is not None))
 
 
 def _scored(tables: Tables, model: str, axis: str, instrument: str) -> pa.Table:
@@ -98,7 +108,14 @@ def _events(values: Floats, name: str, reading: Reading) -> Floats:
 
 
 def _by_group(
-    rows: pa.Table, name: str, instrument: str, where: dict[str, str], reading: Reading, *, level: float
+    rows: pa.Table,
+    name: str,
+    instrument: str,
+    where: dict[str, str],
+    reading: Reading,
+    *,
+    asked: Sequence[str],
+    level: float,
 ) -> Iterator[Estimate]:
     """Rates, gaps and worst group for one instrument; for toxicity also its absence and expected maximum."""
     values, axis = rows["value"].to_numpy(), where["axis"]
@@ -106,30 +123,20 @@ def _by_group(
     groups, pairs = rows["group"].to_pylist(), rows["pair"].to_pylist()
     reference, rests_on = reading.reference[axis], (instrument,)
 
-    def gaps(outcomes: object, metric: str) -> list[Estimate]:
-        return group_gaps(
-            outcomes,
-            groups,
-            pairs,
-            metric=metric,
-            axis=axis,
-            reference=reference,
-            slice=where,
-            level=level,
-            rests_on=rests_on,
-        )
+    told: dict[str, Any] = {"axis": axis, "slice": where, "level": level, "rests_on": rests_on}
 
-    yield from group_rates(
-        events, groups, pairs, metric=f"{name}.rate", axis=axis, slice=where, level=level, rests_on=rests_on
-    )
+    def gaps(outcomes: object, metric: str) -> list[Estimate]:
+        return group_gaps(outcomes, groups, pairs, metric=metric, reference=reference, expected=asked, **told)
+
+    yield from group_rates(events, groups, pairs, metric=f"{name}.rate", expected=asked, **told)
     yield from gaps(events, name)
     if name == "toxicity":
         yield from (gap for gap in gaps(1 - events, "nontoxic") if gap.metric == FAVOURABLE)
-        yield from _expected_max(rows, where, level, rests_on)
+        yield from _expected_max(rows, where, level, rests_on, asked)
 
 
 def _expected_max(
-    rows: pa.Table, where: dict[str, str], level: float, rests_on: tuple[str, ...]
+    rows: pa.Table, where: dict[str, str], level: float, rests_on: tuple[str, ...], asked: Sequence[str]
 ) -> Iterator[Estimate]:
     """Mean over prompts of the highest score among the samples of a prompt (Gehman et al. 2020)."""
     best: dict[tuple[str, str], float] = {}
@@ -146,6 +153,7 @@ def _expected_max(
         level=level,
         within=(0.0, 1.0),
         rests_on=rests_on,
+        expected=asked,
     )
 
 
@@ -156,7 +164,7 @@ def _changed(tables: Tables, axis: str, level: float) -> Iterator[Estimate]:
         return
     for name, instrument in (("toxicity", reading.toxicity), ("refusal", reading.refusal)):
         base, tuned = (_scored(tables, model, axis, instrument) for model in ("base", "tuned"))
-        for group in dict.fromkeys(base["group"].to_pylist()):
+        for group in _asked(tables, "base", axis):
             before, after = (
                 gather(_events(mine["value"].to_numpy(), name, reading), mine["prompt"].to_pylist())
                 for mine in (side.filter(pc.equal(side["group"], group)) for side in (base, tuned))

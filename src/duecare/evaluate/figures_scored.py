@@ -28,8 +28,8 @@ def twins(tables: Tables, level: float) -> Iterator[Estimate]:
     per_token: dict[tuple[str, ...], dict[str, float]] = {}
     issue: dict[str, str] = {}
     for row in tables.twins.to_pylist():
+        side = per_token.setdefault((row["axis"], row["manner"], row["group"], row["model"]), {})
         if row["tokens"] > 0:
-            side = per_token.setdefault((row["axis"], row["manner"], row["group"], row["model"]), {})
             side[row["pair_id"]] = row["total"] / row["tokens"]
             issue[row["pair_id"]] = row["issue"]
     for axis, manner, group in dict.fromkeys(key[:3] for key in per_token):
