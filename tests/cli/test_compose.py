@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from sound import SOUND, read
 
+from duecare.cli.combine import named
 from duecare.cli.compose import compose
 from duecare.cli.plan import content_digest
 from duecare.core import StudyError
@@ -50,6 +52,14 @@ def test_what_is_recorded_does_not_say_where_on_this_machine_it_lies(folder):
     assert list(job(plan, "balance:chats").outside()) == ["external:population.csv"]
     assert str(folder) not in json.dumps(plan.settings)
     assert all(str(folder) not in json.dumps(each.settings) for each in plan.jobs)
+
+
+def test_rows_lie_sealed_where_redaction_follows_and_only_there(folder):
+    study = read(folder, SOUND)
+    assert all(job(compose(study), f"read:{source}").step.sealed for source in ("chats", "pairs"))
+    others = tuple(use for use in study.uses if named(use.step) != "personal")
+    without = dataclasses.replace(study, curate=others)
+    assert not job(compose(without), "read:chats").step.sealed
 
 
 def test_a_group_column_goes_to_the_sources_that_have_it(folder):
