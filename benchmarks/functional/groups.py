@@ -7,7 +7,6 @@ them, so that a figure on them says what a detector does with people it was neve
 from __future__ import annotations
 
 # ruff: noqa: E501 - a table of words is read row by row
-
 from dataclasses import dataclass
 
 
