@@ -6,6 +6,7 @@ VENV := .venv
 LIGHT := .venv-light
 RUN := $(VENV)/bin/python
 WORKERS ?= 2
+KERNEL := $(wildcard src/duecare/detect/kernel/*.[ch]) src/duecare/detect/kernel/build.py hatch_build.py
 LIGHT_TESTS := tests/core tests/ledger tests/vault tests/measure tests/detect tests/curate tests/report
 
 .PHONY: demo test check light lock clean
@@ -39,13 +40,13 @@ lock: $(VENV)/.ready ## Write the hashed requirements anew; they name no registr
 clean:
 	rm -rf $(VENV) $(LIGHT)
 
-$(VENV)/.ready: requirements/full.txt pyproject.toml
+$(VENV)/.ready: requirements/full.txt pyproject.toml $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes -r requirements/full.txt
 	$(RUN) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	touch $@
 
-$(LIGHT)/.ready: requirements/light.txt pyproject.toml
+$(LIGHT)/.ready: requirements/light.txt pyproject.toml $(KERNEL)
 	$(PYTHON) -m venv $(LIGHT)
 	$(LIGHT)/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .

@@ -200,6 +200,12 @@ def test_detectors_show_their_cards(here):
     assert 'did you mean "toxicity"?' in wrong.output
 
 
+def test_detectors_say_whether_the_compiled_kernels_are_in_use(here, monkeypatch):
+    monkeypatch.setenv("DUECARE_KERNEL", "off")
+    said = " ".join(call("detectors").output.split())
+    assert "Compiled kernels are not in use (DUECARE_KERNEL=off): results are the same" in said
+
+
 def test_a_failed_step_is_told_and_the_next_run_goes_on(here):
     (here / "chats.jsonl").write_text(
         '{"messages": []}\n' * 1200 + '{"messages": [{"role": "user", "content": "a"}]}\n'

@@ -54,6 +54,16 @@ def measured_in_words(measured: Measured) -> str:
     return f"{measured.metric} {measured.value:.3g} {bounds} on {place}, n = {measured.n:,}"
 
 
+def kernels_in_words() -> str:
+    """Whether the compiled kernels are in use, and what it means where they are not."""
+    from duecare.detect.kernel import standing
+
+    found = standing()
+    if found.used:
+        return "Compiled kernels are in use."
+    return f"Compiled kernels are not in use ({found.why}): results are the same, but come slower."
+
+
 def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "\n".join(f"- {_words(each)}" for each in value)

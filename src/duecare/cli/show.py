@@ -194,12 +194,13 @@ def show_models() -> int:
 
 def show_detectors(name: str | None) -> int:
     """All detectors in a line each, or one card whole."""
-    from duecare.cli.cards import all_cards, one_card
+    from duecare.cli.cards import all_cards, kernels_in_words, one_card
 
     out = console()
     if name is None:
         out.print(all_cards())
         out.print("`duecare detectors NAME` shows a whole card.")
+        out.print(kernels_in_words())
         return OK
     out.print(one_card(name))
     return OK
