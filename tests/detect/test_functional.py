@@ -16,7 +16,10 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 
 from functional import GROUPS, cases  # noqa: E402 - the path is set above
 from functional.apart import near_copies, unseen_words  # noqa: E402
+from toxicity_grammar import composed, invented  # noqa: E402 - likewise
+from toxicity_groups import group_words  # noqa: E402 - likewise
 from toxicity_hostile import hostile  # noqa: E402
+from toxicity_names import named  # noqa: E402 - likewise
 from toxicity_templates import all_terms, written  # noqa: E402
 
 TRAINING = "train_toxicity"
@@ -24,11 +27,12 @@ SLOTS = ("adjective", "person", "people")
 
 
 def own_sentences() -> list[str]:
-    return [*(text for text, *_ in written()), *(text for text, *_ in hostile())]
+    sources = (written(), hostile(), composed(all_terms()), named())
+    return [text for source in sources for text, *_ in source]
 
 
 def known_names() -> set[str]:
-    return {term[slot] for term in all_terms() for slot in SLOTS}
+    return {term[slot] for term in (*all_terms(), *invented()) for slot in SLOTS}
 
 
 def test_the_suite_is_whole() -> None:
@@ -53,6 +57,7 @@ def test_no_own_training_sentence_comes_near() -> None:
 def test_no_unseen_group_is_named_in_our_own_training_sentences() -> None:
     words = unseen_words()
     assert {"quaker", "uruguayans", "octogenarian"} <= words
+    assert not words & set(group_words())
     assert not [text for text in own_sentences() if words & set(text.lower().replace(".", " ").split())]
 
 

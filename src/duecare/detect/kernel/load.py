@@ -40,6 +40,15 @@ _SIZE = ctypes.c_int64
 
 PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "duecare_kernel_digest": (ctypes.c_char_p, ()),
+    "duecare_toxicity": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _read(np.int8)),
+            *(_read(np.uint64), _SIZE, _read(np.uint64), _SIZE),
+            *(_read(np.float64), _read(np.float64), _read(np.float64), _SIZE, _SIZE),
+            *(_write(np.float64), _write(np.int64)),
+        ),
+    ),
 }
 """Function -> (result, arguments). The one place where the types of a kernel are said in Python; lengths
 travel beside their arrays, and the wrapper of each kernel checks that they agree."""
