@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict
+from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, SpanFinder, Verdict
 from duecare.core.table import texts
 from duecare.measure import Interval, decide_all, proportion, ratio
 
@@ -106,7 +106,7 @@ def _outcomes(hit: int, of: int) -> np.ndarray:
     return found
 
 
-def _identity() -> object:
+def _identity() -> SpanFinder:
     from duecare.detect import load
 
     return load("identity")

@@ -126,13 +126,14 @@ class Screen:
     def chosen(self, highest: np.ndarray) -> np.ndarray:
         """Which rows [N] are set apart, from their scores [N] (NaN: none); of equal ones the earlier."""
         known = np.nan_to_num(highest, nan=-1.0)
-        fits = known >= (self.floor if self.floor is not None else 0.0)
+        fits: np.ndarray = known >= (self.floor if self.floor is not None else 0.0)
         if self.budget is None:
             return fits
         order = np.argsort(-known, kind="stable")
         mask = np.zeros(len(known), dtype=bool)
         mask[order[: int(self.budget * len(known))]] = True
-        return fits & mask
+        both: np.ndarray = fits & mask
+        return both
 
     def _sift(
         self,

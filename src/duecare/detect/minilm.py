@@ -134,7 +134,7 @@ class Encoder:
 def _gelu(values: np.ndarray) -> np.ndarray:
     """The Gaussian error linear unit by its tanh form, which NumPy computes several times as fast; vectors
     differ from the exact form's by less than the head can tell."""
-    inner = np.square(values)
+    inner: np.ndarray = np.square(values)
     inner *= np.float32(0.044715 * 0.7978845608)
     inner += np.float32(0.7978845608)
     inner *= values

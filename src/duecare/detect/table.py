@@ -104,7 +104,7 @@ class Scoring(Protocol):
 def scorer_of(detector: str | Scoring, heads: tuple[str, ...] = ()) -> Scorer:
     """The scorer of a step's setting `detector`: a name in the table, or settings of one's own."""
     if isinstance(detector, str):
-        return cast(Scorer, load(detector, heads))
+        return load(detector, heads)
     if heads:
         raise DuecareError(f"detector.heads = {', '.join(heads)}: expected none for a scorer of your own")
     return detector.scorer()
