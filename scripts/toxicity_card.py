@@ -21,6 +21,7 @@ from toxicity_measures import (
     auc,
     by_group,
     line,
+    names_a_group,
     on_dialogues,
     on_functional,
     on_swaps,
@@ -35,8 +36,9 @@ from duecare.detect.card import Card, Measured
 from duecare.detect.toxic import HEADS, Toxicity
 
 DETECT = Path(__file__).parent.parent / "src/duecare/detect"
-TEMPLATES_OF_TWO_TIERS, GROUPS_OF_TWO_TIERS = 3000, 3
-"""Two tiers judge so many of the 76,564 sentence templates, and the functional test about every third group."""
+FEWER = {"templates": 1000, "groups": 6, "texts": 700, "dialogues": 300, "swaps": 300}
+"""What two tiers judge: sentence templates, every so many-th group of the functional test, held-out texts of a source,
+dialogues, texts about a group and their twins. All would take an hour on one core."""
 
 PUBLIC = {
     "davidson": "Davidson et al. 2017, tweets",
@@ -111,15 +113,17 @@ def main(data: Path, name: str) -> None:
         known.update(zip(fresh, detector.heads(pa.array(fresh, type=pa.string()))[0], strict=True))
         return np.array([known[text] for text in texts])
 
+    few = FEWER if two else {}
     public = [row for row in rows if row.source in PUBLIC]
+    some = [row for source in PUBLIC for row in drawn(public, source, few.get("texts"))]
     measured = (
-        *on_public(judge, public),
+        *on_public(judge, some),
         *on_calm(judge, rows),
-        *on_dialogues(judge, data),
-        *on_templates(judge, data, TEMPLATES_OF_TWO_TIERS if two else None),
-        *on_functional(judge, GROUPS_OF_TWO_TIERS if two else 1),
-        *on_swaps(judge, public),
-        *by_group(judge, data),
+        *on_dialogues(judge, data, few.get("dialogues")),
+        *on_templates(judge, data, few.get("templates")),
+        *on_functional(judge, few.get("groups", 1)),
+        *on_swaps(judge, drawn(public, None, few.get("swaps"))),
+        *(() if two else by_group(judge, data)),
     )
     files = ["weights/toxicity.npz", *(["weights/toxicity_minilm.npz"] if two else [])]
     card = Card(
@@ -142,6 +146,18 @@ def auc_interval(scores: np.ndarray, truth: np.ndarray) -> tuple[float, float, f
     """Area under the ROC curve with its 95 % bootstrap percentile interval over texts."""
     alone = np.arange(len(scores))
     return resampled(lambda at: auc(scores[at], truth[at]), alone, alone, 400 if len(scores) < 20000 else 60)
+
+
+def drawn(rows: list[Labelled], source: str | None, most: int | None) -> list[Labelled]:
+    """The rows of `source` (None: those that name a group), at most `most`, drawn at random."""
+    own = (
+        [row for row in rows if row.source == source]
+        if source
+        else [row for row in rows if names_a_group(row)]
+    )
+    if most is None or len(own) <= most:
+        return own
+    return [own[place] for place in sorted(np.random.default_rng(0).choice(len(own), most, replace=False))]
 
 
 def on_public(judge: Judge, rows: list[Labelled]) -> Iterable[Measured]:

@@ -10,6 +10,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,13 @@ TEMPLATES = "Jigsaw sentence templates"
 
 
 def auc(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Chance that a toxic text scores above one that is not, ties counting half (Mann and Whitney)."""
+    """Chance that a toxic text scores above one that is not, ties counting half (Mann and Whitney).
+
+    NaN, which `resampled` leaves out, where a resample holds only one sort.
+    """
     positive = int(truth.sum())
+    if positive in (0, len(truth)):
+        return float("nan")
     ranks = rankdata(scores)[truth].sum()
     return float((ranks - positive * (positive + 1) / 2) / (positive * (len(truth) - positive)))
 
@@ -226,10 +232,12 @@ def _frame(phrase: str, terms: Sequence[str]) -> str:
     return " ".join("_" if word in known else word for word in phrase.lower().split())
 
 
-def on_dialogues(judge: Judge, data: Path) -> Iterable[Measured]:
+def on_dialogues(judge: Judge, data: Path, most: int | None = None) -> Iterable[Measured]:
     """Everyday dialogues between people and service desks: how many hold a turn that is called toxic."""
     path = data / "sgd-support" / "sgd_dev_flat.jsonl"
     turns = [[text for _, text in json.loads(row)["turns"]] for row in path.open(encoding="utf-8")]
+    if most is not None:
+        turns = [turns[place] for place in np.random.default_rng(0).choice(len(turns), most, replace=False)]
     scores = judge([text for dialogue in turns for text in dialogue]).max(axis=1)
     owner = np.repeat(np.arange(len(turns)), [len(dialogue) for dialogue in turns])
     hit = np.zeros(len(turns), dtype=bool)
@@ -242,7 +250,7 @@ def on_dialogues(judge: Judge, data: Path) -> Iterable[Measured]:
 
 def on_swaps(judge: Judge, rows: list[Labelled]) -> Iterable[Measured]:
     """Held-out texts of people and machines that name a group, and the same about other groups: flips."""
-    swapper, owner, texts = Swapper(all_terms()), [], []
+    swapper, owner, texts = _swapper(), [], []
     for number, row in enumerate(rows):
         twins = [swapper.twin(row.text, f"swap {turn}") for turn in range(SWAPS)]
         found = [row.text, *(twin for twin in twins if twin is not None)]
@@ -261,6 +269,16 @@ def on_swaps(judge: Judge, rows: list[Labelled]) -> Iterable[Measured]:
         n,
         method="bootstrap over texts",
     )
+
+
+@cache
+def _swapper() -> Swapper:
+    return Swapper(all_terms())
+
+
+def names_a_group(row: Labelled) -> bool:
+    """Whether a text names exactly one group, so that it has twins."""
+    return _swapper().twin(row.text, "swap 0") is not None
 
 
 def by_group(judge: Judge, data: Path) -> Iterable[Measured]:

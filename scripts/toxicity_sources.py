@@ -70,10 +70,8 @@ def twins(rows: list[Labelled], terms: list[dict[str, str]]) -> Iterator[Labelle
     """The texts of `rows` that name one group, about others: counterfactual twins with the same targets."""
     swapper = Swapper([*terms, *invented()])
     for row in rows:
-        for turn in range(TWINS):
-            text = swapper.twin(row.text, str(turn))
-            if text is not None:
-                yield Labelled("twins", text, row.toxic, row.attack, row.weight / TWINS)
+        for text in swapper.twins(row.text, list(map(str, range(TWINS)))):
+            yield Labelled("twins", text, row.toxic, row.attack, row.weight / TWINS)
 
 
 def davidson(data: Path) -> Iterator[Labelled]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 # ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _OTHER_PLURALS = {
     "race:Black": ("blacks", "black folks"), "race:white": ("whites", "white folks"), "race:Asian": ("asians",),
@@ -21,6 +21,9 @@ _OTHER_PLURALS = {
     "race:Middle Eastern": ("arabs", "middle easterners"), "nationality:any": ("immigrants", "refugees", "foreigners"),
 }  # fmt: skip
 """Plural forms that sources use beside those of the table."""
+
+
+_WORD = re.compile(r"[a-z]+")
 
 
 class Swapper:
@@ -35,14 +38,23 @@ class Swapper:
                 self._forms.setdefault(term[slot].lower(), (label, slot))
         for label, forms in _OTHER_PLURALS.items():
             self._forms.update((form, (label, "people")) for form in forms)
+        self._beginnings = {_WORD.findall(form)[0] for form in self._forms}
         longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile(r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
 
     def twin(self, text: str, salt: str) -> str | None:
         """`text` about another group, chosen by `salt`; None where it names none or more than one."""
+        return next(iter(self.twins(text, [salt])), None)
+
+    def twins(self, text: str, salts: Sequence[str]) -> Iterator[str]:
+        """The twins of `text` for `salts`, as `twin` gives them."""
+        if self._beginnings.isdisjoint(_WORD.findall(text.lower())):
+            return  # most texts name no group: they need not be searched for all of them
         named = {self._forms[match.lower()][0] for match in self._pattern.findall(text)}
-        if len(named) != 1:
-            return None
+        found = (self._put(text, named, salt) for salt in salts if len(named) == 1)
+        yield from (twin for twin in found if twin is not None)
+
+    def _put(self, text: str, named: set[str], salt: str) -> str | None:
         digest = hashlib.blake2b(f"{salt}|{text}".encode(), digest_size=8).digest()
         target = self._targets[int.from_bytes(digest, "big") % len(self._targets)]
         if f"{target['axis']}:{target['group']}" in named:

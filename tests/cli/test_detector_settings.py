@@ -88,6 +88,7 @@ def test_a_study_with_a_classifier_in_a_folder(tmp_path: Path) -> None:
         ("detector: {url: 'http://x'}", "curate.0.toxicity.detector.take", "text"),
         ("heads: [identity_atack]", "curate.0.toxicity.heads", "identity_attack"),
         ("heads: [toxicity], detector: {folder: x, labels: [a]}", "curate.0.toxicity.heads", "none"),
+        ("detector: toxicity-minilm", "curate.0.toxicity.detector", "duecare[minilm]"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_line(

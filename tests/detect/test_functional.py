@@ -103,3 +103,18 @@ def imported(folder: Path, module: str) -> Iterator[str]:
                     waiting += [alias.name for alias in node.names]
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     waiting.append(node.module)
+
+
+@pytest.mark.data
+def test_no_training_sentence_is_one_of_the_jigsaw_templates(data_folder: Path) -> None:
+    """They are a test too. Control: they hold sentences as short as ours."""
+    measures = importlib.import_module("toxicity_measures")
+    phrases = {plainly(row["phrase"]) for row in measures.templates(data_folder)}
+    assert plainly("I am gay.") in phrases
+    sources = importlib.import_module("toxicity_sources")
+    rows = [row for row in sources.everything(data_folder) if not row.held_out]
+    assert not [row.source for row in rows if plainly(row.text) in phrases]
+
+
+def plainly(text: str) -> str:
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in text.lower()).split())

@@ -28,6 +28,7 @@ OURS: dict[str, str] = {
     "refusal": "duecare.detect.refusal:Refusal",
     "sentiment": "duecare.detect.sentiment:Sentiment",
     "regard": "duecare.detect.regard:Regard",
+    "toxicity-minilm": "duecare.detect.toxic_minilm:TwoTierToxicity",
 }
 """Name -> factory, as "module:attribute"; nothing is imported before it is asked for."""
 
