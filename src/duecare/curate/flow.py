@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import Artifact, Artifacts, Estimate, Outcome, Progress, Tell, exact
+from duecare.core import Artifact, Artifacts, DataError, Estimate, Outcome, Progress, Tell, exact
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.mention import mentions, removed_by_mention
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
@@ -58,6 +58,13 @@ def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
 def sealing(artifact: Artifact) -> str | None:
     """The name of the secret with which the rows of an artifact are sealed; None for plain ones."""
     return sealed_with(stored(artifact.path, "kept.parquet"))
+
+
+def unsealed(artifact: Artifact) -> Artifact:
+    """The artifact, whose rows may lie open; a DataError where they are sealed, as redaction has not been."""
+    if sealing(artifact) is not None:
+        raise DataError(f"rows of {artifact.job} are sealed; expected the step personal before they lie open")
+    return artifact
 
 
 def file_name(stem: str, schema: pa.Schema, seal: str | None) -> str:
@@ -117,12 +124,8 @@ def sift(
         for batch in batches(inputs["examples"]):
             made = operator(batch)
             tally.add(batch, made)
-            for stem, rows in {
-                "kept": made.kept,
-                "dropped": made.dropped,
-                "changes": made.changes,
-                **made.more,
-            }.items():
+            tables = {"kept": made.kept, "dropped": made.dropped, "changes": made.changes, **made.more}
+            for stem, rows in tables.items():
                 writers[stem].write_batch(rows)
             done += len(batch)
             tell(Progress(done, total, "row"))

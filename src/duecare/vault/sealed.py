@@ -15,15 +15,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
-
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from duecare.core.errors import LedgerError
 from duecare.vault.keys import held, home, secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 SUFFIX = ".sealed"
 CHUNK = 256 * 1024
@@ -81,6 +79,11 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def _cipher(key: bytes) -> AESGCMSIV:
+    from cryptography.exceptions import UnsupportedAlgorithm  # a study check does without the package
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = HKDF(SHA256(), 32, salt=None, info=b"duecare sealed files 1").derive(key)
     try:
         return AESGCMSIV(derived)
@@ -190,6 +193,8 @@ class _Opened(io.RawIOBase):
         super().close()
 
     def _chunk(self, number: int) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
         if self._known[0] != number:
             self._file.seek(len(self._header) + number * (CHUNK + _TAG))
             raw = self._file.read(CHUNK + _TAG)
