@@ -85,7 +85,7 @@ def test_the_worst_text_of_a_row_decides_and_is_named() -> None:
 
 
 def test_flagging_keeps_the_row() -> None:
-    made = Screen(limit=0.6, mode="flag").operate(batch([text(0, "abcdefgh"), text(1, "a")]), Lengths())
+    made = Screen(limit=0.6, action="review").operate(batch([text(0, "abcdefgh"), text(1, "a")]), Lengths())
     assert len(made.kept) == 2
     assert made.changes.column("action").to_pylist() == ["flagged"]
 
@@ -191,7 +191,7 @@ def test_the_removed_share_of_rows_that_name_a_group_is_told(tmp_path: Path) -> 
     ("make", "field"),
     [
         (lambda: Screen(limit=0), "limit"),
-        (lambda: Screen(mode="x"), "mode"),  # type: ignore[arg-type]
+        (lambda: Screen(action="x"), "action"),  # type: ignore[arg-type]
         (lambda: Redact(replace="x"), "replace"),  # type: ignore[arg-type]
         (lambda: Stereotypes(mode="x"), "mode"),  # type: ignore[arg-type]
     ],

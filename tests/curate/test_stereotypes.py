@@ -212,6 +212,20 @@ def test_balancing_ties_a_job_to_both_sides_equally_often(tmp_path: Path) -> Non
     assert max(row.weight for row in bounded) == pytest.approx(1.2)
 
 
+def test_ties_are_counted_on_every_axis_and_only_where_one_group_is_named() -> None:
+    from duecare.curate.tied import ties
+
+    assert ties("The nurse said she is late.") == {("gender", "women", "nurse")}
+    assert ties("A Muslim driver helped. We met an elderly Turkish engineer.") == {
+        ("religion", "Muslim", "driver"),
+        ("age", "older", "engineer"),
+        ("nationality", "Turkish", "engineer"),
+    }
+    assert ties("The nurse told him that she is late.") == set()
+    assert ties("A nurse and a pilot: he is late.") == set()
+    assert ("gender", "women", "emotional") in ties("Women are emotional.")
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [

@@ -76,6 +76,14 @@ STEREOTYPES = [
     ("A nurse must love her work.", "gender", "gendered job"),
     ("the secretary and her boss", "gender", "gendered job"),
     ("My husband should decide, he knows money.", "gender", "assumption"),
+    ("Germans are rigid.", "nationality", "trait"),
+    ("All Nigerians are scammers.", "nationality", "trait"),
+    ("Polish people steal.", "nationality", "trait"),
+    ("Catholics are intolerant.", "religion", "trait"),
+    ("Muslims should not be judges.", "religion", "ability"),
+    ("Only men can be pilots.", "gender", "ability"),
+    ("Nurses are women.", "gender", "gendered job"),
+    ("Every secretary is a woman.", "gender", "gendered job"),
 ]
 
 
@@ -96,6 +104,10 @@ def test_stereotypes_are_found_with_axis_and_reason(text: str, axis: str, reason
         "The nurse gave me the form.",
         "Old people in our street like the new park.",
         "Immigrants can apply with their passport.",
+        "Mexicans can apply with their passport.",
+        "Turks live in this street.",
+        "The nurse is a woman.",
+        "Doctors are women and men.",
     ],
 )
 def test_plain_statements_are_no_stereotypes(text: str) -> None:

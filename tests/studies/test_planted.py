@@ -4,7 +4,9 @@ The floors guard against a step backwards; they say little about texts never see
 this data for the first time (seed 7) they found toxic 16 of 60 (precision 0.16), stereotype 21 of 48 (0.95),
 personal 231 of 278 (0.95). They were improved afterwards, while the data and what they missed in it were
 open to read, and now know forms of words that are planted here: what is measured since is in sample. Only
-the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere.
+the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere. The
+toxicity detector was trained anew since (version 2) without another look: it finds a little less and is right
+twice as often.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ def crossed(run: Path) -> dict[str, set[tuple[str, str]]]:
 
 FLOORS = {  # kind: (recall, precision), some way below what seeds 7 and 8 gave
     "malformed": (1.0, 1.0),
-    "toxic": (0.6, 0.35),
+    "toxic": (0.5, 0.6),
     "duplicate": (1.0, 1.0),
     "stereotype": (0.8, 0.95),
     "personal": (0.9, 0.97),

@@ -36,6 +36,10 @@ class Sifted:
     changes: pa.RecordBatch
     more: Mapping[str, pa.RecordBatch] = field(default_factory=dict)
 
+    def tables(self) -> dict[str, pa.RecordBatch]:
+        """All of it by file stem."""
+        return {"kept": self.kept, "dropped": self.dropped, "changes": self.changes, **self.more}
+
 
 Operator = Callable[[pa.RecordBatch], Sifted]
 
@@ -124,8 +128,7 @@ def sift(
         for batch in batches(inputs["examples"]):
             made = operator(batch)
             tally.add(batch, made)
-            tables = {"kept": made.kept, "dropped": made.dropped, "changes": made.changes, **made.more}
-            for stem, rows in tables.items():
+            for stem, rows in made.tables().items():
                 writers[stem].write_batch(rows)
             done += len(batch)
             tell(Progress(done, total, "row"))

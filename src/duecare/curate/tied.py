@@ -1,8 +1,8 @@
 """Which group texts tie to which job or trait, and weights that tie each to every group equally often.
 
-A tie is counted by words: a sentence that names one job and one side of gender ("the nurse ... she", "a male
-nurse"), or that gives a group a trait. Weights come from iterative proportional fitting (Deming and Stephan
-1940) over the jobs and traits; what only one group is tied to no weight can balance, which is said.
+A tie is counted by words: a sentence that names one job and one group of an axis ("the nurse ... she", "a
+Sikh driver"), or that gives a group a trait. Weights come from iterative proportional fitting (Deming and
+Stephan 1940) over the jobs and traits; what only one group is tied to no weight can balance, which is said.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from duecare.core.table import EXAMPLES, texts
 from duecare.curate.flow import batches
 from duecare.curate.texts import owners
 
+AXES = ("gender", "religion", "nationality", "age")
+"""Axes on which a job is tied to the group that its sentence names."""
+ENOUGH = 5
+"""Rows from which on a job or trait of one group alone is worth a word."""
 ROUNDS = 200
 CLOSE = 1e-9
 _SENTENCE = re.compile(r"[^.!?\n]+")
@@ -76,6 +80,8 @@ class Ties:
         """Each group's weighted share of each job or trait, and the effective number of rows (Kish 1965)."""
         made = []
         for (axis, what), groups in sorted(by_role(self.rows).items()):
+            if len(groups) == 1:
+                continue  # no weight changes it; `findings` lists it
             total = sum(float(self.weight[self.rows[axis, group, what]].sum()) for group in groups)
             for group in groups:
                 rows = self.rows[axis, group, what]
@@ -95,15 +101,16 @@ class Ties:
         roles = by_role(self.rows)
         alone = {(what, groups[0]): len(self.rows[axis, groups[0], what])
                  for (axis, what), groups in roles.items() if len(groups) == 1}  # fmt: skip
+        alone = {tie: count for tie, count in alone.items() if count >= ENOUGH}
         worst = sorted(alone.items(), key=lambda each: (-each[1], each[0]))[:5]
         listed = "; ".join(f"{what} to {group} ({count} rows)" for (what, group), count in worst)
         yield Finding(
             name="stereotypes.ties_balanced",
             verdict=FAIL if alone else PASS,
-            limit="every job and trait that is tied to a group is tied to another one too",
+            limit=f"every job and trait that {ENOUGH} rows tie to a group is tied to another one too",
             detail=f"{source}: {len(alone)} of {len(roles)} jobs and traits are tied to one group: {listed}."
             if alone
-            else f"{source}: all {len(roles)} jobs and traits are tied to several groups.",
+            else f"{source}: none of {len(roles)} jobs and traits is tied to one group alone.",
             next="No weight can balance these: add counterfactual copies (mode: augment), or rephrase."
             if alone
             else "",
@@ -148,9 +155,12 @@ def ties(text: str) -> set[Tie]:
         jobs = {job.lower() for job in _jobs().findall(sentence)}
         if len(jobs) != 1:
             continue
-        sides = {span.label.partition(":")[2] for span in Identity(("gender",)).mentions(sentence)}
-        if sides in ({"women"}, {"men"}):
-            found.add(("gender", sides.pop(), jobs.pop()))
+        (job,) = jobs
+        named: dict[str, set[str]] = defaultdict(set)
+        for span in Identity(AXES).mentions(sentence):
+            axis, _, group = span.label.partition(":")
+            named[axis].add(group)
+        found |= {(axis, next(iter(groups)), job) for axis, groups in named.items() if len(groups) == 1}
     for each in find_reasons(text):
         if each.reason in _TRAITS and each.group and each.what:
             found.add((each.span.label, each.group, each.what))

@@ -67,7 +67,7 @@ def _run(read: Read, scratch: Path) -> list[Artifact]:
     from duecare.curate.redact import Redact
     from duecare.curate.screen import Screen
 
-    screen = Screen(limit=LIMIT, mode="flag" if read.kind == "preference" else "drop")
+    screen = Screen(limit=LIMIT, action="review" if read.kind == "preference" else "drop")
     steps: dict[str, Step] = {
         "read": read,
         "toxicity": screen,

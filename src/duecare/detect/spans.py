@@ -33,7 +33,7 @@ def span_batch(
     column = texts.column("text")
     chosen = np.arange(len(texts))
     if candidate is not None:
-        import polars as pl  # a study check does without it
+        import polars as pl  # a study check does without
 
         chosen = np.flatnonzero(pl.Series(column).str.contains(candidate).to_numpy())
     picked = column.take(pa.array(chosen, type=pa.int64())).to_pylist()

@@ -23,6 +23,7 @@ from duecare.detect.stereotype_words import (
     ABLE_VERBS,
     ADJECTIVES,
     AGED,
+    CLAIMED,
     CLAIMS,
     DUTIES,
     EXTRA_GROUPS,
@@ -53,6 +54,9 @@ _DENIED = re.compile(
     r"|nonsense|offensive|outdated|cliché|sexist|racist|ageist|discriminat\w+|research|studies)\b",
     re.IGNORECASE,
 )
+_SEX_AT_END = r"(?:wom[ae]n|m[ae]n|girls?|lad(?:y|ies)|female|male)\b"
+"""How the patterns of jobs that are said to be of one sex end."""
+_SEXED = re.compile(rf"\b{_SEX_AT_END}", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WORD = re.compile(r"\w+")
 
@@ -76,6 +80,7 @@ class Found(NamedTuple):
 class Rule(NamedTuple):
     """One shape of sentence; `axis` is None where the words of group "who" decide it.
 
+    `names_sex`: it can only match where a word of `_SEXED` stands.
     `names_group`: it can only match where a whole group is named, which `_names_group` tells far faster
     than an alternation of hundreds of names tried at every place.
     """
@@ -84,6 +89,7 @@ class Rule(NamedTuple):
     axis: str | None
     pattern: re.Pattern[str]
     names_group: bool = False
+    names_sex: bool = False
 
 
 class Stereotype:
@@ -117,8 +123,9 @@ def find_reasons(text: str) -> list[Found]:
         if _DENIED.search(sentence.group()):
             continue
         named = _names_group(sentence.group())
+        sexed = _SEXED.search(sentence.group()) is not None
         for rule in _rules():
-            if rule.names_group and not named:
+            if (rule.names_group and not named) or (rule.names_sex and not sexed):
                 continue
             for match in rule.pattern.finditer(text, sentence.start(), sentence.end()):
                 axis = rule.axis or _groups()[_plain(match.group("who"))]
@@ -151,12 +158,22 @@ def _groups() -> dict[str, str]:
         table.setdefault(term["people"].lower(), term["axis"])
         for noun in ("people", "men", "women", "folks", "guys", "girls", "customers", "drivers", "workers"):
             table.setdefault(f"{term['adjective'].lower()} {noun}", term["axis"])
+        if term["axis"] in ("nationality", "religion"):
+            for word in term["mentions"]:
+                if word.isalpha() and word.endswith(("s", "men")) and not word.endswith("ss"):
+                    table.setdefault(word, term["axis"])
     return table
 
 
 def _names_group(sentence: str) -> bool:
-    """Whether the last word of any group's name is among the words of the sentence."""
-    return not _last_words().isdisjoint(_WORD.findall(sentence.lower()))
+    """Whether any group's name stands in the sentence; its last word is looked for first, for it is rare."""
+    return not _last_words().isdisjoint(_WORD.findall(sentence.lower())) and bool(_who().search(sentence))
+
+
+@lru_cache(maxsize=1)
+def _who() -> re.Pattern[str]:
+    """Any group's name. Made before `_adjectives` adds the names of single members to the table."""
+    return re.compile(rf"\b(?P<who>{_alternatives(_groups())})\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
@@ -174,7 +191,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _rules() -> tuple[Rule, ...]:
-    who = f"(?P<who>{_alternatives(_groups())})"
+    who = _who().pattern.removeprefix(r"\b").removesuffix(r"\b")
     all_of = r"\b(?:(?:all|most|every|those|these|typical|you)\s+)?(?:of\s+(?:the|those|these)\s+)?"
     adverb = r"(?:(?:just|simply|always|usually|generally|naturally|really|often|all|obviously|clearly|basically|so"
     adverb += (
@@ -199,14 +216,34 @@ def _rules() -> tuple[Rule, ...]:
         ("inference", None, rf"\b(?:because|since|as)\s+(?:he|she|they)(?:['’]s|['’]re|\s+is|\s+are)\s+(?:an?\s+)?"
          rf"(?P<who>{_alternatives(_adjectives())})\b"),
     ]  # fmt: skip
+    shapes += _role_shapes(who, all_of)
     shapes += [("gendered job", "gender", pattern) for pattern in _job_shapes()]
-    shapes += [
-        (reason, axis, pattern) for reason, axis, pattern in (*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS)
-    ]
+    shapes += [*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS]
     return tuple(
-        Rule(reason, axis, re.compile(pattern, re.IGNORECASE), pattern.startswith(rf"{all_of}{who}"))
+        Rule(
+            reason,
+            axis,
+            re.compile(pattern, re.IGNORECASE),
+            pattern.startswith(rf"{all_of}{who}"),
+            pattern.endswith(_SEX_AT_END),
+        )
         for reason, axis, pattern in shapes
     )
+
+
+def _role_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
+    """ "Italians lie", "women cannot be engineers", "only men can be pilots", "nurses are women"."""
+    jobs, claim = _alternatives(JOBS), _alternatives(CLAIMED)
+    return [
+        ("trait", None, rf"{all_of}{who}\s+(?:(?:all|always|just|only|constantly)\s+)?(?P<what>{claim})\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:can(?:not|\s+not|['’]t)|should(?:\s+not|n['’]t)|must\s+not|never|make)\s+"
+         rf"(?:be\s+|become\s+|work\s+as\s+)?(?:an?\s+)?(?:good\s+|bad\s+|great\s+|terrible\s+)?(?P<what>{jobs})s?\b"),
+        ("ability", None, rf"\bonly\s+{who}\s+(?:can|should|may)\s+(?:be|become|work\s+as)\s+(?:an?\s+)?(?P<what>{jobs})s?\b"),
+        ("gendered job", "gender", rf"\b(?P<what>{jobs})s\s+(?:are|must\s+be|should\s+be)\s+(?:all\s+|always\s+|mostly\s+|usually\s+)?"
+         rf"(?!\w+\s+(?:and|or)\b){_SEX_AT_END}"),
+        ("gendered job", "gender", rf"\b(?:every|any|a\s+real|a\s+good)\s+(?P<what>{jobs})\s+(?:is|must\s+be|should\s+be)\s+(?:an?\s+)?"
+         rf"{_SEX_AT_END}"),
+    ]  # fmt: skip
 
 
 def _job_shapes() -> tuple[str, ...]:

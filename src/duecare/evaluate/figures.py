@@ -20,8 +20,10 @@ from duecare.evaluate.figures_suites import of_suites
 from duecare.evaluate.tables import Reading, Tables
 from duecare.measure import group_gaps, group_means, group_rates, rate_difference
 from duecare.measure.bound import Floats, cluster_variance
-from duecare.measure.cluster import gather
+from duecare.measure.cluster import Sums, gather
+from duecare.measure.compare import shared_correlation
 from duecare.measure.interval import LEVEL
+from duecare.measure.power import Design
 
 TOXICITY_SUITE = "toxicity-by-group"
 REFUSED_AT = 0.5
@@ -39,23 +41,48 @@ def figures(tables: Tables, level: float = LEVEL) -> list[Estimate]:
     ]
 
 
-def design_effect(tables: Tables, figure: Estimate) -> float:
-    """Variance of a group's clustered answers over that of as many independent ones, at least 1.
+def design_of(tables: Tables, figure: Estimate) -> Design:
+    """How the answers behind a figure were drawn: answers to a prompt, design effect, what groups share.
 
-    1 where the figure is not one of sampled answers on an axis, or nothing varies.
+    The design effect (variance of clustered answers over that of as many independent ones) is at least 1,
+    the mean of both where two are compared; the correlation is that of the two. One independent answer to
+    a prompt where the figure is not one of sampled answers on an axis, or nothing varies.
     """
-    axis, model, group = (figure.slice.get(name) for name in ("axis", "model", "group"))
+    mine = _gathered(tables, figure, {})
+    if mine is None or not _varies(mine):
+        return Design()
+    sides, shared = [mine], 0.0
+    if "against" in figure.slice:
+        which = "model" if figure.metric.endswith(".change") else "group"
+        other = _gathered(tables, figure, {which: figure.slice["against"]})
+        if other is not None and _varies(other):
+            sides.append(other)
+            shared = shared_correlation(mine, other)
+    effects = [
+        min(max(float(cluster_variance(side.sums, side.sizes)) / alone, 1.0), float(side.sizes.max()))
+        for side in sides
+        if (alone := side.mean * (1 - side.mean) / side.n)
+    ]
+    return Design(sum(effects) / len(effects), max(1, round(mine.n / mine.clusters)), shared)
+
+
+def _varies(part: Sums) -> bool:
+    return part.clusters > 1 and 0 < part.mean < 1
+
+
+def _gathered(tables: Tables, figure: Estimate, instead: dict[str, str]) -> Sums | None:
+    """Events by prompt of the group that a figure speaks of, or `instead`; None where there are none."""
+    where = figure.slice | instead
+    axis, model, group = (where.get(name) for name in ("axis", "model", "group"))
     if axis is None or model is None or group is None:
-        return 1.0
-    refusal = figure.metric.startswith("refusal")
-    rows = _scored(tables, model, axis, tables.reading.refusal if refusal else tables.reading.toxicity)
+        return None
+    name = "refusal" if figure.metric.startswith("refusal") else "toxicity"
+    instrument = tables.reading.refusal if name == "refusal" else tables.reading.toxicity
+    rows = _scored(tables, model, axis, instrument)
     rows = rows.filter(pc.equal(rows["group"], group))
-    events = _events(rows["value"].to_numpy(), "refusal" if refusal else "toxicity", tables.reading)
-    if len(events) == 0 or events.min() == events.max():
-        return 1.0
-    gathered = gather(events, rows["pair"].to_pylist())
-    spread = float(cluster_variance(gathered.sums, gathered.sizes))
-    return min(max(spread / (float(events.var()) / len(events)), 1.0), float(gathered.sizes.max()))
+    if len(rows) == 0:
+        return None
+    return gather(_events(rows["value"].to_numpy(), name, tables.reading), rows["pair"].to_pylist())
 
 
 def _sampled(tables: Tables, level: float) -> Iterator[Estimate]:

@@ -170,9 +170,24 @@ METRICS: dict[str, Metric] = {
     "stereotypes.copies.refused": Metric("Rows left without a copy", form="count"),
     "stereotypes.left": Metric("Texts that no rule says in neutral words", form="count"),
     "stereotypes.rewrites.applied": Metric("Approved rewrites used", form="count"),
+    "curate.hit.share": Metric(
+        "Rows set apart as toxic",
+        "Share of the rows that mention the group which the toxicity screen dropped, weighed down or put "
+        "before people.",
+        "share",
+        better="near",
+    ),
+    "curate.hit.ratio": Metric(
+        "Rows set apart as toxic, against others",
+        "Share of the rows that mention the group which the screen hit, over that of all other rows.",
+        "ratio",
+        1.0,
+        "near",
+        log=True,
+    ),
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
-        for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")
     },
 }
 """The order is the order on the page."""

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from duecare.core.errors import LedgerError
 from duecare.vault.keys import held, home, secret
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where a file is sealed or opened: a study check does without
     from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 SUFFIX = ".sealed"
@@ -79,7 +79,7 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def _cipher(key: bytes) -> AESGCMSIV:
-    from cryptography.exceptions import UnsupportedAlgorithm  # a study check does without the package
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF

@@ -82,6 +82,15 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
             _write(np.uint8),
         ),
     ),
+    "duecare_toxicity": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _read(np.int8)),
+            *(_read(np.uint64), _SIZE, _read(np.uint64), _SIZE),
+            *(_read(np.float64), _read(np.float64), _read(np.float64), _SIZE, _SIZE),
+            *(_write(np.float64), _write(np.int64)),
+        ),
+    ),
 }
 """Function -> (result, arguments). The one place where the types of a kernel are said in Python; lengths
 travel beside their arrays, and the wrapper of each kernel checks that they agree."""
