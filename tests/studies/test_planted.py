@@ -5,6 +5,10 @@ this data for the first time (seed 7) they found toxic 16 of 60 (precision 0.16)
 personal 231 of 278 (0.95). They were improved afterwards, while the data and what they missed in it were
 open to read, and now know forms of words that are planted here: what is measured since is in sample. Only
 the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere.
+
+Names are now found by a model that never saw these texts or learned from their misses: persons 57 of 59. Of
+its 36 false alarms 30 are one phrase, the name of a menu; none is a planted look-alike. A bar of 0.97 for
+precision belonged to rules that had been fitted to this data.
 """
 
 from __future__ import annotations
@@ -76,7 +80,7 @@ FLOORS = {  # kind: (recall, precision), some way below what seeds 7 and 8 gave
     "toxic": (0.6, 0.35),
     "duplicate": (1.0, 1.0),
     "stereotype": (0.8, 0.95),
-    "personal": (0.9, 0.97),
+    "personal": (0.9, 0.85),
 }
 MOST_TAKEN = 0.08  # share of harmless look-alikes that may be taken for trouble
 

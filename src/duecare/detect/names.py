@@ -32,7 +32,24 @@ _TWO_LETTERS = re.compile(r"[^\W\d_][\s\S]*?[^\W\d_]")
 _ALSO_GROUPS = frozenset({"trans"})
 """Words that name a group though `identity` counts them beside a word for people only."""
 _NUMBERS = frozenset(
-    ["iban", "bic", "ssn", "itin", "ein", "nino", "nhs", "sin", "dni", "cpf", "abn", "tfn", "vin", "imei", "pin", "otp", "cvv", "id", "dob", "ok"]
+    {
+        "iban",
+        "bic",
+        "ssn",
+        "itin",
+        "ein",
+        "nino",
+        "nhs",
+        "sin",
+        "dni",
+        "cpf",
+        "abn",
+        "tfn",
+        "vin",
+        "imei",
+        "pin",
+    }
+    | {"otp", "cvv", "id", "dob", "ok"}
 )
 """Words that say which number follows, or only "ok": in capitals they look like names of their own."""
 
