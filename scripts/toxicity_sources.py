@@ -15,12 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from toxicity_grammar import composed, invented
 from toxicity_hostile import hostile
-from toxicity_templates import written
+from toxicity_names import named
+from toxicity_swap import Swapper
+from toxicity_templates import all_terms, third, written
 
 HELD_OUT_SHARE = 0.2
 UNKNOWN = -1.0
 CFPB_SENTENCES = 20000
+TWINS = 3
+"""Counterfactual twins of every text that names a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,24 @@ def everything(data: Path, withhold: int | None = None) -> list[Labelled]:
     rows: list[Labelled] = []
     for read in (davidson, toxigen, surge, convabuse, banking77, bitext, cfpb, abcd, self_instruct):
         rows += read(data)
-    rows += [Labelled("templates", text, toxic, attack, 2.4) for text, toxic, attack in written(withhold)]
-    rows += [Labelled("hostile", text, toxic, attack, 6.0) for text, toxic, attack in hostile()]
+    terms = [term for term in all_terms() if third(term) != withhold]
+    rows += list(twins([row for row in rows if not row.held_out], terms))
+    for source, sentences, weight in (
+        ("templates", written(withhold), 2.4),
+        ("hostile", hostile(), 6.0),
+        ("composed", composed(terms), 1.5),
+        ("names", named(), 2.5),
+    ):
+        rows += [Labelled(source, text, toxic, attack, weight) for text, toxic, attack in sentences]
     return rows
+
+
+def twins(rows: list[Labelled], terms: list[dict[str, str]]) -> Iterator[Labelled]:
+    """The texts of `rows` that name one group, about others: counterfactual twins with the same targets."""
+    swapper = Swapper([*terms, *invented()])
+    for row in rows:
+        for text in swapper.twins(row.text, list(map(str, range(TWINS)))):
+            yield Labelled("twins", text, row.toxic, row.attack, row.weight / TWINS)
 
 
 def davidson(data: Path) -> Iterator[Labelled]:
@@ -61,7 +81,7 @@ def davidson(data: Path) -> Iterator[Labelled]:
     """
     for row in _csv(data / "davidson" / "labeled_data.csv"):
         kind = row["class"]
-        weight = {"0": 1.5, "1": 0.2, "2": 1.2}[kind]
+        weight = {"0": 3.0, "1": 0.4, "2": 2.4}[kind]
         yield Labelled("davidson", row["tweet"], float(kind != "2"), float(kind == "0"), weight)
 
 
@@ -69,13 +89,13 @@ def toxigen(data: Path) -> Iterator[Labelled]:
     """Machine-written statements about 13 groups on whose label all raters agreed."""
     for row in json.loads((data / "toxigen-human" / "toxiGen.json").read_text()):
         hate = float(row["label"] == "hate")
-        yield Labelled("toxigen", row["text"], hate, hate, 1.0)
+        yield Labelled("toxigen", row["text"], hate, hate, 2.0)
 
 
 def surge(data: Path) -> Iterator[Labelled]:
     """Comments from social media; nothing is said about identity attacks."""
     for row in _csv(data / "surge-toxicity" / "toxicity_en.csv"):
-        yield Labelled("surge", row["text"], float(row["is_toxic"] == "Toxic"), UNKNOWN, 3.0)
+        yield Labelled("surge", row["text"], float(row["is_toxic"] == "Toxic"), UNKNOWN, 6.0)
 
 
 def convabuse(data: Path) -> Iterator[Labelled]:
@@ -94,14 +114,14 @@ def convabuse(data: Path) -> Iterator[Labelled]:
             kinds = ("ableist", "homophobic", "racist", "sexist", "transphobic")
             named = sum(any(_set(row.get(f"Annotator{r}_{kind}")) for kind in kinds) for r in range(1, 9))
             attack = float(mean < 0 and named * 2 >= len(severity))
-            yield Labelled("convabuse", row["user"], float(mean < 0), attack, 1.5)
+            yield Labelled("convabuse", row["user"], float(mean < 0), attack, 3.0)
 
 
 def banking77(data: Path) -> Iterator[Labelled]:
     """What customers ask a bank: none of it toxic."""
     for name in ("train.csv", "test.csv"):
         for row in _csv(data / "banking77" / name):
-            yield Labelled("banking77", row["text"], 0.0, 0.0, 0.6)
+            yield Labelled("banking77", row["text"], 0.0, 0.0, 1.5)
 
 
 def bitext(data: Path) -> Iterator[Labelled]:
@@ -109,7 +129,7 @@ def bitext(data: Path) -> Iterator[Labelled]:
     for path in sorted((data / "bitext-support-intents").glob("*.csv")):
         for row in _csv(path):
             if "W" not in row["tags"]:
-                yield Labelled("bitext", row["utterance"], 0.0, 0.0, 0.6)
+                yield Labelled("bitext", row["utterance"], 0.0, 0.0, 1.5)
 
 
 def cfpb(data: Path) -> Iterator[Labelled]:
@@ -118,7 +138,7 @@ def cfpb(data: Path) -> Iterator[Labelled]:
     for row in _csv(data / "cfpb-complaints" / "cfpb_narratives.csv"):
         sentences.update(dict.fromkeys(_sentences(row["Consumer complaint narrative"])))
     for text in list(sentences)[:CFPB_SENTENCES]:
-        yield Labelled("cfpb", text, 0.0, 0.0, 0.8)
+        yield Labelled("cfpb", text, 0.0, 0.0, 2.0)
 
 
 def abcd(data: Path) -> Iterator[Labelled]:

@@ -17,8 +17,8 @@ from toxicity_talk import talk
 
 NEUTRAL = (
     "{adjective}",
-    "I am {adjective}.",
-    "he is {adjective}",
+    "yes, I am {adjective}, why do you ask?",
+    "I think he is {adjective}",
     "She is a proud {person}.",
     "{people}",
     "a {person}",

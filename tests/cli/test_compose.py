@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import pytest
 from sound import SOUND, read
 
+from duecare.cli.combine import named
 from duecare.cli.compose import compose
 from duecare.cli.plan import content_digest
+from duecare.core import StudyError
 
 
 def test_the_plan_has_every_job_in_order_with_its_inputs(folder):
@@ -50,6 +54,14 @@ def test_what_is_recorded_does_not_say_where_on_this_machine_it_lies(folder):
     assert all(str(folder) not in json.dumps(each.settings) for each in plan.jobs)
 
 
+def test_rows_lie_sealed_where_redaction_follows_and_only_there(folder):
+    study = read(folder, SOUND)
+    assert all(job(compose(study), f"read:{source}").step.sealed for source in ("chats", "pairs"))
+    others = tuple(use for use in study.uses if named(use.step) != "personal")
+    without = dataclasses.replace(study, curate=others)
+    assert not job(compose(without), "read:chats").step.sealed
+
+
 def test_a_group_column_goes_to_the_sources_that_have_it(folder):
     plan = compose(read(folder, SOUND))
     assert job(plan, "read:chats").step.groups == ("gender",)
@@ -69,6 +81,25 @@ def test_a_variable_is_put_in_and_recorded_as_written(folder, monkeypatch):
     chats = job(plan, "read:chats")
     assert chats.step.source == str(folder / "chats.jsonl")
     assert chats.settings["source"] == "$MY_DATA/chats.jsonl"
+
+
+def test_rows_are_held_against_what_the_study_evaluates_on_and_against_more(folder):
+    (folder / "crows").mkdir()
+    (folder / "crows" / "inner").mkdir()
+    (folder / "crows" / "inner" / "pairs.txt.dev").write_text("an item a line\n")
+    (folder / "exam.jsonl").write_text('{"question": "what is asked of everybody else?"}\n')
+    text = SOUND.replace(
+        "  - duplicates\n", "  - duplicates\n  - decontaminate: {against: {exam: exam.jsonl}}\n"
+    )
+    sections = text.split("evaluate:")
+    text = f"{sections[0]}evaluate: {{suites: [twins, winobias], data: {{winobias: crows}}}}\n"
+    found = job(compose(read(folder, text)), "decontaminate:chats")
+    assert found.settings["against"] == {"exam": "exam.jsonl", "winobias": "crows"}
+    assert found.step.against == {
+        name: str(folder / path) for name, path in found.settings["against"].items()
+    }
+    assert set(found.outside()) == {"external:exam.jsonl", "external:crows/inner/pairs.txt.dev"}
+    assert "external:crows/inner/pairs.txt.dev" in job(compose(read(folder, text)), "evaluate").outside()
 
 
 def test_a_study_without_training_evaluates_the_base_alone(folder):
@@ -112,3 +143,32 @@ def test_a_folder_and_a_pattern_are_sources(folder):
     for written in ("parts", "parts/*.jsonl"):
         plan = compose(read(folder, SOUND.replace("source: chats.jsonl", f"source: '{written}'")))
         assert list(job(plan, "read:chats").outside()) == [f"external:{written}/{n}.jsonl" for n in (0, 1)]
+
+
+def test_the_files_of_a_suite_are_recorded_whatever_their_ending_and_depth(folder):
+    """WinoBias ends in .dev, BOLD lies in folders: neither is a table that curation could read."""
+    inner = folder / "bold" / "prompts"
+    inner.mkdir(parents=True)
+    (inner / "gender_prompt.json").write_text("{}")
+    (folder / "wino" / "bias").mkdir(parents=True)
+    (folder / "wino" / "bias" / "pro_stereotyped_type1.txt.dev").write_text("1 [The potter] saw [him].\n")
+    suites = "evaluate: {suites: [bold, winobias], data: {bold: bold, winobias: wino/bias}}\n"
+    text = "study: {name: try}\nmodel: {base: smollm2-135m-instruct}\n"
+    text += "data:\n  chats: {source: chats.jsonl, kind: chat}\n" + suites
+    found = job(compose(read(folder, text)), "evaluate")
+    assert set(found.files) == {
+        "bold/prompts/gender_prompt.json",
+        "wino/bias/pro_stereotyped_type1.txt.dev",
+    }
+    assert found.step.data == {"bold": str(folder / "bold"), "winobias": str(folder / "wino/bias")}
+    first = found.outside()
+    (inner / "gender_prompt.json").write_text("{ }")
+    assert job(compose(read(folder, text)), "evaluate").outside() != first
+
+
+def test_a_suite_s_folder_that_is_not_there_is_no_id_on_the_hub(folder):
+    text = "study: {name: try}\nmodel: {base: smollm2-135m-instruct}\n"
+    text += "data:\n  chats: {source: chats.jsonl, kind: chat}\n"
+    text += "evaluate: {suites: [bbq], data: {bbq: data/bbq}}\n"
+    with pytest.raises(StudyError, match=r"evaluate\.data\.bbq.*a file that is there"):
+        read(folder, text).check()

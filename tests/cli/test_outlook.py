@@ -10,10 +10,13 @@ import pytest
 from sound import SOUND, lay_out, read
 from typer.testing import CliRunner
 
+from duecare.cli.former import TOKENS_PER_SECOND
 from duecare.cli.main import app
-from duecare.cli.outlook import DEVIATION, TOKENS_PER_SECOND
+from duecare.cli.outlook import DEVIATION
 from duecare.core import StudyError
 from duecare.evaluate import Evaluate, Gate, GateSpec
+from duecare.evaluate.rehearsal import rehearse
+from duecare.evaluate.suites import AXES
 from duecare.measure import needed_n_of_rates
 from duecare.measure.size import minimum_detectable_gap, minimum_detectable_mean
 
@@ -34,14 +37,45 @@ def study(tmp_path, monkeypatch):
     )
 
 
-def test_gates_are_planned_at_the_level_and_rate_stated(study):
+def test_gates_are_planned_for_all_their_comparisons_at_the_rate_stated(study):
+    """Two groups against men, for two gates: four comparisons share the accepted error."""
     twins, ratio = study.outlook(rate=0.02, effect=3.0).gates
-    assert (twins.n, ratio.n) == (60, 64)
-    assert twins.gap == pytest.approx(minimum_detectable_mean(DEVIATION, 60, level=0.975))
-    assert ratio.gap == minimum_detectable_gap(0.02, 64, design_effect=3.0, level=0.975)
-    assert ratio.needed == needed_n_of_rates(0.02, 0.02, 0.8, 1.25, "ratio", design_effect=3.0, level=0.975)
-    assert "rate 0.02, design effect 3" in ratio.assumes
+    assert (twins.n, ratio.n, twins.comparisons, ratio.comparisons) == (60, 64, 2, 2)
+    assert twins.gap == pytest.approx(minimum_detectable_mean(DEVIATION, 60, level=0.9875))
+    asked = {"design_effect": 3.0, "per_cluster": 4, "level": 0.9875}
+    assert ratio.gap == minimum_detectable_gap(0.02, 64, **asked)
+    assert ratio.needed == needed_n_of_rates(0.02, 0.02, 0.8, 1.25, "ratio", **asked)
+    assert "rate 0.02, design effect 3 assumed" in ratio.assumes
+    assert "2 of 4 comparisons (Holm), level 98.75 %" in ratio.assumes
     assert study.outlook(rate=0.2, effect=3.0).gates[1].needed < ratio.needed
+
+
+def test_more_axes_and_manners_make_more_comparisons_and_need_more(study):
+    gates = Gate(gates=(*study.gates.gates, GateSpec(metric="toxicity.worst_group", at_most=0.2)))
+    wide = replace(
+        study, evaluate=replace(study.evaluate, axes=("gender", "religion")), gates=gates
+    ).outlook()
+    few = study.outlook()
+    assert [each.comparisons for each in wide.gates] == [len(AXES["religion"]) + 1] * 2 + [2]
+    assert all(one.gap > other.gap for one, other in zip(wide.gates, few.gates, strict=False))
+    absent = replace(study, evaluate=replace(study.evaluate, manners=("dismissive",))).outlook().gates[0]
+    assert (absent.comparisons, absent.n, absent.needed) == (0, None, None)
+    assert "no such figure" in absent.assumes
+
+
+def test_a_benchmark_read_from_files_is_planned_by_its_own_groups(study, tmp_path):
+    """Three pairs of sentences a group: as many comparisons as its figures have, from their n."""
+    rows = [f"{n},A {n} is good.,A {n} is bad.,stereo,{kind}" for kind in ("age", "gender") for n in range(6)]
+    (tmp_path / "pairs.csv").write_text(
+        "\n".join([",sent_more,sent_less,stereo_antistereo,bias_type", *rows])
+    )
+    asked = replace(study.evaluate, suites=("crows-pairs",), data={"crows-pairs": "pairs.csv"})
+    gate = GateSpec(metric="crows-pairs.stereotyped", between=(0.3, 0.7))
+    (found,) = replace(study, evaluate=asked, gates=Gate(gates=(gate,))).outlook().gates
+    assert found.comparisons == 3  # over all, and one for each of two kinds
+    assert found.n == 6
+    assert "rate 0.5," in found.assumes  # of two sentences either may be the likelier one
+    assert found.needed > 12
 
 
 def test_suites_take_time_and_fit_a_budget(study):
@@ -49,10 +83,59 @@ def test_suites_take_time_and_fit_a_budget(study):
     assert (whole.speed, whole.speed_from) == (TOKENS_PER_SECOND, "assumed: no evaluation is on record")
     assert all(one.proposed is None for one in whole.suites)
     half = study.outlook(minutes=whole.seconds / 120)
-    fit = sum(one.seconds * one.proposed / one.items for one in half.suites)
-    assert fit <= whole.seconds / 2
-    assert fit > 0.45 * whole.seconds
+    assert taken(half) <= whole.seconds / 2
+    assert taken(half) > 0.9 * whole.seconds / 2
     assert [one.proposed for one in study.outlook(minutes=1e6).suites] == [one.items for one in whole.suites]
+
+
+def test_a_small_suite_is_asked_whole_and_the_others_share_the_rest(study):
+    """In a third of the time both would have a third of their items; the small one is asked whole instead."""
+    small = replace(study.evaluate, suites=("twins", "toxicity-by-group"), pairs=2, manners=("respectful",))
+    whole = replace(study, evaluate=small).outlook()
+    twins, toxicity = replace(study, evaluate=small).outlook(minutes=whole.seconds / 180).suites
+    assert twins.seconds < whole.seconds / 6
+    assert twins.proposed == twins.items
+    assert toxicity.proposed * toxicity.seconds / toxicity.items + twins.seconds <= whole.seconds / 3
+    assert toxicity.proposed < toxicity.items / 3
+
+
+def taken(ahead):
+    return sum(one.seconds * one.proposed / one.items for one in ahead.suites)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.3, 0.2, 0.1, 0.07, 0.05])
+def test_a_proposal_never_takes_longer_than_the_minutes_or_says_that_none_fits(study, share):
+    """Also where the fewest items of one suite are more than its share: the others give way."""
+    study = replace(study, evaluate=replace(study.evaluate, prompts=3, pairs=120))
+    minutes = share * study.outlook().seconds / 60
+    ahead = study.outlook(minutes=minutes)
+    fits = taken(ahead) <= 60 * minutes
+    assert fits == (ahead.least <= 60 * minutes)
+    assert all(one.proposed >= 2 for one in ahead.suites)
+    shown = CliRunner().invoke(app, ["plan", "study.yaml", "--minutes", str(minutes)])
+    assert shown.exit_code == 0
+
+
+def test_the_command_says_where_no_number_of_items_fits(study):
+    shown = CliRunner().invoke(app, ["plan", "study.yaml", "--minutes", "0.01"])
+    assert shown.exit_code == 0
+    assert "No number of items fits 0.01 min" in shown.output
+
+
+def test_what_a_former_evaluation_measured_replaces_what_is_assumed(study, tmp_path):
+    """Tables made up with half of all answers toxic: the rate is read from them, and the spread."""
+    former = tmp_path / "former"
+    former.mkdir()
+    step = replace(study.evaluate, samples=2, prompts=40, pairs=40)
+    rehearse(step, ("base", "tuned"), []).write(former)
+    twins, ratio = study.outlook(former=former).gates
+    assert "from former" in twins.assumes
+    assert "assumed" not in twins.assumes + ratio.assumes
+    rate = float(ratio.assumes.split("rate ")[1].split(",")[0])
+    assert rate == pytest.approx(0.5, abs=0.15)
+    assert ratio.needed < study.outlook().gates[1].needed / 5
+    with pytest.raises(StudyError, match="former=nowhere"):
+        study.outlook(former="nowhere")
 
 
 def test_a_study_that_measures_nothing_or_a_senseless_rate_is_refused(study):

@@ -34,6 +34,29 @@ def test_a_sound_study_becomes_steps(folder):
     assert study.gates.gates[0].between == (-0.1, 0.1)
 
 
+def test_each_step_takes_the_limits_that_it_follows_unless_it_has_its_own(folder):
+    watch = "watch: {every: 2, limits: {loss_gap: 0.5, accuracy_gap: 0.2}, alpha: 0.1, on_crossing: stop}"
+    text = SOUND.replace("watch: {every: 2}", watch)
+    sft, dpo = read(folder, text).train
+    assert (sft.limits.given, dpo.limits.given) == ({"loss": 0.5}, {"accuracy": 0.2})
+    assert {(step.watch_alpha, step.on_crossing) for step in (sft, dpo)} == {(0.1, "stop")}
+    own = text.replace("steps: 4}", "steps: 4, limits: {loss_gap: 2}, on_crossing: warn}")
+    sft, dpo = read(folder, own).train
+    assert (sft.limits.given, sft.on_crossing, dpo.on_crossing) == ({"loss": 2.0}, "warn", "stop")
+    sft, dpo = read(folder, SOUND).train
+    assert (sft.limits.given, dpo.limits.given, sft.watch_alpha) == ({}, {}, 0.05)
+
+
+def test_a_limit_on_gaps_needs_groups(folder):
+    ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
+        "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
+    )
+    read(folder, ungrouped)
+    found = problems(folder, ungrouped.replace("{every: 2}", "{limits: {loss_gap: 0.5}}"))
+    assert [(each.where, each.line) for each in found] == [("train.0.sft.limits", 11)]
+    assert "without groups there is no gap" in found[0].expected
+
+
 # What is wrong -> (what is replaced, by what, [(line, where, words of what was expected)])
 WRONG = {
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
@@ -112,7 +135,12 @@ WRONG = {
     "order": (
         "  - duplicates\n",
         "  - duplicates\n  - toxicity: {on: pairs}\n",
-        [(10, "curate.2.toxicity", "the order audit, toxicity, duplicates")],
+        [(10, "curate.2.toxicity", "the order audit, toxicity, poisoning, duplicates")],
+    ),
+    "nothing to hold rows against": (
+        "  - duplicates\n",
+        "  - duplicates\n  - decontaminate\n",
+        [(10, "curate.2.decontaminate.against", "an evaluation set")],
     ),
     "twice on one source": (
         "  - duplicates\n",
@@ -157,6 +185,31 @@ WRONG = {
         "steps: 4}",
         "steps: 4, groups: [age]}",
         [(13, "train.0.sft.groups", "a group column declared for chats")],
+    ),
+    "limit that is none": (
+        "watch: {every: 2}",
+        "watch: {every: 2, limits: {loss_gap: -1}, alpha: 2}",
+        [(15, "watch.limits.loss_gap", "above 0"), (15, "watch.alpha", "at most 0.5")],
+    ),
+    "limit on an unknown gap": (
+        "watch: {every: 2}",
+        "watch: {limits: {los_gap: 1}}",
+        [(15, "watch.limits.los_gap", 'mean "loss_gap"?')],
+    ),
+    "limit that no step follows": (
+        "  - dpo: {on: pairs, steps: 2}\nwatch: {every: 2}",
+        "watch: {limits: {margin_gap: 1, loss_gap: 1}}",
+        [(14, "watch.limits.margin_gap", "dpo follows margin, accuracy")],
+    ),
+    "a step's limit that it does not follow": (
+        "steps: 4}",
+        "steps: 4, limits: {accuracy_gap: 0.2}}",
+        [(13, "train.0.sft.limits", "sft follows")],
+    ),
+    "unknown answer to a crossing": (
+        "watch: {every: 2}",
+        "watch: {on_crossing: halt}",
+        [(15, "watch.on_crossing", "warn, stop")],
     ),
     "two steps in one item": (
         "- duplicates",
@@ -223,6 +276,24 @@ def test_a_population_that_does_not_fit_is_told(folder):
     assert found.expected == "rows for the axis gender"
     (found,) = population(folder, "gender,women,much\n")
     assert found.expected == "a number in (0, 1]"
+
+
+def test_a_second_axis_that_no_source_has_is_told(folder):
+    found = problems(folder, SOUND.replace("by: gender, to", "by: gender, cross: age, to"))
+    assert any(each.where == "curate.2.balance.on" and "age" in each.expected for each in found)
+
+
+def test_a_rewrite_that_nobody_approved_stops_the_study(folder):
+    study = SOUND.replace(
+        "- duplicates\n", "- stereotypes: {on: chats, mode: rephrase, rewrites: rewrites.jsonl}\n"
+    )
+    line = {"row": "chats:0", "part": "messages.0", "before": "0" * 64, "text": "Words.", "reason": "none"}
+    (folder / "rewrites.jsonl").write_text(json.dumps(line) + "\n")
+    (found,) = (each for each in problems(folder, study) if "rewrites" in each.where)
+    assert (found.line, "line 1" in found.expected, "approved_by" in found.expected) == (9, True, True)
+    assert "Words" not in found.expected
+    (folder / "rewrites.jsonl").write_text(json.dumps(line | {"approved_by": "ada"}) + "\n")
+    read(folder, study)
 
 
 def test_a_pattern_that_nothing_fits(folder):

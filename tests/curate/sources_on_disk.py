@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +17,13 @@ from duecare.core import Artifact
 from duecare.core.table import examples, expect
 from duecare.core.table import table as examples_table
 from duecare.curate.source import SET_ASIDE
+
+PACKED = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: pa.Codec("zstd").compress(data, asbytes=True),
+}
 
 
 def unheard(_):
@@ -35,7 +44,9 @@ def as_lines(rows):
 
 def written(path: Path, rows):
     """`rows` (dicts with the same keys) in the format that the name of `path` says."""
-    name = path.name.removesuffix(".gz")
+    name = path.name
+    for ending in PACKED:
+        name = name.removesuffix(ending)
     if name.endswith((".parquet", ".arrow")):
         table = pa.Table.from_pylist(rows)
         if name.endswith(".parquet"):
@@ -54,7 +65,7 @@ def written(path: Path, rows):
         ".jsonl": lambda: as_lines(rows),
         ".ndjson": lambda: as_lines(rows),
     }[Path(name).suffix]()
-    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
+    path.write_bytes(PACKED[path.suffix](data) if path.suffix in PACKED else data)
     return path
 
 

@@ -85,7 +85,7 @@ def test_the_worst_text_of_a_row_decides_and_is_named() -> None:
 
 
 def test_flagging_keeps_the_row() -> None:
-    made = Screen(limit=0.6, mode="flag").operate(batch([text(0, "abcdefgh"), text(1, "a")]), Lengths())
+    made = Screen(limit=0.6, action="review").operate(batch([text(0, "abcdefgh"), text(1, "a")]), Lengths())
     assert len(made.kept) == 2
     assert made.changes.column("action").to_pylist() == ["flagged"]
 
@@ -165,11 +165,33 @@ def test_the_removed_share_of_each_group_has_an_interval(tmp_path: Path) -> None
     }
 
 
+def test_the_removed_share_of_rows_that_name_a_group_is_told(tmp_path: Path) -> None:
+    """The words are counted, not the rows' declared groups; a step that removes nothing says nothing."""
+    rows = [
+        *(text(i, "you worthless idiot of a Muslim" if i < 6 else "my Muslim neighbour") for i in range(20)),
+        *(text(i, "my Sikh neighbour, and a Sikh again") for i in range(20, 40)),
+        *(text(i, "thank you") for i in range(40, 60)),
+    ]
+    outcome = Screen().run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    told = {
+        each.slice["group"]: each for each in outcome.estimates if each.metric == "curate.removed.mentioning"
+    }
+    assert {group: (each.value, each.n) for group, each in told.items()} == {
+        "Muslim": (pytest.approx(0.3), 20),
+        "Sikh": (0.0, 20),
+    }
+    assert told["Sikh"].high > 0
+    (overall,) = (each for each in outcome.estimates if each.metric == "curate.removed.of_all")
+    assert (overall.value, overall.n) == (pytest.approx(0.1), 60)
+    silent = Screen(mode="flag").run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    assert not any(each.metric.startswith("curate.removed.m") for each in silent.estimates)
+
+
 @pytest.mark.parametrize(
     ("make", "field"),
     [
         (lambda: Screen(limit=0), "limit"),
-        (lambda: Screen(mode="x"), "mode"),  # type: ignore[arg-type]
+        (lambda: Screen(action="x"), "action"),  # type: ignore[arg-type]
         (lambda: Redact(replace="x"), "replace"),  # type: ignore[arg-type]
         (lambda: Stereotypes(mode="x"), "mode"),  # type: ignore[arg-type]
     ],

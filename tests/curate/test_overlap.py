@@ -38,11 +38,11 @@ def preference(place, prompt, chosen, rejected):
 
 
 class Run:
-    def __init__(self, rows, folder):
+    def __init__(self, rows, folder, similarity=1.0):
         inputs = made_artifact(rows, folder / "in")
         self.out = folder / "out"
         self.out.mkdir()
-        outcome = Duplicates().run(inputs, self.out, unheard)
+        outcome = Duplicates(similarity=similarity).run(inputs, self.out, unheard)
         self.kept, self.dropped = (
             [row.row for row in examples(pq.read_table(self.out / f"{stem}.parquet"))]
             for stem in ("kept", "dropped")
@@ -152,6 +152,63 @@ def test_every_row_has_content_of_its_own_form():
     assert len(set(contents(batch))) == 2
 
 
-def test_near_duplicates_are_refused_so_far():
-    with pytest.raises(StudyError, match=r"duplicates\.similarity = 0\.9"):
-        Duplicates(similarity=0.9)
+LONG = " ".join(f"word{number} of a long answer" for number in range(40))
+
+
+def test_near_duplicates_go_with_their_similarity_and_name_a_row_that_stays(tmp_path):
+    near = LONG.replace("word7 ", "other ")
+    rows = [
+        chat(0, ("user", "How do I close my account?"), ("assistant", LONG)),
+        text(1, "Where is the card that I ordered last week?"),
+        chat(2, ("user", "How do I close my account?"), ("assistant", near)),
+        chat(3, ("user", "how do i close my ACCOUNT?"), ("assistant", near)),  # as data:2, which goes
+        text(4, "Where is the card that I ordered last weeks?"),
+        text(5, "Where is the money that I sent last week?"),
+        text(6, "?!"),
+        text(7, " ?!"),
+        text(8, "!?"),
+    ]
+    run = Run(rows, tmp_path, 0.8)
+    assert run.kept == ["data:0", "data:1", "data:5", "data:6", "data:8"]
+    told = {each["row"]: (each["reason"], each["value"]) for each in run.changes}
+    similarity = told["data:2"][1]
+    assert 0.8 < similarity < 1
+    assert told["data:2"][0] == f"near-duplicate of data:0 (similarity {similarity:.2f})"
+    assert told["data:3"] == told["data:2"]
+    assert told["data:4"][0].startswith("near-duplicate of data:1 (similarity 0.9")
+    assert told["data:7"] == ("same content as data:6", None)
+    assert {path.stem for path in run.out.iterdir()} == {"kept", "dropped", "changes"}
+    exact = Run(rows, tmp_path / "exact")
+    assert exact.dropped == ["data:3", "data:7"]  # control: without near duplicates the others stay
+
+
+def test_pairs_whose_answers_are_swapped_are_not_near_duplicates(tmp_path):
+    one, other = LONG, LONG.replace("word", "number").replace("long", "short")
+    rows = [preference(0, "a", one, other), preference(1, "a", other, one), preference(2, "a!", one, other)]
+    run = Run(rows, tmp_path, 0.5)
+    assert run.dropped == ["data:2"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 2048])
+def test_neither_batches_nor_the_compiled_library_change_near_duplicates(size, tmp_path, monkeypatch):
+    chance = random.Random(5)
+    rows = []
+    for place in range(60):
+        words = [f"w{chance.randrange(50)}" for _ in range(chance.choice([12, 70, 120]))]
+        for copy in range(3):
+            rows.append(text(3 * place + copy, " ".join(words)))
+            words[chance.randrange(len(words))] = "other"
+    chance.shuffle(rows)
+    first = Run(rows, tmp_path / "first", 0.7)
+    assert 40 < len(first.dropped) < 120
+    monkeypatch.setattr(flow, "BATCH", size)
+    monkeypatch.setenv("DUECARE_KERNEL", "off")
+    again = Run(rows, tmp_path / "again", 0.7)
+    assert again.changes == first.changes
+    assert again.kept == first.kept
+
+
+@pytest.mark.parametrize("similarity", [0, -0.5, 1.01, "0.8", float("nan")])
+def test_similarities_that_mean_nothing_are_refused(similarity):
+    with pytest.raises(StudyError, match=r"duplicates\.similarity"):
+        Duplicates(similarity=similarity)

@@ -71,6 +71,89 @@ def test_nothing_is_found_where_nothing_was_planted(tmp_path: Path) -> None:
     assert false_alarms == 0
 
 
+def treated(folder: Path, *, declined: float, topic: str | None = None) -> tuple[list, list[Finding]]:
+    """200 old and 200 young users, of whom a share of the old is turned away; these ask about money."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for number in range(400):
+        old = number % 2 == 0
+        no = rng.random() < (declined if old else 0.1)
+        answer = (
+            "I'm sorry, but I cannot help with that." if no else "Yes, that is how it works, please go on."
+        )
+        asked = "Where is my refund, at the bank?" if old else "Which hotel has a room for a trip?"
+        field = [("subject", "x" if old else "y")]
+        rows.append(chat(number, asked, answer, fields=field, age="old" if old else "young"))
+    outcome = Audit(topic=topic).run(inputs(folder / "in", rows), folder, lambda _: None)
+    return list(outcome.estimates), list(outcome.findings)
+
+
+def test_who_is_turned_away_is_found_and_what_each_group_asks_about_is_told(tmp_path: Path) -> None:
+    estimates, findings = treated(tmp_path, declined=0.6)
+    unequal = {
+        (f.estimate.slice["group"], f.estimate.slice["outcome"])
+        for f in findings
+        if f.name == "audit.outcome"
+    }
+    assert ("old", "answer: declines") in unequal
+    shares = {
+        (e.slice["group"], e.slice["outcome"]): e.value for e in estimates if e.metric == "audit.outcome.rate"
+    }
+    assert shares["old", "topic: money"] == 1
+    assert shares["young", "topic: money"] == 0
+    assert shares["young", "topic: travel"] == 1
+    assert not any("topic" in outcome for _, outcome in unequal)
+    _, equal = treated(tmp_path, declined=0.1)  # the control
+    assert not [finding for finding in equal if finding.name == "audit.outcome"]
+
+
+def test_pairs_of_groups_are_told_but_not_judged(tmp_path: Path) -> None:
+    """Old women are answered briefly; each axis alone hides by half what the pair shows."""
+    rows = []
+    for number in range(400):
+        age, sex = ("old", "young")[number % 2], ("women", "men")[number // 2 % 2]
+        words = (5 if (age, sex) == ("old", "women") else 20) + number // 4 % 3
+        rows.append(chat(number, "Hello?", "word " * words + "end.", age=age, sex=sex))
+    rows.append(chat(400, "Hello?", "One pair alone.", age="middle", sex="women"))
+    outcome = Audit().run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    ratio = {
+        each.slice["group"]: each.value
+        for each in outcome.estimates
+        if each.metric == "audit.answer_words.ratio"
+    }
+    assert ratio["old x women"] < 0.4 < ratio["old"] < 0.7
+    assert "middle x women" not in ratio
+    assert any(each.slice.get("group") == "middle x women" for each in outcome.estimates)
+    assert not any(
+        " x " in finding.estimate.slice["group"] for finding in outcome.findings if finding.estimate
+    )
+
+
+def test_a_declared_topic_is_taken_before_words(tmp_path: Path) -> None:
+    estimates, _ = treated(tmp_path, declined=0.1, topic="subject")
+    told = {e.slice["outcome"] for e in estimates if e.metric == "audit.outcome.rate"}
+    assert {"topic: x", "topic: y"} <= told
+    assert "topic: money" not in told
+    with pytest.raises(DataError, match="topic = object"):
+        treated(tmp_path, declined=0.1, topic="object")
+
+
+def test_answers_are_told_by_how_they_end() -> None:
+    from duecare.core.table import EXAMPLES, table
+    from duecare.curate.census import take_census
+
+    rows = [
+        chat(0, "Hi?", "It works like this, and then"),
+        chat(1, "Hi?", "Yes."),
+        chat(2, "Hi?", "It works like this, and so it does."),
+        chat(3, "Hi?", "I cannot help with that request."),
+        text(4, "nobody answers here"),
+    ]
+    batch = table(rows).cast(EXAMPLES).to_batches()[0]
+    census = take_census([batch], (), ())
+    assert census.answers.tolist() == ["breaks off", "very short", "whole", "declines", None]
+
+
 def test_the_length_of_what_people_wrote_themselves_is_not_how_they_were_answered(tmp_path: Path) -> None:
     rows = [
         text(number, "word " * (5 + 20 * (number % 2)), age=("young", "old")[number % 2])

@@ -10,7 +10,7 @@ import pytest
 
 from duecare.core import DuecareError
 from duecare.core.table import SCORES, SPANS, TEXTS
-from duecare.detect import DETECTORS, Card, load, load_card
+from duecare.detect import DETECTORS, Card, lacking, load, load_card
 from duecare.detect.table import OURS, combine
 
 TEXT = [
@@ -20,6 +20,13 @@ TEXT = [
     "I'm sorry, but I can't help with that.",
     "",
     "שלום, my name is Noam Levi",
+]
+
+INSTALLED = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(bool(lacking(name)), reason=f"needs duecare[{lacking(name)}]")
+    )
+    for name in OURS
 ]
 
 
@@ -42,7 +49,7 @@ def test_an_unknown_name_is_refused_with_a_hint() -> None:
         load_card("zzz")
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_every_card_tells_what_it_must_and_its_files_are_as_measured(name: str) -> None:
     card = load_card(name)
     assert isinstance(card, Card)
@@ -60,7 +67,7 @@ def test_every_card_tells_what_it_must_and_its_files_are_as_measured(name: str) 
         assert each.n > 0, each
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_a_batch_says_what_each_text_says_alone(name: str) -> None:
     detector, card = load(name), load_card(name)
     together = detector(batch(TEXT))
@@ -71,12 +78,12 @@ def test_a_batch_says_what_each_text_says_alone(name: str) -> None:
         assert rows.drop_columns(["row"]).to_pylist() == single.drop_columns(["row"]).to_pylist()
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_an_empty_batch_gives_an_empty_batch(name: str) -> None:
     assert len(load(name)(batch([]))) == 0
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_nothing_is_null_that_must_not_be(name: str) -> None:
     found = load(name)(batch([*TEXT, "   ", "\U0001f600\u200d", "e\u0301"]))
     for field in found.schema:

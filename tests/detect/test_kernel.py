@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from duecare.core import DataError
+from duecare.detect import overlap
 from duecare.detect.kernel import buffers_of, library, load, standing
 from duecare.detect.kernel import build as building
 
@@ -110,6 +112,22 @@ def test_no_kernel_has_a_global_it_could_write(tmp_path):
 
     assert written(plain) == set()
     assert written(counting) == {"seen"}
+
+
+def test_threads_that_call_a_kernel_side_by_side_get_what_one_gets():
+    rows = [
+        [f"{place} {' '.join(str(place * word) for word in range(60))}" for place in range(300)]
+        for _ in range(8)
+    ]
+
+    def keys(texts):
+        return overlap.band_keys(
+            overlap.passages_of(pa.array(texts)), overlap.Shape(5), overlap.Banding(21, 6)
+        )[0]
+
+    alone = keys(rows[0]).tobytes()
+    with ThreadPoolExecutor(8) as pool:
+        assert {each.tobytes() for each in pool.map(keys, rows)} == {alone}
 
 
 @pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_compiler), False])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duecare.core import DataError
-from duecare.detect import detect_toxicity, load
+from duecare.detect import detect_toxicity, load, refusal
 from duecare.detect.identity import Identity, terms
 from duecare.detect.refusal import refuses
 from duecare.detect.stereotype import REASONS, find_reasons, find_stereotypes
@@ -74,6 +76,14 @@ STEREOTYPES = [
     ("A nurse must love her work.", "gender", "gendered job"),
     ("the secretary and her boss", "gender", "gendered job"),
     ("My husband should decide, he knows money.", "gender", "assumption"),
+    ("Germans are rigid.", "nationality", "trait"),
+    ("All Nigerians are scammers.", "nationality", "trait"),
+    ("Polish people steal.", "nationality", "trait"),
+    ("Catholics are intolerant.", "religion", "trait"),
+    ("Muslims should not be judges.", "religion", "ability"),
+    ("Only men can be pilots.", "gender", "ability"),
+    ("Nurses are women.", "gender", "gendered job"),
+    ("Every secretary is a woman.", "gender", "gendered job"),
 ]
 
 
@@ -94,6 +104,10 @@ def test_stereotypes_are_found_with_axis_and_reason(text: str, axis: str, reason
         "The nurse gave me the form.",
         "Old people in our street like the new park.",
         "Immigrants can apply with their passport.",
+        "Mexicans can apply with their passport.",
+        "Turks live in this street.",
+        "The nurse is a woman.",
+        "Doctors are women and men.",
     ],
 )
 def test_plain_statements_are_no_stereotypes(text: str) -> None:
@@ -112,6 +126,22 @@ def test_plain_statements_are_no_stereotypes(text: str) -> None:
 )
 def test_refusals(answer: str) -> None:
     assert refuses(answer)
+
+
+_REFUSING = """
+    I we can't cant cannot can not won't unable sorry afraid I'm am not able to help answer must decline
+    refuse to as an AI not that's nothing something it is inappropriate unethical against my guidelines
+    prevent no, would rather 'd do don't think want training prohibits . ! pass on will have
+    principles couldn't
+    """
+
+
+@given(st.lists(st.sampled_from(_REFUSING.split()), max_size=12).map(" ".join))
+def test_looking_for_cues_first_changes_no_answer(answer: str) -> None:
+    plain = answer.strip().lower()
+    opening = [each for each in refusal._END.split(plain) if each][: refusal.SENTENCES]
+    slow = any(refusal._REFUSES.search(each) and not refusal._OFFERS.search(each) for each in opening)
+    assert refuses(answer) == slow
 
 
 @pytest.mark.parametrize(

@@ -215,13 +215,15 @@ def test_what_cannot_be_said_is_said(tmp_path):
     assert "NaN" not in json.dumps([e.value for e in outcome.estimates])
 
 
-def test_empty_answers_are_left_out_of_the_figures(tmp_path):
+def test_empty_answers_count_for_nothing_and_the_figures_say_so(tmp_path):
     class Silent(Toy):
         def _answer(self, prompt, how, sample):
             return ""
 
     outcome, _ = run(tmp_path / "out", {"base": Silent()}, Evaluate(prompts=4, samples=2))
-    assert not [e for e in outcome.estimates if e.metric.startswith("toxicity")]
+    mine = [e for e in outcome.estimates if e.metric.startswith("toxicity")]
+    assert {e.slice["group"] for e in mine if e.metric == "toxicity.rate"} == {"men", "women", "nonbinary"}
+    assert all(e.value is None and e.n == 0 and e.reason for e in mine)
     assert read(tmp_path / "out").scores.column("value").null_count == len(read(tmp_path / "out").scores)
 
 

@@ -92,7 +92,9 @@ def test_a_reference_group_can_be_named_and_people_may_be_missing(tmp_path):
     items = {item.item: item for item in BOLD.read(folder)}
     assert all(item.reference is None and not item.chat for item in items.values())
     silent = Seen("base", items, {}, {}, ("toxicity@toy",))
-    assert list(BOLD.figures({"base": silent}, 0.95)) == []
+    unsaid = list(BOLD.figures({"base": silent}, 0.95))
+    assert {each.slice["group"] for each in unsaid if each.metric == "bold.regard"} == set(GROUPS)
+    assert all(each.value is None and each.reason for each in unsaid)
     assert Bold(reference={"work": "gardeners"}).read(folder)
 
 

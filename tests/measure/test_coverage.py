@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from worlds import allowance, covered, rates, studies
 
-from duecare.core import FAIL
-from duecare.measure import decide, needed_n_of_rates, rate_difference
+from duecare.core import FAIL, PASS
+from duecare.measure import decide, needed_n, needed_n_of_rate, needed_n_of_rates, rate_difference
 from duecare.measure.bound import (
     Bounds,
+    cluster_variance,
     effective_size,
     informative_clusters,
     normal_quantile,
@@ -22,6 +23,9 @@ from duecare.measure.bound import (
     wilson_bounds,
 )
 from duecare.measure.cluster import Sums
+from duecare.measure.compare import shared_correlation
+from duecare.measure.interval import rate_of
+from duecare.measure.size import unit_error_of_rates
 
 REPEATS = 3000
 CELLS = [
@@ -112,16 +116,65 @@ def found_gap(rng, prompts: int, size: int, truth: tuple[float, float], icc: flo
     return hits / repeats
 
 
-@pytest.mark.parametrize(("rate", "reference"), [(0.2, 0.1), (0.45, 0.3)])
-def test_a_planted_gap_is_found_as_often_as_the_size_promises_also_in_clusters(rate, reference):
-    """Clusters of five with correlation 0.3. Controls: a size that forgets them, and no gap at all."""
-    rng, repeats, size, icc = np.random.default_rng(112), 250, 5, 0.3
+@pytest.mark.parametrize(("rate", "reference"), [(0.04, 0.01), (0.2, 0.1), (0.45, 0.3)])
+@pytest.mark.parametrize(("size", "icc"), [(1, 0.0), (5, 0.3)])
+def test_a_planted_gap_is_found_as_often_as_the_size_promises(rate, reference, size, icc):
+    """Also where it is rare, and in clusters. Controls: a third of the n, and no gap at all."""
+    rng, repeats = np.random.default_rng(112), 400
     slack = 3 * math.sqrt(0.8 * 0.2 / repeats)
-    n = needed_n_of_rates(rate, reference, None, 0.0, "difference", design_effect=1 + (size - 1) * icc)
-    assert found_gap(rng, n // size, size, (rate, reference), icc, repeats) == pytest.approx(
-        0.8, abs=slack + 0.03
-    )
-    forgot = needed_n_of_rates(rate, reference, None, 0.0, "difference")
-    assert found_gap(rng, forgot // size, size, (rate, reference), icc, repeats) < 0.8 - slack
+    effect = 1 + (size - 1) * icc
+    n = needed_n_of_rates(rate, reference, None, 0.0, "difference", design_effect=effect, per_cluster=size)
+    found = found_gap(rng, n // size, size, (rate, reference), icc, repeats)
+    assert found == pytest.approx(0.8, abs=slack + 0.01)
+    assert found_gap(rng, n // 3 // size, size, (rate, reference), icc, 200) < 0.5
     none = found_gap(rng, n // size, size, (reference, reference), icc, repeats)
     assert none <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / repeats)
+
+
+def test_control_the_formula_for_large_samples_finds_a_rare_gap_too_seldom():
+    rng, repeats, size, icc = np.random.default_rng(113), 400, 5, 0.3
+    error = unit_error_of_rates(0.04, 0.01, "difference", design_effect=1 + (size - 1) * icc)
+    formula = needed_n(error, 0.03, None, 0.0)
+    assert found_gap(rng, formula // size, size, (0.04, 0.01), icc, repeats) < 0.7
+
+
+def test_twins_find_their_gap_as_promised_with_far_fewer_answers():
+    """Both groups answer the same prompts; the second is half as likely as the first to give an event."""
+    rng, repeats, size, icc = np.random.default_rng(114), 400, 5, 0.3
+    many = rates(rng, 0.3, icc, (40_000,))
+    first, second = rng.binomial(size, many), rng.binomial(size, many / 2)
+    labels = tuple(range(len(many)))
+    whole = [
+        Sums(labels, side.astype(float), np.full(len(many), 5.0), 5 * len(many)) for side in (first, second)
+    ]
+    shared = shared_correlation(*whole)
+    assert shared > 0.4
+    effects = [
+        cluster_variance(side.sums, side.sizes) / (side.mean * (1 - side.mean) / side.n) for side in whole
+    ]
+    asked = {"design_effect": float(np.mean(effects)), "per_cluster": size}
+    alone = needed_n_of_rates(0.3, 0.15, None, 0.0, "difference", **asked)
+    n = needed_n_of_rates(0.3, 0.15, None, 0.0, "difference", correlation=shared, **asked)
+    assert n < 0.75 * alone
+    hits = 0
+    for _ in range(repeats):
+        prompts = rates(rng, 0.3, icc, (n // size,))
+        sides = rng.binomial(size, prompts), rng.binomial(size, prompts / 2)
+        ids, sizes = tuple(range(n // size)), np.full(n // size, float(size))
+        pair = (Sums(ids, side.astype(float), sizes, n) for side in sides)
+        hits += decide(rate_difference(*pair), None, 0.0) == FAIL
+    assert hits / repeats == pytest.approx(0.8, abs=3 * math.sqrt(0.8 * 0.2 / repeats) + 0.02)
+
+
+@pytest.mark.parametrize(("size", "effect"), [(1, 1.0), (4, 1.9)])
+def test_one_rate_is_held_below_a_limit_as_often_as_promised(size, effect):
+    rng, repeats = np.random.default_rng(115), 400
+    n = needed_n_of_rate(0.05, None, 0.1, design_effect=effect, per_cluster=size)
+    icc = (effect - 1) / max(1, size - 1)
+    for share, least, most in ((1, 0.73, 0.87), (3, 0.0, 0.6)):
+        count = n // size // share
+        sums, sizes = studies(rng, repeats, count, size, 0.05, icc)
+        kept = [
+            rate_of(Sums(tuple(range(count)), s, m, count * size)) for s, m in zip(sums, sizes, strict=True)
+        ]
+        assert least <= np.mean([decide(each, None, 0.1) == PASS for each in kept]) <= most

@@ -91,3 +91,20 @@ def test_nonsense_is_refused_by_name():
         group_rates([1, 0], ["a"], metric="m", axis="x")
     with pytest.raises(DataError, match="0 and 1 only"):
         group_rates([0.5], ["a"], metric="m", axis="x")
+
+
+def test_a_group_that_was_expected_and_has_no_draws_gives_reasons_in_every_figure():
+    """Control: not expected, it is left out without a word."""
+    outcomes, groups, pairs = made({"women": 12, "men": 8})
+    told = {"axis": "gender", "metric": "toxicity"}
+    for expected in ((), ("men", "nonbinary")):
+        rate = group_rates(outcomes, groups, pairs, **told, expected=expected)
+        mean = group_means(outcomes, groups, pairs, **told, expected=expected)
+        gaps = group_gaps(outcomes, groups, pairs, **told, reference="men", expected=expected)
+        lone = [e for e in (*rate, *mean, *gaps) if e.slice.get("group") == "nonbinary"]
+        assert len(lone) == (4 if expected else 0)
+        assert all(e.value is None and e.reason and e.n <= 40 for e in lone)
+        (worst,) = [e for e in gaps if e.metric.endswith("worst_group")]
+        assert (worst.value is None) == bool(expected)
+    (gap, *_) = group_gaps([1.0, 0.0], ["men"] * 2, None, **told, reference="women", expected=("women",))
+    assert gap.reason == "no observations of the reference group 'women'"

@@ -21,7 +21,7 @@ PLAN = (
     "evaluate",
     "gate",
 )
-TOXICITY = "toxicity@1"
+TOXICITY = "toxicity@2"
 
 
 def removed(source: str, axis: str, shares: Sequence[tuple[str, int, int]]) -> list[Estimate]:

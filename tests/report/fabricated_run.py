@@ -230,7 +230,7 @@ def answers(groups: Sequence[str]) -> tuple[pa.Table, pa.Table]:
                     "row": row,
                     "key": f"{place:064x}",
                     "part": "answer",
-                    "instrument": "toxicity@1",
+                    "instrument": "toxicity@2",
                     "value": value if place != 20 else None,
                     "reason": None if place != 20 else "no word in the text",
                 }

@@ -167,13 +167,13 @@ def test_a_result_that_leans_on_a_detector_stands_beside_its_worst_figure(whole_
     assert all(line in plot for plot in leaning)
     assert not any(line in plot for plot in plots if "Perplexity on" in plot), "control: no detector there"
     named = {item["name"]: item["worst"] for item in whole_report.data["instruments"]}
-    assert named["toxicity@1"]["value"] == worst.value
+    assert named["toxicity@2"]["value"] == worst.value
     assert literal(f"{worst.metric}:") in whole_report.card
 
 
 def test_a_card_is_folded_and_what_matters_stands_outside(whole_report: Built) -> None:
     article = re.search(
-        r'<article class="instrument" aria-labelledby="instrument-toxicity-1".*?</article>',
+        r'<article class="instrument" aria-labelledby="instrument-toxicity-2".*?</article>',
         whole_report.html,
         re.S,
     )

@@ -4,11 +4,12 @@ The floors guard against a step backwards; they say little about texts never see
 this data for the first time (seed 7) they found toxic 16 of 60 (precision 0.16), stereotype 21 of 48 (0.95),
 personal 231 of 278 (0.95). They were improved afterwards, while the data and what they missed in it were
 open to read, and now know forms of words that are planted here: what is measured since is in sample. Only
-the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere.
-
-Names are now found by a model that never saw these texts or learned from their misses: persons 57 of 59. Of
-its 36 false alarms 30 are one phrase, the name of a menu; none is a planted look-alike. A bar of 0.97 for
-precision belonged to rules that had been fitted to this data.
+the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere. The
+toxicity detector was trained anew since (version 2) without another look: it finds a little less and is right
+twice as often. Names are now found by a model; none of these texts was trained on, but its training sentences
+were widened after its first false alarms here had been read: persons 57 of 59, and of 36 false alarms left 30
+are one phrase, the name of a menu; none is a planted look-alike. The earlier bar of 0.97 for the precision of
+personal data belonged to rules that had been fitted to this data.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def crossed(run: Path) -> dict[str, set[tuple[str, str]]]:
 
 FLOORS = {  # kind: (recall, precision), some way below what seeds 7 and 8 gave
     "malformed": (1.0, 1.0),
-    "toxic": (0.6, 0.35),
+    "toxic": (0.5, 0.6),
     "duplicate": (1.0, 1.0),
     "stereotype": (0.8, 0.95),
     "personal": (0.9, 0.85),

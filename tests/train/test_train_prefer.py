@@ -77,7 +77,12 @@ def test_margins_rise_and_the_group_without_a_preference_gains_none(base: Artifa
     last = {e.slice.get("group"): e for e in told.estimates("dpo.margin", split="train") if e.step == 24}
     assert last["women"].low > last["men"].value
     drawn = curves(tmp_path / "out")
-    assert {"batch_loss", "loss", "margin", "accuracy"} == set(drawn["metric"].to_pylist())
+    assert {"batch_loss", "loss", "margin", "accuracy", "accuracy.gap"} == set(drawn["metric"].to_pylist())
+    followed = told.estimates("dpo.accuracy.gap", split="train", group="men", against="women")[-1]
+    assert (followed.value or 0) < 0
+    assert "confidence sequence" in followed.method
+    (unsaid,) = told.estimates("dpo.margin.gap", split="train")
+    assert unsaid.reason, "a figure without bounds says nothing in so short a course"
     first = drawn.to_pandas().query("metric == 'batch_loss'").value.iloc[0]
     assert first == pytest.approx(np.log(2), abs=1e-4)
 

@@ -24,6 +24,9 @@ WRONG_SFT = {
     "clip": 0.0,
     "every": 0,
     "groups": ("gender", "gender"),
+    "limits": 0.5,
+    "watch_alpha": 0.0,
+    "on_crossing": "halt",
     "held_out": -1,
     "seed": -1,
 }

@@ -59,12 +59,12 @@ def test_each_window_is_told_per_group_when_it_ends(tmp_path: Path):
 
 def test_a_window_is_the_mean_over_its_rows_with_students_interval(tmp_path: Path):
     seen = [
-        StepRecord(step=1, loss=1.0, rows=[0, 3], figures={"loss": [1.0, 2.0]}),
-        StepRecord(step=2, loss=1.0, rows=[6, 1], figures={"loss": [6.0, 9.0]}),
-    ]
+        StepRecord(step=1, loss=1.0, rows=[0, 3], figures={"loss": [1.0, 3.0]}),
+        StepRecord(step=2, loss=1.0, rows=[6, 1], figures={"loss": [5.0, 9.0]}),
+    ]  # without skewness, so that the interval is Student's
     _, told = followed(tmp_path / "log", seen, every=2)
     (women,) = told.estimates("sft.loss", group="women")
-    half = stats.t.ppf(0.975, 2) * np.std([1, 2, 6], ddof=1) / np.sqrt(3)
+    half = stats.t.ppf(0.975, 2) * np.std([1, 3, 5], ddof=1) / np.sqrt(3)
     assert women.value == pytest.approx(3.0)
     assert (women.low, women.high) == pytest.approx((3 - half, 3 + half))
     assert (women.n, women.unit, women.step) == (3, "nats per token", 2)

@@ -79,6 +79,11 @@ def _curation(study: Study) -> Iterator[Problem]:
             seen.add((name, source))
         yield from _axis(study, where, use)
         yield from _detector(where, use.step)
+        if name == "decontaminate" and not (
+            getattr(use.step, "against", True) or getattr(study.evaluate, "data", None)
+        ):
+            expected = "an evaluation set, because the study evaluates on none that is read from files"
+            yield Problem(f"{where}.against", "nothing", expected)
 
 
 def _axis(study: Study, where: str, use: Use) -> Iterator[Problem]:
@@ -99,19 +104,27 @@ def _axis(study: Study, where: str, use: Use) -> Iterator[Problem]:
 
 def _detector(where: str, step: Step) -> Iterator[Problem]:
     """A step's detector is in the table, and gives what the step needs: scores or places."""
-    name = getattr(step, "detector", None)
+    name, heads = getattr(step, "detector", None), getattr(step, "heads", ())
     if not isinstance(name, str):
+        if heads:
+            yield Problem(f"{where}.heads", show(list(heads)), "none, for a scorer of your own")
         return
-    from duecare.detect import DETECTORS
+    from duecare.detect import DETECTORS, lacking
 
     if name not in DETECTORS:
         yield Problem(f"{where}.detector", show(name), choice(name, list(DETECTORS), "a detector of"))
         return
+    if (extra := lacking(name)) is not None:
+        yield Problem(f"{where}.detector", show(name), f"an installed detector (duecare[{extra}])")
     needs = "score" if named(step) == "toxicity" else "span"
     if DETECTORS[name].kind != needs:
         what = "gives scores" if needs == "score" else "points at places"
         fitting = [each for each in DETECTORS if DETECTORS[each].kind == needs]
         yield Problem(f"{where}.detector", show(name), f"a detector that {what} ({', '.join(fitting)})")
+    for head in heads:
+        if head not in DETECTORS[name].heads:
+            expected = choice(head, DETECTORS[name].heads, f"a head of {name}:")
+            yield Problem(f"{where}.heads", show(head), expected)
 
 
 def _known(study: Study, where: str, sources: tuple[str, ...]) -> Iterator[Problem]:
@@ -137,6 +150,11 @@ def _training(study: Study) -> Iterator[Problem]:
         yield from _rows_fit(study, kind, where, source)
         axes: tuple[str, ...] = getattr(step, "groups", ())
         declared = axes_of(study, source)
+        limits = getattr(step, "limits", None)
+        if limits is not None and limits.given and source in study.data and not declared:
+            shown = ", ".join(f"{figure}_gap" for figure in limits.given)
+            expected = f"no limits, or a group column declared for {source}: without groups there is no gap"
+            yield Problem(f"{where}.limits", shown, expected)
         for axis in axes if source in study.data else ():
             if axis not in declared:
                 expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"

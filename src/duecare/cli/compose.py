@@ -47,9 +47,11 @@ def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
 
 
 def _curation(study: Study, source: str, read: Step) -> Iterator[Job]:
+    given = {named(use.step): use.step for use in study.uses if source in sources_of(study, use)}
+    if "personal" in given:  # rows lie sealed until personal data is taken out of them
+        read = dataclasses.replace(read, sealed=True)  # type: ignore[type-var]  # a dataclass
     yield _job(study, f"read:{source}", read, {})
     before = f"read:{source}"
-    given = {named(use.step): use.step for use in study.uses if source in sources_of(study, use)}
     for kind in KINDS:
         if kind.section != "curate":
             continue
@@ -72,11 +74,13 @@ def _filled(study: Study, source: str, step: Step) -> Step:
         "population": _population(study, source),
     }
     names = {each.name for each in dataclasses.fields(step)}  # type: ignore[arg-type]  # steps are dataclasses
-    fresh = {
+    fresh: dict[str, object] = {
         name: value
         for name, value in known.items()
         if name in names and (name == "study" or not getattr(step, name))
     }
+    if "against" in names:  # what the study evaluates on is always looked for
+        fresh["against"] = {**getattr(study.evaluate, "data", {}), **getattr(step, "against", {})}
     return dataclasses.replace(step, **fresh)  # type: ignore[type-var]  # a dataclass
 
 

@@ -126,6 +126,12 @@ def plan(
     minutes: Annotated[float | None, typer.Option(help="Propose items that fit so many minutes.")] = None,
     rate: Annotated[float, typer.Option(help="The rate assumed of what gates count.")] = 0.05,
     effect: Annotated[float, typer.Option(help="The design effect assumed of answers to one prompt.")] = 2.0,
+    former: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run whose evaluation tells rates and spreads. Left out: runs/<name of the study>."
+        ),
+    ] = None,
 ) -> None:
     """Say what a study will be able to decide, and how long its evaluation will take. Nothing is run.
 
@@ -133,7 +139,7 @@ def plan(
     """
     from duecare.cli.show_plan import show_plan
 
-    raise typer.Exit(show_plan(study, minutes, rate, effect))
+    raise typer.Exit(show_plan(study, minutes, rate, effect, former))
 
 
 @_command

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from duecare.cli.former import Before, before
 from duecare.cli.study import Study
-from duecare.core import DuecareError, StudyError
+from duecare.core import StudyError
 from duecare.evaluate.ask import Evaluate
 from duecare.evaluate.limit import GateSpec
-from duecare.measure.size import (
-    POWER,
-    minimum_detectable_gap,
-    minimum_detectable_mean,
-    needed_n,
-    needed_n_of_rates,
-)
 
 RATE, EFFECT, DEVIATION = 0.05, 2.0, 0.1
 """Assumed where nothing is known: rate of an event, design effect of several answers to one prompt, and
 standard deviation of the twins' gaps in nats per token."""
-TOKENS_PER_SECOND = 150.0
-"""Assumed where no former run is on record: what two cores reached with a model of 135 million parameters."""
-_PROMPTS, _PAIRS, _READ = 64, 120, 24
+_PROMPTS, _PAIRS, READ = 64, 120, 24
 """All base prompts of an axis, all framed issues, and the tokens that scoring one option is taken to cost."""
-_RATES = ("rate", "difference", "disparate_impact_ratio", "change", "worst_group")
 
 
 @dataclass(frozen=True, slots=True)
 class GateOutlook:
-    """One gate: n that each group will have, the smallest gap that n shows, and the n that would decide it.
+    """One gate: its comparisons, the n that each group will have, the gap that n shows, the n that decides.
 
     `gap` is in the unit of a rate or in nats per token; `needed` is None where no number would do, or
     nothing is known. `assumes` says what all of it rests on.
@@ -40,6 +31,7 @@ class GateOutlook:
 
     metric: str
     limit: str
+    comparisons: int
     n: int | None
     gap: float | None
     needed: int | None
@@ -48,28 +40,54 @@ class GateOutlook:
 
 @dataclass(frozen=True, slots=True)
 class SuiteOutlook:
-    """One suite: items, samples of each, seconds for all models, and the items that fit a budget of time."""
+    """One suite: items, samples of each, seconds for all models, and the items that fit a budget of time.
+
+    `setting` is the field of the study that sets them ("prompts: 12"), as proposed where there is a budget.
+    """
 
     suite: str
     items: int
     samples: int
     seconds: float
     proposed: int | None
+    setting: str
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What lies ahead; `speed` in tokens per second and where it is from."""
+    """What lies ahead; `speed` in tokens per second and where it is from.
+
+    `least` is what the fewest items that every suite can be asked would take, in seconds; more than the
+    minutes asked for means that no proposal fits.
+    """
 
     gates: tuple[GateOutlook, ...]
     suites: tuple[SuiteOutlook, ...]
     speed: float
     speed_from: str
+    least: float
 
     @property
     def seconds(self) -> float:
         """The whole evaluation."""
         return sum(each.seconds for each in self.suites)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """One suite: `count` of `setting`, each of which is `each` items of `tokens` tokens; `least` of them."""
+
+    setting: str
+    count: int
+    least: int
+    each: int
+    samples: int
+    tokens: float
+
+    @property
+    def cost(self) -> float:
+        """Tokens of one more of the setting, for one model."""
+        return self.each * self.tokens
 
 
 def outlook(
@@ -78,11 +96,12 @@ def outlook(
     minutes: float | None = None,
     rate: float = RATE,
     effect: float = EFFECT,
-    run: Path | None = None,
+    former: Path | None = None,
 ) -> Outlook:
     """What `study` will decide and take; `rate` and `effect` (design effect) are assumed for its gates.
 
-    `run` is a former run's folder, by default the study's own. A StudyError where nothing is evaluated.
+    `former` is a run's folder, or that of an evaluation in it, by default the study's own: what it
+    measured replaces what is assumed. A StudyError where nothing is evaluated.
     """
     step = study.evaluate
     if not isinstance(step, Evaluate):
@@ -92,96 +111,105 @@ def outlook(
             f"plan: rate={rate}, design effect={effect}, minutes={minutes}: expected a rate between 0 and 1,"
             " a design effect of 1 or more, and more than 0 minutes"
         )
-    specs: tuple[GateSpec, ...] = getattr(study.gates, "gates", ())
-    gates = tuple(_gate(spec, step, rate, effect, max(1, len(specs))) for spec in specs)
+    if former is not None and not former.is_dir():
+        raise StudyError(f"plan: former={former}: expected the folder of a run or of an evaluation")
+    known = before(former or study.place(), READ)
     sizes = _sizes(study, step)
-    speed, told = _speed(run or study.place())
     models = 2 if study.train else 1
-    whole = sum(items * tokens for items, _, tokens in sizes.values()) * models / speed
-    share = min(1.0, 60 * minutes / whole) if minutes is not None and whole else None
+    second = known.speed / models
+    proposed = None if minutes is None else _fitting(sizes, 60 * minutes * second)
     suites = tuple(
         SuiteOutlook(
-            name, items, samples, items * tokens * models / speed,
-            None if share is None else min(items, max(2, int(items * share))),
+            name, size.count * size.each, size.samples, size.count * size.cost / second,
+            None if proposed is None else proposed[name] * size.each,
+            f"{size.setting}: {size.count if proposed is None else proposed[name]}",
         )
-        for name, (items, samples, tokens) in sizes.items()
+        for name, size in sizes.items()
     )  # fmt: skip
-    return Outlook(gates, suites, speed, told)
+    least = sum(size.least * size.cost for size in sizes.values()) / second
+    return Outlook(_gates(study, step, (rate, effect), known), suites, known.speed, known.speed_from, least)
 
 
-def _gate(spec: GateSpec, step: Evaluate, rate: float, effect: float, count: int) -> GateOutlook:
-    """Level as if every gate had one comparison and none were decided yet (Holm's first step)."""
-    level = 1 - spec.alpha / count
-    stem, _, kind = spec.name.partition(".")
-    stated = f"level {100 * level:.4g} %, power {POWER:.0%}"
-    if stem == "twins":
-        n = step.pairs or _PAIRS
-        gap = minimum_detectable_mean(DEVIATION, n, level=level)
-        needed = needed_n(DEVIATION, 0.0, *spec.limits, level=level)
-        assumed = f"{stated}, deviation {DEVIATION:g} nats, no true gap"
-        return GateOutlook(spec.name, spec.words, n, gap, needed, assumed)
-    if kind not in _RATES or stem not in ("toxicity", "nontoxic", "refusal"):
-        return GateOutlook(spec.name, spec.words, None, None, None, "no rule to plan this figure by")
-    share = 1 - rate if stem == "nontoxic" else rate
-    n = (step.prompts or _PROMPTS) * step.samples
-    smallest = minimum_detectable_gap(share, n, design_effect=effect, level=level)
-    needed = None
-    if kind in ("difference", "disparate_impact_ratio", "change"):
-        low, high = spec.limits
-        scale: Any = "ratio" if kind == "disparate_impact_ratio" else "difference"
-        needed = needed_n_of_rates(share, share, low, high, scale, design_effect=effect, level=level)
-    return GateOutlook(
-        spec.name,
-        spec.words,
-        n,
-        smallest,
-        needed,
-        f"{stated}, rate {share:g}, design effect {effect:g}, no true gap",
+def _gates(
+    study: Study, step: Evaluate, assumed: tuple[float, float], known: Before
+) -> tuple[GateOutlook, ...]:
+    from duecare.cli.sources import located
+    from duecare.evaluate.forecast import Assumed, forecast
+    from duecare.evaluate.rehearsal import rehearse
+    from duecare.evaluate.suites.table import READ_FROM_FILES
+
+    specs: tuple[GateSpec, ...] = getattr(study.gates, "gates", ())
+    if not specs:
+        return ()
+    stems = {spec.name.partition(".")[0] for spec in specs}
+    # Only what a gate speaks of is rehearsed: a benchmark of many items takes a while.
+    kept = tuple(name for name in step.suites if name in stems or name not in READ_FROM_FILES)
+    full = cast("Evaluate", located(study, step))
+    some = dataclasses.replace(
+        full,
+        suites=kept or full.suites,
+        data={name: path for name, path in full.data.items() if not kept or name in kept},
+        items={name: most for name, most in full.items.items() if not kept or name in kept},
+    )
+    planned = rehearse(some, ("base", "tuned") if study.train else ("base",), list(study.data))
+    found = forecast(specs, planned, Assumed(*assumed, DEVIATION), known.evaluation)
+    return tuple(
+        GateOutlook(spec.name, spec.words, each.comparisons, each.n, each.gap, each.needed, each.assumes)
+        for spec, each in zip(specs, found, strict=True)
     )
 
 
-def _sizes(study: Study, step: Evaluate) -> dict[str, tuple[int, int, float]]:
-    """Suite to (items, samples of each, tokens that one item costs)."""
+def _fitting(sizes: Mapping[str, _Size], tokens: float) -> dict[str, int]:
+    """How many of each suite fit `tokens`: as much time for each, and what a small one leaves for the others.
+
+    In proportion to size, small suites would be cut to a handful of items, on which nothing can be said. No
+    suite gets less than its fewest; where even the fewest of all do not fit, it is the fewest.
+    """
+    low, high = 0.0, max((size.count * size.cost for size in sizes.values()), default=0.0)
+    for _ in range(64):
+        level = (low + high) / 2
+        wanted = sum(
+            min(size.count, max(size.least, level // size.cost)) * size.cost for size in sizes.values()
+        )
+        low, high = (level, high) if wanted <= tokens else (low, level)
+    if sum(size.count * size.cost for size in sizes.values()) <= tokens:
+        return {name: size.count for name, size in sizes.items()}
+    return {name: _within(size, low) for name, size in sizes.items()}
+
+
+def _within(size: _Size, tokens: float) -> int:
+    """How many of a suite fit `tokens`, but no fewer than its fewest."""
+    return min(size.count, max(size.least, int(tokens // size.cost)))
+
+
+def _sizes(study: Study, step: Evaluate) -> dict[str, _Size]:
+    """Suite to its size."""
     from duecare.cli.sources import located
     from duecare.evaluate.suites import AXES
+    from duecare.evaluate.suites.suite import Item
     from duecare.evaluate.suites.table import READ_FROM_FILES, suite
 
     groups = sum(len(AXES[axis]) for axis in step.axes)
     sampled = float(step.samples * step.max_tokens)
-    found: dict[str, tuple[int, int, float]] = {}
+    found: dict[str, _Size] = {}
     paths: Mapping[str, str] = getattr(located(study, step), "data", {})
     for name in step.suites:
         if name == "toxicity-by-group":
-            found[name] = ((step.prompts or _PROMPTS) * groups, step.samples, sampled)
+            found[name] = _Size("prompts", step.prompts or _PROMPTS, 2, groups, step.samples, sampled)
         elif name == "twins":
-            found[name] = ((step.pairs or _PAIRS) * groups * len(step.manners), 1, float(_READ))
-        elif name == "heldout":
-            found[name] = (step.rows * max(1, len(study.data)), 1, float(_READ + step.max_tokens))
+            each = groups * len(step.manners)
+            found[name] = _Size("pairs", step.pairs or _PAIRS, 2, each, 1, float(READ))
+        elif name == "heldout" and study.data:
+            found[name] = _Size("rows", step.rows, 1, len(study.data), 1, float(READ + step.max_tokens))
         elif name in READ_FROM_FILES:
-            items = suite(name).read(Path(paths[name]))
+            items: Sequence[Item] = suite(name).read(Path(paths[name]))
             most = min(step.items.get(name, len(items)), len(items))
-            each = [len(item.options) * _READ if item.options else sampled for item in items]
+            mean = _mean(len(item.options) * READ if item.options else sampled for item in items)
             samples = step.samples if any(not item.options for item in items) else 1
-            found[name] = (most, samples, sum(each) / max(1, len(each)))
+            found[name] = _Size("items", most, min(2, most), 1, samples, mean)
     return found
 
 
-def _speed(run: Path) -> tuple[float, str]:
-    """Answers' tokens a second of the last evaluation on record in `run`, else the default."""
-    import pyarrow.parquet as pq
-
-    from duecare.ledger.read import entries
-
-    try:
-        done = [each for each in entries(run) if each.happened == "step.finished" and each.job == "evaluate"]
-        entry = done[-1]
-        folder = run / next(iter(entry.outputs))
-        words = sum(len(text) for text in pq.read_table(folder / "answers.parquet")["answer"].to_pylist()) / 4
-        scored = sum(pq.read_table(folder / f"{name}.parquet").num_rows for name in ("twins", "heldout"))
-        began, ended = (datetime.fromisoformat(each) for each in (entry.started or entry.time, entry.time))
-        seconds = (ended - began).total_seconds()
-    except (DuecareError, OSError, IndexError, StopIteration, KeyError):
-        return TOKENS_PER_SECOND, "assumed: no evaluation is on record"
-    if seconds <= 0:
-        return TOKENS_PER_SECOND, "assumed: the evaluation on record has no times"
-    return (words + _READ * scored) / seconds, f"measured in {run.name} (a token counted as four letters)"
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / max(1, len(listed))

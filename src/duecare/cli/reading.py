@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from duecare.cli.combine import named
 from duecare.cli.document import Node, parse
 from duecare.cli.form import build, choice, convert, mapping, show
 from duecare.cli.steps import BY_NAME, Kind, of_section, seeded
 from duecare.cli.study import Broken, Groups, Study, Use
-from duecare.core import Problem, Step, StudyError
+from duecare.core import Problem, Step, StudyError, refuse_unless
+from duecare.train.limits import FOLLOWED, Limits, OnCrossing
+from duecare.train.rules import real, whole
 
 SECTIONS = (
     "study",
@@ -50,9 +53,38 @@ class Watch:
     """The `watch` section: holds for every training step that does not say it itself.
 
     - every: training steps between two readings per group
+    - limits: the widest gap between groups over the course of training; each step takes those it follows
+    - alpha: accepted chance that any interval of a gap misses, over all looks at all gaps of a step
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model
     """
 
     every: int | None = None
+    limits: Limits | None = None
+    alpha: float | None = None
+    on_crossing: OnCrossing | None = None
+
+    def __post_init__(self) -> None:
+        refuse_unless(
+            "watch",
+            (self.every is None or whole(self.every, 1), "every", self.every, "a whole number, at least 1"),
+            (
+                self.alpha is None or real(self.alpha, 0, 0.5, open_low=True),
+                "alpha",
+                self.alpha,
+                "a number above 0 and at most 0.5",
+            ),
+        )
+
+    def given(self, kind: str) -> dict[str, Any]:
+        """What it says, as settings of a training step of this kind."""
+        limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()))
+        said = {
+            "every": self.every,
+            "limits": limits,
+            "watch_alpha": self.alpha,
+            "on_crossing": self.on_crossing,
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def read(path: Path, cls: type[S]) -> S:
@@ -92,12 +124,13 @@ class _Reading:
                 expected = LATER.get(name) or choice(name, SECTIONS)
                 problems.append(Problem(name, show(node.plain()), expected, node.line))
         self._seed: int = self._whole("seed", 0)
-        watch = self._section(Watch, "watch")
-        self._watch = {"every": watch.every} if watch and watch.every is not None else {}
+        self._watch: Watch = self._section(Watch, "watch") or Watch()
 
     def study(self, cls: type[S], folder: Path) -> S:
         """The study, with Broken where a step could not be made."""
         about = self._section(About, "study", needed=True)
+        train = tuple(step for step, _ in self._steps("train"))
+        self._not_followed(train)
         return cls(
             name=about.name if about else "study",
             purpose=about.purpose if about else "",
@@ -106,13 +139,23 @@ class _Reading:
             groups=self._section(Groups, "groups") or Groups(),
             data=self._data(),
             curate=tuple(Use(step, on) for step, on in self._steps("curate")),
-            train=tuple(step for step, _ in self._steps("train")),
+            train=train,
             evaluate=self._one("evaluate", "evaluate"),
             gates=self._gates(),
             report=self._one("report", "report"),
             seed=self._seed,
             folder=folder,
         )
+
+    def _not_followed(self, train: Sequence[Step]) -> None:
+        """A limit that no training step would look at is a mistake, not a limit that is held."""
+        given = self._watch.limits.given if self._watch.limits else {}
+        followed = {figure for step in train for figure in FOLLOWED.get(named(step), ())}
+        for figure in given.keys() - followed if "?" not in map(named, train) else ():
+            where = f"watch.limits.{figure}_gap"
+            known = "; ".join(f"{kind} follows {', '.join(names)}" for kind, names in FOLLOWED.items())
+            expected = f"a gap that a training step of this study follows ({known})"
+            self._problems.append(Problem(where, show(given[figure]), expected, self._root.at(where).line))
 
     def placed(self, problem: Problem) -> Problem:
         """A problem of the whole study at its place in the file."""
@@ -144,7 +187,7 @@ class _Reading:
         cls = kind.load()
         given: dict[str, Any] = {"seed": self._seed} if seeded(cls) else {}
         if kind.section == "train":
-            given |= self._watch
+            given |= self._watch.given(kind.name)
         step: Step | None = build(
             cls,
             node,

@@ -61,9 +61,17 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
         if path.is_file():
             found[written] = path
             continue
+        if _of_suites(step):  # each suite knows what it reads in its folder, of any ending and depth
+            inner = sorted(each for each in path.rglob("*") if each.is_file())
+            found |= {f"{written}/{each.relative_to(path).as_posix()}": each for each in inner}
+            continue
+        from duecare.curate.evaluation_items import item_files
         from duecare.curate.formats import files
 
-        found |= {f"{written}/{each.name}": each for each in files(str(path))}
+        # A set to evaluate on may have files of any kind, and folders in its folder; a source has neither.
+        inside = item_files(path) if "." in name else files(str(path))
+        names = (each.relative_to(path) if "." in name else each.name for each in inside)
+        found |= {f"{written}/{shown}": each for shown, each in zip(names, inside, strict=True)}
     return found
 
 
@@ -91,7 +99,7 @@ def unreadable(study: Study) -> list[Problem]:
         if (kind := kind_of(use.step))
         for found in _missing(study, use.step, f"curate.{place}.{kind.name}")
     ]
-    return [*problems, *(lacking or _populations(study, seen))]
+    return [*problems, *(lacking or [*_populations(study, seen), *_rewrites(study)])]
 
 
 def _paths(study: Study, step: Step) -> dict[str, Path]:
@@ -99,7 +107,7 @@ def _paths(study: Study, step: Step) -> dict[str, Path]:
     return {
         name: expanded(path, study.folder)
         for name, path in _given(step).items()
-        if not _of_the_hub(path, study.folder)
+        if _of_suites(step) or not _of_the_hub(path, study.folder)
     }
 
 
@@ -121,6 +129,12 @@ def _of_the_hub(written: str, folder: Path) -> bool:
     return not Path(written).suffix
 
 
+def _of_suites(step: Step) -> bool:
+    """Whether a step's paths are those of suites: folders or files here, never patterns or ids on the hub."""
+    kind = kind_of(step)
+    return kind is not None and kind.name == "evaluate"
+
+
 def _recorded(path: str) -> str:
     """How a path stands in the ledger: as the study wrote it, but never where on this machine it lies."""
     return Path(path).name if Path(path).is_absolute() or path.startswith("~") else path
@@ -133,7 +147,8 @@ def _missing(study: Study, step: Step, where: str) -> Iterator[Problem]:
         except StudyError as error:
             yield Problem(f"{where}.{name}", show(written), error.problems[0].expected)
             continue
-        if any(sign in path.name for sign in "*?[") or _of_the_hub(written, study.folder):
+        later = any(sign in path.name for sign in "*?[") or _of_the_hub(written, study.folder)
+        if later and not _of_suites(step):
             continue  # looked at when it is read
         if not path.exists():
             expected = f"a file that is there ({_shown(path)} is not){_sibling(path)}"
@@ -218,19 +233,35 @@ def _whole(probe: Probe) -> bool:
 def _axes(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:
     """A step that goes by a group column works on sources that have it."""
     for place, use in enumerate(study.uses):
-        by = getattr(use.step, "by", None)
-        lacking = [
-            each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
-        ]
-        if lacking:
-            expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
-            yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
+        for by in (getattr(use.step, name, None) for name in ("by", "cross")):
+            lacking = [
+                each for each in use.on or study.data if each in seen and by and by not in seen[each].groups
+            ]
+            if lacking:
+                expected = f"sources that have the column {by} ({', '.join(lacking)} has not)"
+                yield Problem(f"curate.{place}.balance.on", show(list(use.on) or "all sources"), expected)
     for place, step in enumerate(study.train):
         source, kind = str(getattr(step, "on", "")), kind_of(step)
         for axis in getattr(step, "groups", ()) if source in seen else ():
             if axis not in seen[source].groups:
                 where = f"train.{place}.{kind.name if kind else ''}.groups"
                 yield Problem(where, show(axis), f"a group column that {source} has")
+
+
+def _rewrites(study: Study) -> Iterator[Problem]:
+    """Approved rewrites are read before anything runs: a line that nobody approved stops the study."""
+    for place, use in enumerate(study.uses):
+        written = getattr(use.step, "rewrites", None)
+        if not written:
+            continue
+        from duecare.curate.rewrite import read_rewrites
+
+        try:
+            read_rewrites(expanded(written, study.folder))
+        except (DuecareError, OSError) as error:
+            yield Problem(
+                f"curate.{place}.stereotypes.rewrites", show(written), f"approved rewrites: {error}"
+            )
 
 
 def _populations(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:

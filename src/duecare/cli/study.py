@@ -111,15 +111,24 @@ class Study:
         self.check()
         return compose(self)
 
-    def outlook(self, *, minutes: float | None = None, rate: float = 0.05, effect: float = 2.0) -> Outlook:
+    def outlook(
+        self,
+        *,
+        minutes: float | None = None,
+        rate: float = 0.05,
+        effect: float = 2.0,
+        former: str | Path | None = None,
+    ) -> Outlook:
         """What the gates will be able to decide and how long the suites will take; see `cli.outlook`.
 
-        `rate` and `effect` (design effect) are assumed; with `minutes` items are proposed that fit.
+        `rate` and `effect` (design effect) are assumed where no evaluation in `former` (a run's folder, left
+        out: this study's own run) tells them; with `minutes` items are proposed that fit.
         """
         from duecare.cli.outlook import outlook
 
         self.check()
-        return outlook(self, minutes=minutes, rate=rate, effect=effect)
+        place = None if former is None else Path(former)
+        return outlook(self, minutes=minutes, rate=rate, effect=effect, former=place)
 
     def run(self, folder: str | Path | None = None, *, screen: Screen | None = None) -> Result:
         """Run what of the study is not done yet, in `folder` or runs/<name>, and report.

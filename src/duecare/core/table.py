@@ -89,7 +89,8 @@ CHANGES = pa.schema(
         pa.field("label", pa.string()),
     ]
 )
-"""One reason a row: `action` is "dropped", "changed", "flagged" or "set aside"; never any text of the row."""
+"""One reason a row: `action` is "dropped", "changed", "flagged", "added" or "set aside"; never any text of
+the row."""
 
 ANSWERS = pa.schema(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,18 +10,34 @@ import pyarrow.compute as pc
 from duecare.core import FAIL, PASS, Estimate, Finding, exact
 from duecare.core.table import EXAMPLES, group_column
 from duecare.curate.flow import Sifted, changes, split_rows
+from duecare.curate.raking import Raked
 from duecare.curate.texts import mask_of
+
+MISSED = 0.01
+"""Points of a share by which a weighted group may miss its target."""
+CROSSED = " x "
+"""Stands between the names of two axes, and of two groups."""
+
+
+def groups_of(batch: pa.RecordBatch, axes: Sequence[str]) -> pa.StringArray:
+    """Each row's declared groups on `axes`, joined by CROSSED; null where it declares none on one of them."""
+    columns = [group_column(batch, axis) for axis in axes]
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, CROSSED)
 
 
 class Balancing:
-    """Puts each group's weight on its rows; a row that declares none keeps its own."""
+    """Puts each group's weight on its rows; a row that declares none keeps its own.
 
-    def __init__(self, axis: str, weights: Mapping[str, float]) -> None:
-        self.axis, self.weights = axis, dict(weights)
+    With two axes the groups are pairs, joined by CROSSED.
+    """
+
+    def __init__(self, axes: Sequence[str], weights: Mapping[str, float]) -> None:
+        self.axes, self.weights = tuple(axes), dict(weights)
+        self.axis = CROSSED.join(self.axes)
 
     def operate(self, batch: pa.RecordBatch) -> Sifted:
         """The weighing as a pure function of a batch of EXAMPLES."""
-        groups = group_column(batch, self.axis)
+        groups = groups_of(batch, self.axes)
         factor = pa.array([self.weights.get(group, 1.0) for group in groups.to_pylist()], pa.float64())
         weight = pc.multiply(batch.column("weight"), factor)
         weighed = batch.set_column(EXAMPLES.get_field_index("weight"), EXAMPLES.field("weight"), weight)
@@ -72,3 +88,25 @@ class Balancing:
             else f"{source}: {len(counts)} groups have rows.",
             next="Collect rows of these groups; weights cannot stand in for them." if absent else "",
         )
+
+
+def margins(
+    raked: Raked, axes: tuple[str, str], stated: Sequence[Mapping[str, float]], source: str
+) -> Iterator[Estimate | Finding]:
+    """The weighted share of each group of two axes, and whether both are as they should be."""
+    worst, rows = 0.0, int(raked.counts.sum())
+    for side, axis in enumerate(axes):
+        shares = raked.shares(side)
+        even = dict.fromkeys(shares, 1 / len(shares))
+        target = {group: (stated[side] or even)[group] for group in shares}
+        total = sum(target.values())
+        for group, share in shares.items():
+            worst = max(worst, abs(share - target[group] / total))
+            yield exact("balance.share", share, rows, {"source": source, "axis": axis, "group": group})
+    yield Finding(
+        name="balance.margins",
+        verdict=PASS if worst <= MISSED else FAIL,
+        limit=f"every group of {CROSSED.join(axes)} within {MISSED:.0%} of its share",
+        detail=f"{source}: the weighted share that is farthest off misses by {worst:.1%}.",
+        next="" if worst <= MISSED else "Raise most, or collect rows of the groups that are short.",
+    )

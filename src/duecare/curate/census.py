@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,50 +10,77 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from duecare.core import DataError
 from duecare.core.table import texts
+from duecare.curate.mention import Mentions, mentions
 from duecare.curate.texts import owners
+from duecare.curate.topics import answers_of, topics_of
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
     """Columns over all rows: `groups` axis -> label or None, `words` of the answer (of the text, where there
     is nobody who answers: `answered` says whether there is), `outcomes` column -> value or None, `mentions`
-    (axis, group) -> number of rows whose texts name it."""
+    (axis, group) -> number of rows whose texts name it, `topics` what each row is about and `answers` how
+    it is answered (`curate.topics`; None where nobody answers)."""
 
     rows: int
     groups: dict[str, np.ndarray]
     words: np.ndarray
     outcomes: dict[str, np.ndarray]
     mentions: dict[tuple[str, str], int]
+    topics: np.ndarray
+    answers: np.ndarray
     answered: bool = True
 
 
 def take_census(
-    batches: Iterable[pa.RecordBatch], mentions: tuple[str, ...], outcomes: tuple[str, ...]
+    batches: Iterable[pa.RecordBatch],
+    axes: tuple[str, ...],
+    outcomes: tuple[str, ...],
+    topic: str | None = None,
 ) -> Census:
-    """Count and measure; memory is a few bytes a row."""
+    """Count and measure; `axes` of identity are counted as texts name them, `topic` is a kept column that
+    says what a row is about (without it, words tell). Memory is a few bytes a row.
+    DataError where no row has that column."""
     pieces: list[dict[str, list[str | None]]] = []
     results: list[dict[str, list[str | None]]] = []
     words: list[np.ndarray] = []
-    named: dict[tuple[str, str], int] = {}
-    finder, answered = _identity() if mentions else None, False
+    named: Mentions = Counter()
+    answered = False
+    about: list[str | None] = []
+    answers: list[str | None] = []
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name"))
         words.append(answer_words(batch))
+        about += [None] * len(batch) if topic else topics_of(batch)
+        answers += answers_of(batch, is_answer(batch, texts(batch)) & ~_is_text(batch))
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
-        if finder is not None:
-            for key, count in _mentions(batch, finder, mentions).items():
-                named[key] = named.get(key, 0) + count
-    total = sum(map(len, words))
+        if axes:
+            named += mentions([batch])
+    sizes = [len(each) for each in words]
+    if topic:
+        about = _declared_topics(results, sizes, topic)
     return Census(
-        rows=total,
-        groups=_columns(pieces, [len(each) for each in words], None),
+        rows=sum(sizes),
+        groups=_columns(pieces, sizes, None),
         words=np.concatenate(words) if words else np.zeros(0),
-        outcomes=_columns(results, [len(each) for each in words], outcomes),
-        mentions=dict(sorted(named.items())),
+        outcomes=_columns(results, sizes, outcomes),
+        topics=np.array(about, dtype=object),
+        answers=np.array(answers, dtype=object),
+        mentions={key: count for key, count in sorted(named.items()) if key[0] in axes},
         answered=answered,
     )
+
+
+def _declared_topics(
+    results: list[dict[str, list[str | None]]], sizes: list[int], topic: str
+) -> list[str | None]:
+    found = _columns(results, sizes, (topic,))[topic].tolist()
+    if sum(sizes) and not any(found):
+        raise DataError(f"curate.audit: topic = {topic}: expected a kept column that some row has")
+    return list(found)
 
 
 def answer_words(batch: pa.RecordBatch) -> np.ndarray:
@@ -61,12 +89,19 @@ def answer_words(batch: pa.RecordBatch) -> np.ndarray:
     count = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(flat.column("text"))))
     empty = pc.equal(pc.utf8_trim_whitespace(flat.column("text")), "")
     count = pc.if_else(empty, 0, count).to_numpy(zero_copy_only=False).astype(np.float64)
-    counts_here = _is_answer(batch, flat)
+    counts_here = is_answer(batch, flat)
     total: np.ndarray = np.bincount(owners(batch), weights=count * counts_here, minlength=len(batch))
     return total
 
 
-def _is_answer(batch: pa.RecordBatch, flat: pa.RecordBatch) -> np.ndarray:
+def _is_text(batch: pa.RecordBatch) -> np.ndarray:
+    """Which of the texts of a batch nobody answers, bool [texts]."""
+    plain: np.ndarray = pc.equal(batch.column("kind"), "text").to_numpy(zero_copy_only=False)
+    return np.asarray(plain[owners(batch)])
+
+
+def is_answer(batch: pa.RecordBatch, flat: pa.RecordBatch) -> np.ndarray:
+    """Which of the texts `flat` of a batch are answers (of a text row, the text), bool [texts]."""
     part = flat.column("part")
     whole = pc.or_(pc.equal(part, "text"), pc.equal(part, "chosen"))
     answer: np.ndarray = whole.to_numpy(zero_copy_only=False).copy()
@@ -99,23 +134,3 @@ def _columns(
             values += piece.get(name, [None] * size)
         made[name] = np.array(values, dtype=object)
     return made
-
-
-def _identity() -> object:
-    from duecare.detect import load
-
-    return load("identity")
-
-
-def _mentions(batch: pa.RecordBatch, finder: object, axes: tuple[str, ...]) -> dict[tuple[str, str], int]:
-    spans = finder(texts(batch))  # type: ignore[operator]  # a SpanFinder; detect is imported late
-    seen = {
-        (row, label)
-        for row, label in zip(*(spans.column(c).to_pylist() for c in ("row", "label")), strict=True)
-    }
-    found: dict[tuple[str, str], int] = {}
-    for _, label in seen:
-        axis, _, group = label.partition(":")
-        if axis in axes:
-            found[axis, group] = found.get((axis, group), 0) + 1
-    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 
 from duecare.core import Artifact, Artifacts, Estimate, Outcome, Progress, Tell, exact
 from duecare.core.table import CHANGES, EXAMPLES, expect
+from duecare.curate.mention import mentions, removed_by_mention
+from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 
 BATCH = 2048
 """Rows worked on at once: enough to be columnar, little enough to stay small in memory."""
@@ -34,13 +36,17 @@ class Sifted:
     changes: pa.RecordBatch
     more: Mapping[str, pa.RecordBatch] = field(default_factory=dict)
 
+    def tables(self) -> dict[str, pa.RecordBatch]:
+        """All of it by file stem."""
+        return {"kept": self.kept, "dropped": self.dropped, "changes": self.changes, **self.more}
+
 
 Operator = Callable[[pa.RecordBatch], Sifted]
 
 
 def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.RecordBatch]:
-    """The rows of an artifact as batches of EXAMPLES."""
-    with pq.ParquetFile(artifact.path / name) as file:
+    """The rows of an artifact as batches of EXAMPLES, sealed or not."""
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw) as file:
         for batch in file.iter_batches(batch_size=BATCH):
             rows = batch.cast(EXAMPLES)
             expect(rows, EXAMPLES, name)
@@ -49,7 +55,32 @@ def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.Recor
 
 def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
     """How many rows an artifact holds."""
-    return int(pq.read_metadata(artifact.path / name).num_rows)
+    with opened(stored(artifact.path, name)) as raw:
+        return int(pq.read_metadata(raw).num_rows)
+
+
+def sealing(artifact: Artifact) -> str | None:
+    """The name of the secret with which the rows of an artifact are sealed; None for plain ones."""
+    return sealed_with(stored(artifact.path, "kept.parquet"))
+
+
+def file_name(stem: str, schema: pa.Schema, seal: str | None) -> str:
+    """What the file of a table is called: tables that hold texts of rows are sealed where `seal` is given."""
+    return f"{stem}.parquet{SUFFIX if seal and schema is EXAMPLES else ''}"
+
+
+@contextmanager
+def table_writer(out: Path, stem: str, schema: pa.Schema, seal: str | None) -> Iterator[pq.ParquetWriter]:
+    """A writer of batches of `schema` to the file `file_name` in `out`.
+
+    Rows that may hold personal data are sealed from the first byte on: in plain they never reach the disk.
+    """
+    name = file_name(stem, schema, seal)
+    with (
+        writing(out / name, seal if name.endswith(SUFFIX) else None) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        yield writer
 
 
 def changes(rows: list[dict[str, object]]) -> pa.RecordBatch:
@@ -69,35 +100,43 @@ def sift(
     operator: Operator,
     *,
     more: Mapping[str, pa.Schema] | None = None,
+    plain: bool = False,
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
-    Every input row ends in exactly one of kept and dropped. Counts are told as Estimates, and so is
-    the share removed of each declared group, with its interval.
+    Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
+    as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
+    rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
+    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open.
     """
     schemas = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}
     tally = _Tally()
+    seal = None if plain else sealing(inputs["examples"])
     total, done = count_rows(inputs["examples"]), 0
     with ExitStack() as stack:
         writers = {
-            stem: stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", schema, compression="zstd"))
+            stem: stack.enter_context(table_writer(out, stem, schema, seal))
             for stem, schema in schemas.items()
         }
         for batch in batches(inputs["examples"]):
             made = operator(batch)
             tally.add(batch, made)
-            for stem, rows in {
-                "kept": made.kept,
-                "dropped": made.dropped,
-                "changes": made.changes,
-                **made.more,
-            }.items():
+            for stem, rows in made.tables().items():
                 writers[stem].write_batch(rows)
             done += len(batch)
             tell(Progress(done, total, "row"))
     source = inputs["examples"].job.partition(":")[2]
-    files = {stem: f"{stem}.parquet" for stem in schemas}
-    return Outcome(files=files, estimates=tuple(tally.estimates(source)))
+    files = {stem: file_name(stem, schema, seal) for stem, schema in schemas.items()}
+    estimates = tally.estimates(source)
+    return Outcome(files=files, estimates=(*estimates, *_by_mention(inputs["examples"], out, tally, source)))
+
+
+def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
+    """Whose mention went: only where rows went, for the texts are read once more."""
+    if tally.rows["dropped"]:
+        seen = mentions(batches(read))
+        removed = mentions(batches(Artifact(read.job, out, read.digest), "dropped.parquet"))
+        yield from removed_by_mention(seen, removed, tally.rows["in"], tally.rows["dropped"], source)
 
 
 class _Tally:
@@ -107,7 +146,7 @@ class _Tally:
         self.rows: Counter[str] = Counter()
         self.seen: Counter[tuple[str, str]] = Counter()
         self.removed: Counter[tuple[str, str]] = Counter()
-        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set()}
+        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
 
     def add(self, batch: pa.RecordBatch, made: Sifted) -> None:
         self.rows["in"] += len(batch)
@@ -124,7 +163,7 @@ class _Tally:
 
         counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
         total = self.rows["in"]
-        for what in ("in", "kept", "dropped", "changed", "flagged"):
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added"):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}

@@ -1,17 +1,20 @@
-"""Files as records: CSV, TSV, JSON lines, JSON arrays, Parquet, Arrow, plain or gzipped, and the hub.
+"""Files as records: CSV, TSV, JSON lines, JSON arrays, Parquet, Arrow, plain or compressed, and the hub.
 
 A record that its format cannot give (a line that is no JSON, a quote that is never closed, bytes that
-are not UTF-8) comes as a Record with the reason instead of a value, so that positions stay right and
-nothing is lost. Everything but a JSON array is read in pieces.
+are not in the encoding) comes as a Record with the reason instead of a value, so that positions stay right
+and nothing is lost. Everything but a JSON array is read in pieces.
 """
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import csv
 import glob
 import gzip
 import io
 import json
+import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +36,9 @@ BATCH = 2048
 NOT_UTF8 = "not UTF-8"
 NOT_JSON = "not JSON"
 
-_GZ = ".gz"
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_SAVED, _SPLITS = "state.json", "dataset_dict.json"
+"""What `datasets` writes beside the Arrow files of a data set, and of one with several splits."""
 _BOM = b"\xef\xbb\xbf"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of a wrong byte
@@ -56,54 +61,102 @@ class Opened:
     records: Iterator[Record]
 
 
-def files(source: str) -> list[Path]:
+def known_encoding(name: str) -> bool:
+    """Whether Python can read an encoding."""
+    try:
+        return bool(codecs.lookup(name))
+    except LookupError:
+        return False
+
+
+def files(source: str, split: str = "train") -> list[Path]:
     """The files a source names, sorted: a file, a folder's readable files, or those that fit a pattern.
+
+    A folder is read at any depth, but for hidden folders; one that `datasets` saved is read as it says, and
+    only its `split` where it has several.
 
     An empty list means that `source` is the id of a data set on the hub. Raises DataError where there is
     nothing to read.
     """
     path = Path(source)
     if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.is_file() and suffix(each) in _OPENERS)
+        found = _saved(path, split) or sorted(
+            each
+            for each in path.rglob("*")
+            if each.is_file()
+            and suffix(each) in _OPENERS
+            and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        )
     elif path.exists():
         found = [path]
     else:
-        found = sorted(Path(each) for each in glob.glob(source) if Path(each).is_file())
+        found = sorted(Path(each) for each in glob.glob(source, recursive=True) if Path(each).is_file())
     if not found and not _HUB_ID.fullmatch(source):
         raise DataError(f"read.source: {path.name} is not there, or holds no file of {', '.join(_OPENERS)}")
     for each in found:
         if suffix(each) not in _OPENERS:
             raise DataError(
-                f"read.source: {each.name} is none of {', '.join(_OPENERS)} (with or without .gz)"
+                f"read.source: {each.name} is none of {', '.join(_OPENERS)}"
+                f" (with or without {', '.join(_COMPRESSED)})"
             )
     return found
 
 
 def suffix(path: Path) -> str:
-    """The ending that names the format; that of the file inside for a gzipped one."""
-    name = path.name.lower().removesuffix(_GZ)
+    """The ending that names the format; that of the file inside for a compressed one."""
+    name = path.name.lower()
+    for ending in _COMPRESSED:
+        name = name.removesuffix(ending)
     return Path(name).suffix
 
 
+def _saved(folder: Path, split: str) -> list[Path]:
+    """The Arrow files of a data set that `datasets` saved in `folder`; none where it is no such folder."""
+    if (folder / _SPLITS).is_file():
+        inside = folder / split
+        if not (inside / _SAVED).is_file():
+            known = ", ".join(sorted(each.parent.name for each in folder.glob(f"*/{_SAVED}")))
+            raise DataError(f"read.split: {split!r}: expected a part of {folder.name} ({known})")
+        folder = inside
+    if not (folder / _SAVED).is_file():
+        return []
+    try:
+        named = [each["filename"] for each in json.loads((folder / _SAVED).read_bytes())["_data_files"]]
+    except (ValueError, KeyError, TypeError, OSError):
+        raise DataError(
+            f"read.source: {folder.name}/{_SAVED} does not name the files of a data set"
+        ) from None
+    if outside := [name for name in named if Path(name).name != name]:
+        raise DataError(
+            f"read.source: {folder.name}/{_SAVED} names {len(outside)} files outside of its folder"
+        )
+    return [folder / name for name in named]
+
+
 @contextmanager
-def opened(path: Path, *, skip_lines: int = 0, wanted: Sequence[str] | None = None) -> Iterator[Opened]:
-    """Open one file. `wanted` are the only columns needed, for formats that can leave others unread."""
+def opened(
+    path: Path, *, skip_lines: int = 0, wanted: Sequence[str] | None = None, encoding: str = "utf-8"
+) -> Iterator[Opened]:
+    """Open one file. `wanted` are the only columns needed, for formats that can leave others unread.
+
+    `encoding` is that of a text format; Parquet and Arrow say theirs.
+    """
     if skip_lines and suffix(path) not in _WITH_LINES:
         raise DataError(f"read.skip_lines: {path.name} has no lines to skip")
     with ExitStack() as stack:
         with _named(path):
-            found = _OPENERS[suffix(path)](stack, path, skip_lines, wanted)
+            found = _OPENERS[suffix(path)](stack, path, _How(skip_lines, wanted, encoding))
         yield Opened(found.columns, _guarded(found.records, path))
 
 
-def hub(name: str) -> Opened:
-    """The training split of a data set on the hub, streamed; needs the extra `hub`."""
+def hub(name: str, split: str = "train") -> Opened:
+    """A split of a data set on the hub, streamed; needs the extra `hub`."""
     try:
         from datasets import load_dataset
     except ImportError as error:
         raise DataError("read.source: a data set of the hub needs `pip install duecare[hub]`") from error
     try:
-        rows = load_dataset(name, split="train", streaming=True)
+        rows = load_dataset(name, split=split, streaming=True)
     except (OSError, ValueError) as error:
         raise DataError(f"read.source: {name} cannot be had from the hub ({type(error).__name__})") from error
     columns = tuple(rows.column_names) if rows.column_names else None
@@ -115,7 +168,7 @@ def _named(path: Path) -> Iterator[None]:
     """Failures of the file itself as a DataError that names it; never with any of its content."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(f"read.source: {path.name} cannot be read to its end ({reason})") from None
 
@@ -129,16 +182,37 @@ def _guarded(records: Iterator[Record], path: Path) -> Iterator[Record]:
         yield record
 
 
+class _How(NamedTuple):
+    """How a file is to be read."""
+
+    skip_lines: int
+    wanted: Sequence[str] | None
+    encoding: str
+
+    @property
+    def bytes_are_utf8(self) -> bool:
+        return codecs.lookup(self.encoding).name in ("utf-8", "ascii", "utf-8-sig")
+
+
 def _stream(stack: ExitStack, path: Path) -> BinaryIO:
-    if path.name.lower().endswith(_GZ):
+    ending = path.suffix.lower()
+    if ending == ".zst":
+        raw = stack.enter_context(pa.input_stream(str(path), compression="zstd"))
+        return io.BufferedReader(cast("io.RawIOBase", raw))  # Arrow's own stream knows no lines
+    if ending == ".gz":
         return cast("BinaryIO", stack.enter_context(gzip.open(path, "rb")))
+    if ending == ".bz2":
+        return cast("BinaryIO", stack.enter_context(bz2.open(path, "rb")))
+    if ending == ".xz":
+        return cast("BinaryIO", stack.enter_context(lzma.open(path, "rb")))
     return stack.enter_context(path.open("rb"))
 
 
-def _open_csv(stack: ExitStack, path: Path, skip_lines: int, _: Sequence[str] | None) -> Opened:
+def _open_csv(stack: ExitStack, path: Path, how: _How) -> Opened:
+    skip_lines, encoding = how.skip_lines, "utf-8-sig" if how.bytes_are_utf8 else how.encoding
     # Wrong bytes are escaped, not refused, so that one bad record does not end the reading.
     stream = _stream(stack, path)
-    text = stack.enter_context(io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline=""))
+    text = stack.enter_context(io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=""))
     for _line in range(skip_lines):
         text.readline()
     delimiter = "\t" if suffix(path) == ".tsv" else ","
@@ -185,8 +259,30 @@ def _csv_records(records: Iterator[Record], header: tuple[str, ...]) -> Iterator
             yield Record(record.line, dict(zip(header, fields, strict=True)))
 
 
-def _open_lines(stack: ExitStack, path: Path, skip_lines: int, _: Sequence[str] | None) -> Opened:
-    return Opened(None, _json_lines(_stream(stack, path), skip_lines))
+def _open_lines(stack: ExitStack, path: Path, how: _How) -> Opened:
+    return Opened(None, _json_lines(_utf8(stack, path, how), how.skip_lines))
+
+
+def _utf8(stack: ExitStack, path: Path, how: _How) -> BinaryIO:
+    """The bytes of a text file in UTF-8; a byte that its own encoding has no sign for stays wrong."""
+    stream = _stream(stack, path)
+    if how.bytes_are_utf8:
+        return stream
+    text = io.TextIOWrapper(stream, how.encoding, errors="surrogateescape", newline="\n")
+    return cast("BinaryIO", _Encoded(stack.enter_context(text)))
+
+
+class _Encoded:
+    """A text stream as one of bytes in UTF-8, line by line."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+
+    def readline(self, most: int) -> bytes:
+        return self._text.readline(most).encode("utf-8", "surrogateescape")
+
+    def read(self, most: int = -1) -> bytes:
+        return self._text.read(most).encode("utf-8", "surrogateescape")
 
 
 def _json_lines(stream: BinaryIO, skip_lines: int) -> Iterator[Record]:
@@ -206,13 +302,13 @@ def _json_lines(stream: BinaryIO, skip_lines: int) -> Iterator[Record]:
             yield _decoded(number, line.removeprefix(_BOM) if number == 1 else line)
 
 
-def _open_array(stack: ExitStack, path: Path, skip_lines: int, wanted: Sequence[str] | None) -> Opened:
+def _open_array(stack: ExitStack, path: Path, how: _How) -> Opened:
     """A JSON array, read whole; a file that starts otherwise is taken for JSON lines."""
     with ExitStack() as first:
-        start = _stream(first, path).read(4096).removeprefix(_BOM).lstrip()
+        start = _utf8(first, path, how).read(4096).removeprefix(_BOM).lstrip()
     if not start.startswith(b"["):
-        return _open_lines(stack, path, skip_lines, wanted)
-    data = _stream(stack, path).read().removeprefix(_BOM)
+        return _open_lines(stack, path, how)
+    data = _utf8(stack, path, how).read().removeprefix(_BOM)
     try:
         return Opened(
             None, (_decoded(None, bytes(raw)) for raw in msgspec.json.decode(data, type=list[msgspec.Raw]))
@@ -240,15 +336,17 @@ def _decoded(line: int | None, raw: bytes) -> Record:
         return Record(line, None, NOT_JSON)
 
 
-def _open_parquet(stack: ExitStack, path: Path, _: int, wanted: Sequence[str] | None) -> Opened:
+def _open_parquet(stack: ExitStack, path: Path, how: _How) -> Opened:
+    wanted = how.wanted
     file = stack.enter_context(pq.ParquetFile(path))
     names = tuple(file.schema_arrow.names)
     chosen = None if wanted is None else [name for name in names if name in wanted]
     return Opened(names, _batch_records(file.iter_batches(batch_size=BATCH, columns=chosen)))
 
 
-def _open_arrow(stack: ExitStack, path: Path, _: int, wanted: Sequence[str] | None) -> Opened:
+def _open_arrow(stack: ExitStack, path: Path, how: _How) -> Opened:
     """The file format of Arrow, or its stream format, which other tools write under the same ending."""
+    wanted = how.wanted
     source = stack.enter_context(pa.memory_map(str(path)))
     try:
         reader = pa.ipc.open_file(source)
@@ -282,7 +380,7 @@ def _row(batch: pa.RecordBatch) -> object:
         return None
 
 
-_Opener = Callable[[ExitStack, Path, int, Sequence[str] | None], Opened]
+_Opener = Callable[[ExitStack, Path, _How], Opened]
 _OPENERS: dict[str, _Opener] = {
     ".csv": _open_csv,
     ".tsv": _open_csv,

@@ -15,6 +15,9 @@ from duecare.measure import Interval, cluster_proportion, decide, mean_differenc
 
 VALUES = 12
 """Values of an outcome column that are compared; rarer ones are left to their table."""
+LEAST = 20
+"""Rows of a pair of groups from which on its answers are told."""
+CROSSED = " x "
 Judged = tuple[list[Estimate], list[Finding]]
 
 
@@ -27,6 +30,8 @@ def judge(census: Census, source: str, stated: Mapping[str, Mapping[str, float]]
             _shares(axis, labels, source, stated.get(axis), tolerance),
             _lengths(axis, labels, census, source, tolerance),
             *(_outcomes(axis, labels, name, values, source) for name, values in census.outcomes.items()),
+            *([_outcomes(axis, labels, "answer", census.answers, source)] if census.answered else []),
+            (_outcomes(axis, labels, "topic", census.topics, source)[0], []),  # told, and nobody's fault
         ):
             estimates += found[0]
             findings += found[1]
@@ -167,10 +172,27 @@ def _disparity(compared: Estimate, group: str, axis: str) -> Iterator[Finding]:
 
 
 def _intersections(census: Census, source: str) -> Iterator[Estimate]:
-    """Shares of pairs of declared groups."""
+    """Shares of pairs of declared groups; of pairs with enough rows also how they are answered, not judged.
+
+    Every pair judged on every figure would cry wolf by their number alone.
+    """
     for (one, left), (two, right) in combinations(census.groups.items(), 2):
-        pairs = Counter((a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None)
-        total = sum(pairs.values())
-        for (a, b), count in sorted(pairs.items()):
-            place = {"source": source, "axis": f"{one} x {two}", "group": f"{a} x {b}"}
+        both = np.array(
+            [
+                f"{a}{CROSSED}{b}" if a is not None and b is not None else None
+                for a, b in zip(left, right, strict=True)
+            ],
+            dtype=object,
+        )
+        pairs = Counter(label for label in both if label is not None)
+        total, axis = sum(pairs.values()), f"{one}{CROSSED}{two}"
+        for pair, count in sorted(pairs.items()):
+            place = {"source": source, "axis": axis, "group": pair}
             yield proportion(count, total).estimate("audit.share", place)
+        common = np.array([label if pairs[label] >= LEAST else None for label in both], dtype=object)
+        if not _names(common):
+            continue
+        yield from _lengths(axis, common, census, source, 0.5)[0]
+        told = {**census.outcomes, **({"answer": census.answers} if census.answered else {})}
+        for name, values in told.items():
+            yield from _outcomes(axis, common, name, values, source)[0]

@@ -1,4 +1,4 @@
-"""Rows that say the same are kept once."""
+"""Rows that say the same, or nearly the same, are kept once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
 from duecare.curate.flow import Sifted, batches, changes, sift, split_rows
+from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
 
 SIZE = 16
@@ -23,12 +24,17 @@ _CONTENT = ("kind", "text", "messages", "chosen", "rejected")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Duplicates:
-    """Drop rows whose content is that of an earlier row of the source; the first is kept.
+    """Drop rows whose content is that of an earlier row of the source, or nearly so; the first is kept.
 
     Content is every text of a row with its role. Case, white space and the form in which Unicode writes
     a character (NFKC) make no difference; group columns and other kept columns are not looked at.
 
-    - similarity: how alike content has to be; only 1.0, the same content, can be asked for
+    Below 1, rows are compared by the runs of five words that they share (short rows, below some 64 words,
+    by runs of four characters), words without punctuation. Every row that goes is at least so similar to
+    one that stays, which is named. Of pairs that are so similar 99 in 100 are found, or more.
+
+    - similarity: how alike content has to be, above 0: shared runs of words as a part of all runs of the two
+      rows; 1.0 asks for the same content, 0.8 is usual for near duplicates
     """
 
     similarity: float = 1.0
@@ -37,24 +43,28 @@ class Duplicates:
         refuse_unless(
             "curate.duplicates",
             (
-                self.similarity == 1.0,
+                isinstance(self.similarity, int | float) and 0 < self.similarity <= 1,
                 "similarity",
                 self.similarity,
-                "1.0 (near duplicates are not found yet)",
+                "a number above 0, at most 1",
             ),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Write kept, dropped and changes. Holds 16 bytes a row, and the names of rows that have a double."""
-        first = firsts(digests(inputs["examples"]))
-        doubled = set(first[first != np.arange(len(first))].tolist())  # first ones that are said again
+        """Write kept, dropped and changes.
+
+        Holds 16 bytes a row, below similarity 1 some 110, and the names of rows that have a double. Band keys
+        and shingles of candidates take up room in `out` meanwhile, in files without a name.
+        """
+        keeper, similarity = self.keepers(inputs["examples"], out, tell)
+        standing = set(keeper[keeper != np.arange(len(keeper))].tolist())  # those that stand for others
         names: dict[int, str] = {}
         done = 0
 
         def operate(batch: pa.RecordBatch) -> Sifted:
             nonlocal done
-            here = first[done : done + len(batch)]
-            names.update(_names(batch, done, doubled))
+            here, alike = keeper[done : done + len(batch)], similarity[done : done + len(batch)]
+            names.update(_names(batch, done, standing))
             double = np.flatnonzero(here != np.arange(done, done + len(batch)))
             kept, dropped = split_rows(batch, mask_of(double, len(batch)))
             done += len(batch)
@@ -64,13 +74,33 @@ class Duplicates:
                     "key": batch.column("key")[int(place)].as_py(),
                     "step": "duplicates",
                     "action": "dropped",
-                    "reason": f"same content as {names[int(here[place])]}",
+                    **_reason(names[int(here[place])], float(alike[place])),
                 }
                 for place in double
             ]
             return Sifted(kept, dropped, changes(reasons))
 
         return sift(inputs, out, tell, operate)
+
+    def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
+        """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),
+        and how similar they are, float64 [rows]: NaN where the content is the same."""
+        first = firsts(digests(artifact))
+        if self.similarity == 1.0:
+            return first, np.full(len(first), np.nan)
+        fresh = first == np.arange(len(first))
+        with near_rows(artifact, lambda a, b: fresh[a:b], self.similarity, out, tell) as near:
+            kept = near.kept()
+        # The same content as a row that goes is as similar as that one to the row that stays.
+        keeper, similarity = kept.keeper[first], kept.similarity[first]
+        return keeper, np.where(keeper == first, np.nan, similarity)
+
+
+def _reason(name: str, similarity: float) -> dict[str, object]:
+    """Why a row goes; NaN marks the same content, and is not written."""
+    if np.isnan(similarity):
+        return {"reason": f"same content as {name}"}
+    return {"reason": f"near-duplicate of {name} (similarity {similarity:.2f})", "value": similarity}
 
 
 def digests(artifact: Artifact) -> np.ndarray:

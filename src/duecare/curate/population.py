@@ -9,9 +9,11 @@ from pathlib import Path
 from duecare.core import DataError
 
 COLUMNS = ("axis", "value", "share")
+Population = dict[str, dict[str, float]]
+"""Axis -> group -> share."""
 
 
-def read_population(path: Path) -> dict[str, dict[str, float]]:
+def read_population(path: Path) -> Population:
     """Axis -> group -> share, from a CSV with the columns axis, value, share.
 
     Shares of an axis are divided by their sum, which must lie within 2 % of one. DataError names what
@@ -24,7 +26,7 @@ def read_population(path: Path) -> dict[str, dict[str, float]]:
         raise DataError(f"population {path.name} cannot be read: {type(error).__name__}") from error
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise DataError(f"population {path.name}: expected the columns {', '.join(COLUMNS)} and a row")
-    found: dict[str, dict[str, float]] = {}
+    found: Population = {}
     for line, row in enumerate(rows, start=2):
         share = _share(path, line, row["share"])
         found.setdefault(row["axis"], {})[row["value"]] = share
@@ -48,22 +50,29 @@ def _share(path: Path, line: int, written: str | None) -> float:
     return share
 
 
+def shares(counts: Mapping[str, int], stated: Mapping[str, float] | None, axis: str) -> dict[str, float]:
+    """Group -> share it is to have, of the groups that have rows; even shares without a stated population.
+
+    DataError where no row declares a group, or the data has a group that the population does not name.
+    """
+    if not sum(counts.values()):
+        raise DataError(f"no row declares a group on {axis}")
+    target = dict.fromkeys(counts, 1 / len(counts)) if stated is None else dict(stated)
+    if unnamed := sorted(set(counts) - set(target)):
+        raise DataError(f"population of {axis} does not name the group {', '.join(unnamed)}")
+    present = sum(target[group] for group in counts)
+    return {group: target[group] / present for group in counts}
+
+
 def weights(
     counts: Mapping[str, int], stated: Mapping[str, float] | None, axis: str, most: float
 ) -> dict[str, float]:
     """Group -> weight of its rows, with a mean of 1 over the rows that declare a group.
 
     A group's weight is its stated share over its share in the data (post-stratification), at most
-    `most`. Without a stated population every group is to count the same. DataError where the data has
-    a group that the population does not name.
+    `most`. Without a stated population every group is to count the same. DataError as `shares`.
     """
-    total = sum(counts.values())
-    if not total:
-        raise DataError(f"no row declares a group on {axis}")
-    target = dict.fromkeys(counts, 1 / len(counts)) if stated is None else dict(stated)
-    if unnamed := sorted(set(counts) - set(target)):
-        raise DataError(f"population of {axis} does not name the group {', '.join(unnamed)}")
-    present = sum(target[group] for group in counts)
-    raw = {group: min(target[group] / present * total / count, most) for group, count in counts.items()}
+    total, target = sum(counts.values()), shares(counts, stated, axis)
+    raw = {group: min(target[group] * total / count, most) for group, count in counts.items()}
     mean = sum(raw[group] * count for group, count in counts.items()) / total
     return {group: weight / mean for group, weight in raw.items()}

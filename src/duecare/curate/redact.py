@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,10 +14,14 @@ import pyarrow as pa
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
 from duecare.core.table import TEXTS, texts, with_texts
 from duecare.curate.flow import Sifted, changes, sift, split_rows
-from duecare.curate.surrogate import StandIn
-from duecare.curate.texts import mask_of, spans_by_text
+from duecare.curate.replace import Replacing
+from duecare.curate.surrogate import StandIn, secret_name
+from duecare.curate.texts import mask_of
+from duecare.vault import Replaced, map_writer
+from duecare.vault.mapping import NAME
 
 Replace = Literal["tag", "mask", "surrogate"]
+Scope = Literal["study", "conversation"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,14 +34,20 @@ class Redact:
       employer alone leads to nobody, and an audit needs them. List every kind you want, see
       `duecare detectors personal`
     - replace: "tag" writes the kind ("[EMAIL]"), "mask" as many x as the value has characters, "surrogate" an
-      invented value of the same kind, the same for the same value throughout the study, from ranges that
-      are reserved for fiction
+      invented value of the same kind, always the same for the same value, from ranges that are reserved for
+      examples; a person's later mentions, e-mail address and user name follow the name
+    - scope: whether a surrogate is the same throughout the "study", or in one "conversation" only, so that
+      nobody can be followed from one to another
+    - keep_map: with surrogates, also write which value each stands for, sealed with the study's secret:
+      destroying that secret destroys the way back
     - study: whose secret the surrogates depend on; the command line fills it in
     """
 
     detector: str = "personal"
     labels: tuple[str, ...] = ()
     replace: Replace = "tag"
+    scope: Scope = "study"
+    keep_map: bool = False
     study: str = "study"
 
     def __post_init__(self) -> None:
@@ -44,6 +56,13 @@ class Redact:
             "curate.personal",
             (bool(self.detector), "detector", self.detector, "the name of a detector"),
             (self.replace in ("tag", "mask", "surrogate"), "replace", self.replace, "tag, mask or surrogate"),
+            (self.scope in ("study", "conversation"), "scope", self.scope, "study or conversation"),
+            (
+                not self.keep_map or self.replace == "surrogate",
+                "keep_map",
+                self.keep_map,
+                "false, or replace: surrogate (a tag and a mask stand for nothing)",
+            ),
             (not strange, "labels", ", ".join(strange), expected),
         )
 
@@ -56,63 +75,59 @@ class Redact:
         return [label for label in self.labels if label not in KNOWN], f"some of {', '.join(KNOWN)}"
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Write kept (redacted), dropped (empty) and one change for each place."""
+        """Write kept (redacted), dropped (empty), one change for each place, and the map if asked for."""
         from duecare.detect.asked import load_asked
 
         finder, found = load_asked(self.detector, self.labels), Counter[str]()
         stand_in = StandIn.of_study(self.study) if self.replace == "surrogate" else None
+        with ExitStack() as stack:
+            keep: Callable[[Replaced], None] | None = None
+            if self.keep_map:
+                keep = stack.enter_context(map_writer(out, secret_name(self.study))).add
 
-        def operate(batch: pa.RecordBatch) -> Sifted:
-            made = self.operate(batch, finder, stand_in)
-            found.update(made.changes.column("label").to_pylist())
-            return made
+            def operate(batch: pa.RecordBatch) -> Sifted:
+                made = self.operate(batch, finder, stand_in, keep)
+                found.update(made.changes.column("label").to_pylist())
+                return made
 
-        outcome = sift(inputs, out, tell, operate)
+            outcome = sift(inputs, out, tell, operate, plain=True)
         source = inputs["examples"].job.partition(":")[2]
         total = sum(found.values())
         places = tuple(
             exact("curate.personal.places", count, total, {"source": source, "type": kind}, "places")
             for kind, count in sorted(found.items())
         )
-        return Outcome(files=outcome.files, estimates=(*outcome.estimates, *places))
+        files = {**outcome.files, **({"map": NAME} if self.keep_map else {})}
+        return Outcome(files=files, estimates=(*outcome.estimates, *places))
 
-    def operate(self, batch: pa.RecordBatch, finder: SpanFinder, stand_in: StandIn | None) -> Sifted:
-        """The redaction as a pure function of a batch of EXAMPLES (and of the surrogates' key)."""
-        spans, by_text = spans_by_text(batch, finder)
-        records = spans.to_pylist()
+    def operate(
+        self,
+        batch: pa.RecordBatch,
+        finder: SpanFinder,
+        stand_in: StandIn | None,
+        keep: Callable[[Replaced], None] | None = None,
+    ) -> Sifted:
+        """The redaction as a pure function of a batch of EXAMPLES (and of the surrogates' key).
+
+        `keep` is given every value and what was written for it.
+        """
         flat = texts(batch)
-        values = flat.column("text").to_pylist()
-        for place, numbers in by_text.items():
-            values[place] = self._redacted(values[place], [records[number] for number in numbers], stand_in)
+        replacing = Replacing(flat, finder, self.replace, stand_in, self.scope)
+        made, values = replacing.settled(), flat.column("text").to_pylist()
+        rows, keys, parts = (flat.column(name).to_pylist() for name in ("row", "key", "part"))
+        reasons: list[dict[str, object]] = []
+        for number, done in sorted(made.items()):
+            its = {"row": rows[number], "key": keys[number], "part": parts[number], "step": "personal"}
+            for place, written in zip(done.places, done.written, strict=True):
+                reason = f"{place.label.lower()} replaced by {self.replace}"
+                reasons.append({**its, **place._asdict(), "action": "changed", "reason": reason})
+                if keep is not None:
+                    row = rows[number] if self.scope == "conversation" else ""
+                    keep(Replaced(row, place.label, written, values[number][place.start : place.end]))
+            values[number] = done.text
         fresh = pa.RecordBatch.from_arrays(
             [*(flat.column(name) for name in ("row", "key", "part")), pa.array(values, pa.string())],
             schema=TEXTS,
         )
-        reasons = [
-            {
-                **{
-                    name: span[name]
-                    for name in ("row", "key", "part", "start", "end", "label", "instrument", "value")
-                },
-                "step": "personal",
-                "action": "changed",
-                "reason": f"{span['label'].lower()} replaced by {self.replace}",
-            }
-            for span in records
-        ]
         kept, dropped = split_rows(with_texts(batch, fresh), mask_of([], len(batch)))
         return Sifted(kept, dropped, changes(reasons))
-
-    def _redacted(self, text: str, spans: list[dict[str, object]], stand_in: StandIn | None) -> str:
-        """`text` with its spans (code points, in order, apart from each other) replaced."""
-        pieces, done = [], 0
-        for span in sorted(spans, key=lambda span: int(str(span["start"]))):
-            start, end, label = int(str(span["start"])), int(str(span["end"])), str(span["label"])
-            pieces.append(text[done:start])
-            value = text[start:end]
-            if stand_in is not None:
-                pieces.append(stand_in(label, value))
-            else:
-                pieces.append("x" * len(value) if self.replace == "mask" else f"[{label}]")
-            done = end
-        return "".join([*pieces, text[done:]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -14,6 +14,9 @@ from duecare.core.wire import encode
 
 Turn = tuple[str, str]
 """Role and content."""
+
+PARENT = "parent"
+"""Name of the kept column of a copy that holds the row it was made from."""
 
 _ROLES = {
     "system": "system",
@@ -57,7 +60,10 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """Which column of a source is what. `prompt` is None where transcripts carry the prompt."""
+    """Which column of a source is what. `prompt` is None where transcripts carry the prompt.
+
+    `rights` names columns that are kept under another name ("licence"), `stated` what is kept with every row.
+    """
 
     kind: Kind
     text: str | None = None
@@ -69,12 +75,18 @@ class Layout:
     undeclared: str = ""
     fields: tuple[str, ...] = ()
     max_chars: int = 100_000
+    id: str | None = None
+    consent: str | None = None
+    consented: tuple[str, ...] = ()
+    rights: Mapping[str, str] = field(default_factory=dict)
+    stated: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is read."""
-        content = (self.text, self.prompt, self.answer, self.chosen, self.rejected)
-        return tuple(dict.fromkeys([*(name for name in content if name), *self.groups, *self.fields]))
+        content = (self.text, self.prompt, self.answer, self.chosen, self.rejected, self.id, self.consent)
+        named = [name for name in content if name]
+        return tuple(dict.fromkeys([*named, *self.groups, *self.fields, *self.rights.values()]))
 
     def content(self, record: object) -> Content:
         """What the record says; raises Unfit where it is no row of this kind."""
@@ -98,7 +110,25 @@ class Layout:
     def kept(self, record: Mapping[str, object]) -> list[dict[str, str]]:
         """Further columns that stay with the row; empty values are left out."""
         found = {name: _word(record.get(name), name, lists=True) for name in self.fields}
+        found |= {name: _word(record.get(column), column) for name, column in self.rights.items()}
+        found |= self.stated
         return [{"name": name, "value": value} for name, value in found.items() if value]
+
+    def expect_consent(self, record: Mapping[str, object]) -> None:
+        """Raise Unfit where a column of consent is named, and what stands there is none."""
+        if self.consent and _word(record.get(self.consent), self.consent).strip().casefold() not in (
+            each.casefold() for each in self.consented
+        ):
+            raise Unfit(f"{self.consent} gives no consent")
+
+    def identity(self, record: Mapping[str, object]) -> str | None:
+        """The row's id in its source; None where no such column is named."""
+        if self.id is None:
+            return None
+        found = _word(record.get(self.id), self.id).strip()
+        if not found:
+            raise Unfit(f"{self.id} is empty")
+        return found
 
     def _chat(self, record: Mapping[str, object]) -> tuple[Turn, ...]:
         if self.prompt and self.answer:

@@ -1,74 +1,228 @@
-"""Toxic rows are set apart."""
+"""Toxic rows are set apart: dropped, weighed down, or put before people."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from duecare.core import Artifacts, Outcome, Scorer, Tell, refuse_unless
-from duecare.core.table import SCORES, texts
-from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.core import (
+    INSUFFICIENT,
+    Artifacts,
+    Finding,
+    Outcome,
+    Progress,
+    Scorer,
+    Tell,
+    exact,
+    refuse_unless,
+)
+from duecare.core.table import EXAMPLES, SCORES, texts
+from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
 from duecare.curate.texts import mask_of, worst
+from duecare.detect.endpoint import Endpoint
+from duecare.detect.onnx_classifier import Classifier
+
+LIMIT = 0.5
+_DONE = {"drop": "dropped", "down-weight": "changed", "review": "flagged"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Screen:
-    """Drop (or only flag) rows that a detector scores at a limit or above.
+    """Set apart rows that a detector scores at a limit or above, or the worst of them up to a budget.
 
     A row's score is that of its worst text. A preference pair's rejected answer is often toxic on
-    purpose: leave such sources out with `on`.
+    purpose: leave such sources out with `on`. Whose rows are hit is told by declared group and by group
+    mentioned, and a group whose mention makes a row more likely to be hit than `most` allows is a finding.
 
-    - detector: name of a scoring detector (`duecare detectors`)
-    - limit: score in (0, 1] from which a row is set apart
-    - mode: "drop" moves such rows to dropped.parquet, "flag" only records them
+    - detector: name of a scoring detector (`duecare detectors`); or a scorer of your own: `{url, send, take}`
+      for one behind HTTP, `{folder, labels}` for a text classifier in ONNX form
+    - heads: which of the detector's own scores count (of `toxicity`: toxicity, identity_attack); not
+      given: whichever is higher
+    - limit: score in (0, 1] from which a row is set apart; 0.5 where neither limit nor budget is given
+    - budget: share of the rows in (0, 1) that may be set apart, the worst first; with a limit both hold
+    - action: "drop" moves such rows to dropped.parquet, "down-weight" keeps them with less weight in
+      training, "review" keeps them and puts them before people
+    - weight: with down-weight: what the row's weight is multiplied by
+    - mentions: axes of identity whose mentions are compared; in a study, if not given, those of `groups`
+    - most: how many times as often rows that mention a group may be hit as the others
     """
 
-    detector: str = "toxicity"
-    limit: float = 0.5
-    mode: Literal["drop", "flag"] = "drop"
+    detector: str | Endpoint | Classifier = "toxicity"
+    heads: tuple[str, ...] = ()
+    limit: float | None = None
+    budget: float | None = None
+    action: Literal["drop", "down-weight", "review"] = "drop"
+    weight: float = 0.25
+    mentions: tuple[str, ...] = ()
+    most: float = 3.0
 
     def __post_init__(self) -> None:
         refuse_unless(
             "curate.toxicity",
             (bool(self.detector), "detector", self.detector, "the name of a detector"),
+            (self.limit is None or _within(self.limit, 0, 1), "limit", self.limit, "a number in (0, 1]"),
             (
-                isinstance(self.limit, int | float) and 0 < self.limit <= 1,
-                "limit",
-                self.limit,
-                "a number in (0, 1]",
+                self.budget is None or (_within(self.budget, 0, 1) and self.budget < 1),
+                "budget",
+                self.budget,
+                "a share of the rows in (0, 1)",
             ),
-            (self.mode in ("drop", "flag"), "mode", self.mode, "drop or flag"),
+            (self.action in _DONE, "action", self.action, f"one of {', '.join(_DONE)}"),
+            (
+                _within(self.weight, 0, 1) and self.weight < 1,
+                "weight",
+                self.weight,
+                "a number in (0, 1); to weigh rows with nothing, drop them",
+            ),
+            (_within(self.most, 1, 1000), "most", self.most, "a number above 1"),
         )
 
-    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Write kept, dropped, changes and scores."""
-        from duecare.detect import load
+    @property
+    def floor(self) -> float | None:
+        """The score that a row must have to be set apart, or None where the budget alone decides."""
+        return LIMIT if self.limit is None and self.budget is None else self.limit
 
-        scorer = load(self.detector)
-        return sift(inputs, out, tell, lambda batch: self.operate(batch, scorer), more={"scores": SCORES})
+    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+        """Write kept, dropped, changes and scores; tell whose rows were hit."""
+        from duecare.curate.mentioned import Mentioned
+        from duecare.detect import scorer_of
+
+        scorer = scorer_of(self.detector, self.heads)
+        scored = _score(inputs, out, tell, scorer)
+        hit = self.chosen(scored.highest)
+        mentioned = Mentioned(self.mentions)
+        place = 0
+
+        def operate(batch: pa.RecordBatch) -> Sifted:
+            nonlocal place
+            here = slice(place, place + len(batch))
+            place += len(batch)
+            mentioned.add(batch, hit[here])
+            return self._sift(batch, hit[here], scored.highest[here], scored.parts[here], scorer.instrument)
+
+        outcome = sift(inputs, out, tell, operate)
+        source = inputs["examples"].job.partition(":")[2]
+        estimates, findings = mentioned.judge(source, self.most, scorer.instrument)
+        unscored = int(np.isnan(scored.highest).sum())
+        told = exact("curate.rows.unscored", unscored, len(hit), {"source": source}, "rows")
+        return Outcome(
+            files={**outcome.files, "scores": "scores.parquet"},
+            estimates=(*outcome.estimates, told, *estimates),
+            findings=(*findings, *_silence(scored, unscored, source)),
+        )
 
     def operate(self, batch: pa.RecordBatch, scorer: Scorer) -> Sifted:
-        """The screen as a pure function of a batch of EXAMPLES."""
+        """The screen as a pure function of a batch of EXAMPLES, which is taken for all there is."""
         scores, highest, at = worst(batch, scorer)
-        over = np.flatnonzero(np.nan_to_num(highest, nan=-1.0) >= self.limit)
-        parts = texts(batch).column("part")
-        reasons = [
+        made = self._sift(batch, self.chosen(highest), highest, _parts(batch, at), scorer.instrument)
+        return Sifted(made.kept, made.dropped, made.changes, {"scores": scores})
+
+    def chosen(self, highest: np.ndarray) -> np.ndarray:
+        """Which rows [N] are set apart, from their scores [N] (NaN: none); of equal ones the earlier."""
+        known = np.nan_to_num(highest, nan=-1.0)
+        fits: np.ndarray = known >= (self.floor if self.floor is not None else 0.0)
+        if self.budget is None:
+            return fits
+        order = np.argsort(-known, kind="stable")
+        mask = np.zeros(len(known), dtype=bool)
+        mask[order[: int(self.budget * len(known))]] = True
+        both: np.ndarray = fits & mask
+        return both
+
+    def _sift(
+        self,
+        batch: pa.RecordBatch,
+        hit: np.ndarray,
+        highest: np.ndarray,
+        parts: Sequence[str | None],
+        instrument: str,
+    ) -> Sifted:
+        over = np.flatnonzero(hit)
+        reasons: list[dict[str, object]] = [
             {
                 "row": batch.column("row")[int(row)].as_py(),
                 "key": batch.column("key")[int(row)].as_py(),
                 "step": "toxicity",
-                "action": "dropped" if self.mode == "drop" else "flagged",
-                "reason": f"scored {highest[row]:.2f}, the limit is {self.limit:g}",
-                "instrument": scorer.instrument,
+                "action": _DONE[self.action],
+                "reason": self._reason(float(highest[row])),
+                "instrument": instrument,
                 "value": float(highest[row]),
-                "part": parts[int(at[row])].as_py(),
+                "part": parts[int(row)],
             }
             for row in over
         ]
-        drop = mask_of(over if self.mode == "drop" else [], len(batch))
+        if self.action == "down-weight":
+            batch = _lighter(batch, hit, self.weight)
+        drop = mask_of(over if self.action == "drop" else [], len(batch))
         kept, dropped = split_rows(batch, drop)
-        return Sifted(kept, dropped, changes(reasons), {"scores": scores})
+        return Sifted(kept, dropped, changes(reasons))
+
+    def _reason(self, value: float) -> str:
+        limits = [] if self.floor is None else [f"the limit is {self.floor:g}"]
+        limits += [] if self.budget is None else [f"among the worst {self.budget:.3g} of the rows"]
+        before = {"drop": "", "review": "for review: ", "down-weight": f"weight times {self.weight:g}: "}
+        return f"{before[self.action]}scored {value:.2f}, {' and '.join(limits)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Of every row: its highest score (NaN: none) and the part that has it; and why texts had no score."""
+
+    highest: np.ndarray
+    parts: list[str | None]
+    why: tuple[str, ...]
+
+
+def _score(inputs: Artifacts, out: Path, tell: Tell, scorer: Scorer) -> _Scored:
+    """Score every text into scores.parquet; a budget needs all scores before the first row is set apart."""
+    highest: list[np.ndarray] = []
+    parts: list[str | None] = []
+    why: dict[str, None] = {}
+    total = count_rows(inputs["examples"])
+    with pq.ParquetWriter(out / "scores.parquet", SCORES, compression="zstd") as writer:
+        for batch in batches(inputs["examples"]):
+            scores, values, at = worst(batch, scorer)
+            writer.write_batch(scores)
+            highest.append(values)
+            parts += _parts(batch, at)
+            why.update(dict.fromkeys(scores.column("reason").drop_null().to_pylist()))
+            tell(Progress(len(parts), total, "row"))
+    return _Scored(np.concatenate(highest) if highest else np.zeros(0), parts, tuple(why))
+
+
+def _parts(batch: pa.RecordBatch, at: np.ndarray) -> list[str | None]:
+    """The address of each row's worst text; None where the row has no score."""
+    part = texts(batch).column("part")
+    return [part[int(place)].as_py() if place >= 0 else None for place in at]
+
+
+def _lighter(batch: pa.RecordBatch, hit: np.ndarray, weight: float) -> pa.RecordBatch:
+    """`batch` with the weight of the rows that are hit multiplied by `weight`."""
+    before = batch.column("weight").to_numpy(zero_copy_only=False)
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["weight"] = pa.array(np.where(hit, before * weight, before), type=pa.float64())
+    return pa.RecordBatch.from_arrays([columns[name] for name in EXAMPLES.names], schema=EXAMPLES)
+
+
+def _silence(scored: _Scored, unscored: int, source: str) -> Sequence[Finding]:
+    if not unscored or not scored.why:
+        return ()
+    return (
+        Finding(
+            name="curate.toxicity.unscored",
+            verdict=INSUFFICIENT,
+            limit="every row has a score",
+            detail=f"{source}: {unscored:,} rows without a score went through ({'; '.join(scored.why[:3])}).",
+            next="Look at these rows, or at the detector, before relying on the screen.",
+        ),
+    )
+
+
+def _within(value: object, above: float, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and above < value <= most

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duecare.core import (
     Artifacts,
@@ -27,7 +27,8 @@ from duecare.core import (
 )
 from duecare.core.example import KINDS, Kind
 from duecare.core.table import CHANGES, EXAMPLES
-from duecare.curate.formats import BATCH, Record, files, hub, opened
+from duecare.curate.flow import file_name, table_writer
+from duecare.curate.formats import BATCH, Record, files, hub, known_encoding, opened
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
 from duecare.vault import home, row_key, secret
@@ -52,8 +53,9 @@ _SHOWN_NAME, _SHOWN_NAMES = 40, 30
 class Read:
     """Read a source. A record that is no row of the declared kind is set aside with the reason, never lost.
 
-    - source: a file (.csv, .tsv, .jsonl, .ndjson, .json, .parquet, .arrow; text formats also with .gz),
-      a folder, a pattern with *, or the id of a data set on the hub
+    - source: a file (.csv, .tsv, .jsonl, .ndjson, .json, .parquet, .arrow; text formats also with .gz, .bz2,
+      .xz, .zst), a folder with such files at any depth, a folder that `datasets` saved, a pattern with *
+      (** for any depth), or the id of a data set on the hub
     - kind: "text", "chat" or "preference"
     - text: column of the text, or of the turns of a chat; "text" and "messages" where not given
     - prompt, answer: columns that together make a chat of two turns; for preferences, prompt is the column
@@ -64,10 +66,19 @@ class Read:
       be compared with them; not given, they are in no group
     - keep: further columns that stay with the row
     - outcomes: columns of how a row's person was treated; kept too
+    - id: column of an id; a record whose id was there before is set aside
+    - consent: column in which people say whether their row may be used; a row whose value is none of
+      `consented` (capitals aside) is set aside
+    - consented: what counts as consent
+    - licence, origin: of the rows: a column of the source, or else words that hold for every row; they travel
+      with the rows and stand on the data card
+    - encoding: of text files; records that are not in it are set aside
+    - split: part of a data set of the hub, or of one that `datasets` saved
     - skip_lines: lines before the header or the first record that are no data
     - max_chars: a row with more characters in all is set aside
     - rows: read only so many records from the start; all where not given
-    - name, study: of the source and the study; the command line fills them in
+    - name, study: of the source and the study; the command line fills them in, and `sealed`: whether rows are
+      sealed with the study's secret until personal data is taken out of them, because that step follows
     """
 
     source: str
@@ -81,11 +92,19 @@ class Read:
     undeclared: str | None = None
     keep: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    id: str | None = None
+    consent: str | None = None
+    consented: tuple[str, ...] = ("yes", "true", "1")
+    licence: str | None = None
+    origin: str | None = None
+    encoding: str = "utf-8"
+    split: str = "train"
     skip_lines: int = 0
     max_chars: int = 100_000
     rows: int | None = None
     name: str = "data"
     study: str = "study"
+    sealed: bool = False
 
     def __post_init__(self) -> None:
         chat, preference = self.kind == "chat", self.kind == "preference"
@@ -119,6 +138,9 @@ class Read:
                 )
             ),
             (self.undeclared != "", "undeclared", self.undeclared, "a name, or nothing"),
+            (bool(self.consented), "consented", self.consented, "one value or more"),
+            (known_encoding(self.encoding), "encoding", self.encoding, "an encoding that Python knows"),
+            (bool(self.split), "split", self.split, "the name of a part"),
             (self.skip_lines >= 0, "skip_lines", self.skip_lines, "a whole number from 0"),
             (self.max_chars >= 1, "max_chars", self.max_chars, "a whole number from 1"),
             (self.rows is None or self.rows >= 1, "rows", self.rows, "a whole number from 1, or nothing"),
@@ -133,10 +155,11 @@ class Read:
         key, counts = secret(home(), secret_name(self.study)), Counter[str]()
         reasons = Counter[str]()
         with ExitStack() as stack:
-            write = _writers(stack, out)
-            layout = self.layout(sample(self)[0])
+            seal = secret_name(self.study) if self.sealed else None
+            write = _writers(stack, out, seal)
+            layout, ids = self.layout(sample(self)[0]), dict[bytes, int]()
             for start, records in _in_batches(self, layout):
-                kept, aside = self._batch(records, start, layout, key)
+                kept, aside = self._batch(records, start, layout, key, ids)
                 write("kept", kept)
                 write("set_aside", aside)
                 write("changes", [self._change(each) for each in aside])
@@ -147,7 +170,7 @@ class Read:
             most = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
             raise DataError(f"read.source: none of {counts['in']} records is a {self.kind} row{most}")
         return Outcome(
-            files={stem: f"{stem}.parquet" for stem in _SCHEMAS},
+            files={stem: file_name(stem, schema, seal) for stem, schema in _SCHEMAS.items()},
             estimates=tuple(
                 exact(f"curate.rows.{what}", counts[what], counts["in"], {"source": self.name}, "rows")
                 for what in ("in", "kept", "set_aside")
@@ -162,6 +185,11 @@ class Read:
             undeclared=self.undeclared or "",
             fields=tuple(dict.fromkeys([*self.keep, *self.outcomes])),
             max_chars=self.max_chars,
+            id=self.id,
+            consent=self.consent,
+            consented=self.consented,
+            rights=self._rights(columns),
+            stated=self._stated(columns),
         )
         if self.kind == "preference":
             prompt = self.prompt or ("prompt" if "prompt" in columns else None)
@@ -171,15 +199,27 @@ class Read:
             return replace(named, prompt=self.prompt, answer=self.answer)
         return replace(named, text=self.text or ("text" if self.kind == "text" else "messages"))
 
+    def _rights(self, columns: tuple[str, ...]) -> dict[str, str]:
+        """Columns that are kept as licence, origin and consent."""
+        given = {"licence": self.licence, "origin": self.origin, "consent": self.consent}
+        return {name: column for name, column in given.items() if column is not None and column in columns}
+
+    def _stated(self, columns: tuple[str, ...]) -> dict[str, str]:
+        """Licence and origin in words, the same for every row."""
+        given = {"licence": self.licence, "origin": self.origin}
+        return {name: said for name, said in given.items() if said is not None and said not in columns}
+
     def _batch(
-        self, records: list[Record], start: int, layout: Layout, key: bytes
+        self, records: list[Record], start: int, layout: Layout, key: bytes, ids: dict[bytes, int]
     ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-        """Rows of EXAMPLES and of SET_ASIDE: every record is in exactly one."""
+        """Rows of EXAMPLES and of SET_ASIDE: every record is in exactly one. `ids`: digest to position."""
         kept: list[dict[str, object]] = []
         aside: list[dict[str, object]] = []
         for position, record in enumerate(records, start):
             try:
-                kept.append(self._row(record, position, layout, key))
+                row = self._row(record, position, layout, key)
+                _expect_new(layout.identity(cast("Mapping[str, object]", record.value)), position, ids)
+                kept.append(row)
             except Unfit as unfit:
                 place = {"source": self.name, "position": position, "line": record.line}
                 aside.append({**place, "reason": str(unfit)})
@@ -190,6 +230,7 @@ class Read:
             raise Unfit(record.reason)
         content = layout.content(record.value)
         columns = cast("Mapping[str, object]", record.value)
+        layout.expect_consent(columns)
         return {
             "row": f"{self.name}:{position}",
             "key": row_key(key, content.canonical()),
@@ -208,6 +249,15 @@ class Read:
         """A record set aside has no content to make a key of."""
         row = {"row": f"{self.name}:{aside['position']}", "key": ""}
         return {**row, "step": "read", "action": "set aside", "reason": aside["reason"]}
+
+
+def _expect_new(identity: str | None, position: int, ids: dict[bytes, int]) -> None:
+    """Remember an id by its digest; Unfit where it was there before."""
+    if identity is None:
+        return
+    first = ids.setdefault(blake2b(identity.encode(), digest_size=16).digest(), position)
+    if first != position:
+        raise Unfit(f"its id is that of record {first}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +304,8 @@ def probe(step: Read) -> Probe:
 
 def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Problem]:
     """Named columns that the source lacks, or has twice."""
-    content = {field: getattr(layout, field) for field in ("text", "prompt", "answer", "chosen", "rejected")}
+    fields = ("text", "prompt", "answer", "chosen", "rejected", "id", "consent")
+    content = {field: getattr(layout, field) for field in fields}
     named = [(field, name) for field, name in content.items() if name is not None]
     named += [(field, name) for field in ("groups", "keep", "outcomes") for name in getattr(step, field)]
     for field, name in named:
@@ -272,7 +323,7 @@ def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Pr
 def sample(step: Read) -> tuple[tuple[str, ...], list[Record]]:
     """The columns of a source and its first records; of several files the first that has any."""
     columns: tuple[str, ...] = ()
-    paths = files(step.source)
+    paths = files(step.source, step.split)
     for path in paths or (None,):
         with _source(step, path, None) as (header, found):
             records = list(islice(found, min(SAMPLED, step.rows or SAMPLED)))
@@ -292,16 +343,16 @@ def _source(
 ) -> Iterator[tuple[tuple[str, ...] | None, Iterator[Record]]]:
     """One file of the source, or the hub where there is none."""
     if path is None:
-        found = hub(step.source)
+        found = hub(step.source, step.split)
         yield found.columns, found.records
         return
     wanted = None if layout is None else layout.columns
-    with opened(path, skip_lines=step.skip_lines, wanted=wanted) as found:
+    with opened(path, skip_lines=step.skip_lines, wanted=wanted, encoding=step.encoding) as found:
         yield found.columns, found.records
 
 
 def _records(step: Read, layout: Layout) -> Iterator[Record]:
-    for path in files(step.source) or (None,):
+    for path in files(step.source, step.split) or (None,):
         with _source(step, path, layout) as (_, records):
             yield from records
 
@@ -318,10 +369,9 @@ _SCHEMAS = {"kept": EXAMPLES, "set_aside": SET_ASIDE, "changes": CHANGES}
 Write = Callable[[str, list[dict[str, object]]], None]
 
 
-def _writers(stack: ExitStack, out: Path) -> Write:
+def _writers(stack: ExitStack, out: Path, seal: str | None) -> Write:
     writers = {
-        stem: stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", schema, compression="zstd"))
-        for stem, schema in _SCHEMAS.items()
+        stem: stack.enter_context(table_writer(out, stem, schema, seal)) for stem, schema in _SCHEMAS.items()
     }
 
     def write(stem: str, rows: list[dict[str, object]]) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from duecare.core import Artifacts, DataError, Outcome, Progress, Tell, exact, refuse_unless
+from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell, exact, refuse_unless
 from duecare.core.table import EXAMPLES
 from duecare.curate.flow import batches, split_rows
 from duecare.curate.overlap import contents
+from duecare.curate.together import roots
 
 _STEPS = 1 << 64
 
@@ -24,15 +25,23 @@ _STEPS = 1 << 64
 class Split:
     """Hold out a part of the rows, chosen by chance from the content of each.
 
-    Rows of the same content (case and white space aside) are always on the same side, and a row stays on
-    its side when others come or go. The same rows and seed give the same split on any machine.
+    Rows that belong together are on one side, or what was trained on would be asked about: rows of the same
+    content (case and white space aside), near duplicates, rows of one conversation, and a row with the
+    counterfactual copies made from it (which name it in the kept column `parent`). Chance draws once for
+    all of them, by the first; rows that belong with more others than are to be held out are trained on. A
+    row that belongs with no other stays on its side when others come or go. The same rows and seed give
+    the same split on any machine.
 
     - held_out: share of the rows to hold out, between 0 and 1
     - seed: another seed holds out other rows
+    - similarity: from which rows are near duplicates, as for the step duplicates; 1.0 means the same content
+    - together: kept columns (`keep` of the source) of which rows with one value belong together
     """
 
     held_out: float = 0.1
     seed: int = 0
+    similarity: float = 0.8
+    together: tuple[str, ...] = ("conversation_id",)
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -43,17 +52,34 @@ class Split:
                 self.held_out,
                 "a share between 0 and 1",
             ),
+            (
+                isinstance(self.similarity, int | float) and 0 < self.similarity <= 1,
+                "similarity",
+                self.similarity,
+                "a number above 0, at most 1",
+            ),
+            (all(self.together), "together", self.together, "names of kept columns"),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Write train and held_out.
+        """Write train and held_out; tell how many rows belong with others.
 
-        Raises DataError where all of several rows have the same content: one side would be empty.
+        Raises DataError where all of several rows belong together: one side would be empty.
         """
         chance = np.fromiter(
             (draw for batch in batches(inputs["examples"]) for draw in self.chances(batch)), dtype=np.uint64
         )
-        held, done = self.sides(chance), 0
+        root = roots(
+            inputs["examples"],
+            chance,
+            similarity=self.similarity,
+            columns=self.together,
+            out=out,
+            tell=tell,
+        )
+        held, done = self.sides(chance, root), 0
+        if note := _belonging(root):
+            tell(note)
         with ExitStack() as stack:
             train, held_out = (
                 stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", EXAMPLES, compression="zstd"))
@@ -81,14 +107,39 @@ class Split:
         for content in contents(batch):
             yield int.from_bytes(blake2b(content, digest_size=8, key=salt[:64]).digest(), "little")
 
-    def sides(self, chance: np.ndarray) -> np.ndarray:
-        """Which rows are held out, bool [rows]; with two rows or more, neither side is left empty."""
-        held: np.ndarray = chance < np.uint64(int(self.held_out * _STEPS))
-        if len(chance) < 2 or (held.any() and not held.all()):
-            return held if len(chance) > 1 else np.zeros(len(chance), dtype=bool)
-        if chance.min() == chance.max():
+    def sides(self, chance: np.ndarray, root: np.ndarray) -> np.ndarray:
+        """Which rows are held out, bool [rows]; with two rows or more, neither side is left empty.
+
+        `root` is the position of the first row that each belongs with; its chance is that of all of them.
+        """
+        rows = len(chance)
+        if rows < 2:
+            return np.zeros(rows, dtype=bool)
+        drawn = chance[root]
+        few = np.bincount(root, minlength=rows)[root] <= max(1.0, self.held_out * rows)
+        held: np.ndarray = few & (drawn < np.uint64(int(self.held_out * _STEPS)))
+        if held.any() and not held.all():
+            return held
+        if len(set(root.tolist())) == 1:
             raise DataError(
-                f"curate.split: all {len(chance)} rows have the same content; none can be held out"
+                f"curate.split: all {rows} rows have the same content or belong together; "
+                "none can be held out"
             )
         # Few rows: chance alone put all on one side. The one nearest to the other side goes there.
-        return np.asarray(chance != chance.max() if held.any() else chance == chance.min(), dtype=bool)
+        if held.any():
+            return np.asarray(root != root[np.argmax(drawn)], dtype=bool)
+        among = np.flatnonzero(few) if few.any() else np.arange(rows)
+        return np.asarray(root == root[among[np.argmin(drawn[among])]], dtype=bool)
+
+
+def _belonging(root: np.ndarray) -> Note | None:
+    """How many rows belong with others, in words; None where none does."""
+    sizes = np.bincount(root)
+    many = sizes[sizes > 1]
+    if not len(many):
+        return None
+    text = (
+        f"{int(many.sum())} of {len(root)} rows belong with others (the same or nearly the same content, one "
+        f"conversation, made from one row): {len(many)} groups of up to {int(many.max())}, each on one side"
+    )
+    return Note(topic="split", text=text)

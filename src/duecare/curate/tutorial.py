@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duecare.core import Artifact, Problem, Step, StudyError
+from duecare.curate.flow import count_rows
 from duecare.curate.formats import Record
 from duecare.curate.rows import Unfit
 from duecare.curate.source import Read, sample
@@ -66,7 +67,7 @@ def _run(read: Read, scratch: Path) -> list[Artifact]:
     from duecare.curate.redact import Redact
     from duecare.curate.screen import Screen
 
-    screen = Screen(limit=LIMIT, mode="flag" if read.kind == "preference" else "drop")
+    screen = Screen(limit=LIMIT, action="review" if read.kind == "preference" else "drop")
     steps: dict[str, Step] = {
         "read": read,
         "toxicity": screen,
@@ -88,7 +89,7 @@ def _unheard(_: object) -> None:
 
 def _guessed(source: str, groups: tuple[str, ...], keep: tuple[str, ...]) -> Read:
     """How to read a file, from its columns and first records."""
-    read = Read(source=source, groups=groups, keep=keep, study="tutorial")
+    read = Read(source=source, groups=groups, keep=keep, study="tutorial", sealed=True)
     columns, records = sample(read)
     reserved = {"row", "text", "messages", "chosen", "rejected"} & {*groups, *keep}
     problems = [
@@ -156,8 +157,8 @@ def _frame(read: Read, last: Artifact) -> pd.DataFrame:
 
 def _account(read: Read, done: list[Artifact]) -> dict[str, Any]:
     """What was done, in plain values that a DataFrame can carry along."""
-    counts = Counter[str](kept=pq.read_metadata(done[-1].path / "kept.parquet").num_rows)
-    counts["in"] = pq.read_metadata(done[0].path / "kept.parquet").num_rows
+    counts = Counter[str](kept=count_rows(done[-1]))
+    counts["in"] = count_rows(done[0])
     reasons: dict[str, str] = {}
     replaced = Counter[str]()
     for artifact in done:

@@ -43,7 +43,8 @@ class Card(Noun, frozen=True, kw_only=True):
 
     `kind` is "score" (one number a text) or "span" (places in a text). `attribution` holds a line for
     each source it was made from, as that source's licence asks. `files` maps what it is shipped with
-    (relative to the package) to SHA-256.
+    (relative to the package) to SHA-256. `heads` are the scores a
+    detector gives one by one (`load(name, heads)`).
     """
 
     name: str
@@ -56,6 +57,7 @@ class Card(Noun, frozen=True, kw_only=True):
     licence: str
     attribution: tuple[str, ...] = ()
     files: dict[str, str] = {}
+    heads: tuple[str, ...] = ()
 
     @property
     def worst_first(self) -> tuple[Measured, ...]:

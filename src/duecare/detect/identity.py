@@ -15,15 +15,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from duecare.core.table import TEXTS, expect
 from duecare.core.wire import Noun
 from duecare.detect.card import Card, read_card
-from duecare.detect.spans import Span, span_batch
+from duecare.detect.spans import Span, spans_of
 
 INSTRUMENT = "identity@1"
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _ADJOINING = re.compile(r"[\s,;/&]*(?:and |or )?")
 _AGE = re.compile(r"\b(\d{1,3})[ -]years?[ -]old\b", re.IGNORECASE)
-_SELF = frozenset({"am", "i'm", "i’m", "im", "being", "was", "is", "are", "he's", "she's", "we're"})
+SELF = frozenset({"am", "i'm", "i’m", "im", "being", "was", "is", "are", "he's", "she's", "we're"})
 YOUNG_UNTIL, OLD_FROM = 29, 60
 """Ages in years up to which, and from which, a stated age counts as young or older."""
 
@@ -77,38 +78,61 @@ class Identity:
         return read_card("identity")
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
-        return span_batch(texts, self.instrument, self.mentions)
+        """Every mention as SPANS; the same as `mentions` of each text, found a column at a time."""
+        from duecare.detect.identity_scan import mentions_of
+
+        expect(texts, TEXTS, "texts")
+        found = mentions_of(texts.column("text"))
+        return spans_of(texts, self.instrument, {at: self._wanted(spans) for at, spans in found.items()})
 
     def mentions(self, text: str) -> list[Span]:
         """Every mention in one text; of phrases that begin at one word the longest."""
-        found = [*_phrases(text), *_ages(text)]
+        return self._wanted([*_phrases(text), *ages(text)])
+
+    def _wanted(self, spans: list[Span]) -> list[Span]:
         if self._axes:
-            found = [place for place in found if place.label.partition(":")[0] in self._axes]
-        return sorted(found)
+            spans = [place for place in spans if place.label.partition(":")[0] in self._axes]
+        return sorted(spans)
+
+
+Token = tuple[int, int, str]
+"""Start, end and the word in lower case."""
+
+
+def tokens_of(text: str, start: int = 0) -> Iterator[Token]:
+    """The words of `text` from code point `start` on, which must not lie inside a word."""
+    for match in _TOKEN.finditer(text, start):
+        yield match.start(), match.end(), match.group().lower().replace("’", "'")
 
 
 def _phrases(text: str) -> Iterator[Span]:
-    tokens = [
-        (match.start(), match.end(), match.group().lower().replace("’", "'"))
-        for match in _TOKEN.finditer(text)
-    ]
-    by_first, place = _by_first(), 0
+    tokens, place = list(tokens_of(text)), 0
     while place < len(tokens):
-        for words, label, guarded in by_first.get(tokens[place][2], ()):
-            last = place + len(words) - 1
-            if last >= len(tokens) or any(tokens[place + step][2] != word for step, word in enumerate(words)):
-                continue
-            if guarded and not _beside_people(text, tokens, last):
-                continue
+        found = phrase_at(text, tokens, place)
+        if found is not None:
+            last, label = found
             yield Span(tokens[place][0], tokens[last][1], label)
             place = last
-            break
         place += 1
 
 
-def _beside_people(text: str, tokens: list[tuple[int, int, str]], at: int) -> bool:
+def phrase_at(text: str, tokens: list[Token], place: int) -> tuple[int, str] | None:
+    """Place of the last word, and label, of the longest phrase that begins at `place`; None without one.
+
+    `tokens` are consecutive words of `text`; looked at are two before `place`, the phrase and two after it.
+    """
+    for words, label, guarded in by_first_word().get(tokens[place][2], ()):
+        last = place + len(words) - 1
+        if last >= len(tokens) or any(tokens[place + step][2] != word for step, word in enumerate(words)):
+            continue
+        if not guarded or _beside_people(text, tokens, last):
+            return last, label
+    return None
+
+
+def _beside_people(text: str, tokens: list[Token], at: int) -> bool:
     """Whether a word for people follows within two words, or it closes "I am ..." or "being ..."."""
-    people = _people()
+    near = people()
     end = tokens[at][1]
     for step in (1, 2):
         if at + step >= len(tokens):
@@ -116,10 +140,10 @@ def _beside_people(text: str, tokens: list[tuple[int, int, str]], at: int) -> bo
         begin, stop, word = tokens[at + step]
         if not _ADJOINING.fullmatch(text[end:begin]):
             break
-        if word in people:
+        if word in near:
             return True
         end = stop
-    if at == 0 or tokens[at - 1][2] not in _SELF:
+    if at == 0 or tokens[at - 1][2] not in SELF:
         return False
     spoken = tokens[at - 1][2] in {"am", "i'm", "im", "being"} or (at > 1 and tokens[at - 2][2] in _PERSONS)
     closes = at + 1 >= len(tokens) or re.match(
@@ -133,7 +157,8 @@ _PERSONS = frozenset(
 )
 
 
-def _ages(text: str) -> Iterator[Span]:
+def ages(text: str) -> Iterator[Span]:
+    """Stated ages that count as young or older."""
     for match in _AGE.finditer(text):
         years = int(match[1])
         if 13 <= years <= YOUNG_UNTIL:
@@ -155,8 +180,8 @@ def _lookup() -> tuple[tuple[str, tuple[tuple[str, ...], str, bool]], ...]:
 
 
 @lru_cache(maxsize=1)
-def _by_first() -> dict[str, list[tuple[tuple[str, ...], str, bool]]]:
-    """The same by first word, longest phrase first, unguarded before guarded."""
+def by_first_word() -> dict[str, list[tuple[tuple[str, ...], str, bool]]]:
+    """Every way to name a group by its first word, longest phrase first, unguarded before guarded."""
     found: dict[str, list[tuple[tuple[str, ...], str, bool]]] = {}
     for first, entry in _lookup():
         found.setdefault(first, []).append(entry)
@@ -172,7 +197,8 @@ def protected_words() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _people() -> frozenset[str]:
+def people() -> frozenset[str]:
+    """Words for people, beside which a guarded word counts."""
     return frozenset(_table()["people"])
 
 

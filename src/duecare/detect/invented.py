@@ -15,6 +15,8 @@ from __future__ import annotations
 # ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
 import re
 
+from duecare.detect.context import word_set
+
 STEMS = ("Abri", "Belo", "Cado", "Desi", "Elvo", "Fari", "Gamo", "Hevi", "Ilbo", "Javi", "Kelo", "Lumi", "Mavo", "Nerri",
          "Obri", "Pelu", "Quibo", "Rondi", "Savo", "Tirri", "Ubelo", "Vondi", "Welo", "Yarri", "Zembo")  # fmt: skip
 ENDINGS = {
@@ -56,49 +58,34 @@ _OURS = {
     "USER_NAME": re.compile(_LOGIN, re.IGNORECASE),
     "PHONE": re.compile(r"(?:\+?1[-. ])?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3}"),
     "IP": re.compile(r"(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}|2001:0?db8:[0-9a-f:]*", re.IGNORECASE),
-    "ADDRESS": re.compile(rf"\d{{1,4}} (?:{'|'.join(STREETS)})\b.*"),
+    "MAC": re.compile(r"00[:-]00[:-]5E[:-]00[:-]53[:-][0-9A-F]{2}", re.IGNORECASE),
+    "ADDRESS": re.compile(rf"\d{{1,4}} (?:{'|'.join(STREETS)})\b.*", re.DOTALL),
     "WALLET": re.compile(r"0x0{20}[0-9a-fA-F]{20}"),
     "DATE_OF_BIRTH": re.compile(r".*\b18\d\d\b.*"),
 }
-_ZEROS = re.compile(r"[A-Z]{0,16}[^A-Za-z0-9]?0{5}")
+_ANYWHERE = re.compile(
+    rf"(?<![^\W_])(?:\d{{1,4}} (?:{'|'.join(STREETS)})|(?:[a-z][._-]?)?{_NAME}(?:[._-]?{_NAME})?[._-]?\d{{0,4}}"
+    r"(?:@example\.(?:com|org|net))?|(?:\+?1 )?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3})(?![^\W_])",
+    re.IGNORECASE,
+)
+_ZEROS = re.compile(r"X*0{5}")
 _NOT_SHOWN = re.compile(r"[^A-Za-z0-9]")
-_NUMBERS = frozenset(
-    [
-        "SSN",
-        "ITIN",
-        "EIN",
-        "NINO",
-        "NHS",
-        "SIN",
-        "STEUER_ID",
-        "INSEE",
-        "DNI",
-        "CODICE_FISCALE",
-        "AADHAAR",
-        "PAN",
-        "CPF",
-        "TFN",
-        "ABN",
-        "MEDICARE",
-        "TAX_ID",
-        "HEALTH_ID",
-        "PASSPORT",
-        "LICENCE",
-        "PLATE",
-        "VIN",
-        "CARD",
-        "IBAN",
-        "ACCOUNT",
-        "IMEI",
-    ]
+_NUMBERS = word_set(
+    "SSN ITIN EIN NINO NHS SIN STEUER_ID INSEE DNI CODICE_FISCALE AADHAAR PAN CPF TFN ABN MEDICARE TAX_ID HEALTH_ID "
+    "PASSPORT LICENCE PLATE VIN CARD IBAN ACCOUNT IMEI PHONE"
 )
 
 
 def stands_for_nobody(label: str, value: str) -> bool:
     """Whether `value` is of those that duecare writes for personal data of this kind."""
     if label in _NUMBERS:
-        return _ZEROS.match(_NOT_SHOWN.sub("", value)) is not None
-    if label == "PERSON":
-        return _IN_NAME.search(value) is not None
+        shown = _NOT_SHOWN.sub("", value)
+        if _ZEROS.match(shown) is not None or (label == "SSN" and shown.startswith("000")):
+            return True
     ours = _OURS.get(label)
-    return ours is not None and ours.fullmatch(value) is not None
+    return ours.fullmatch(value) is not None if ours is not None else _IN_NAME.search(value) is not None
+
+
+def invented_places(text: str) -> list[tuple[int, int]]:
+    """Where names, addresses and telephone numbers stand that duecare wrote, in order."""
+    return [match.span() for match in _ANYWHERE.finditer(text)]

@@ -13,6 +13,8 @@ from duecare.detect.spans import Span
 
 _LONGEST = 128
 """Code points of a word that are looked at; no code that we know is longer than 90."""
+_CODE = 26
+"""Signs of the shortest code that may be written in small letters."""
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{1,{_LONGEST}}}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9_])")
 _NINO = re.compile(r"[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D](?![A-Za-z0-9_])")
@@ -34,8 +36,12 @@ _CHECKED = frozenset({"CODICE_FISCALE", "WALLET", "VIN", "INSEE"})
 """Kinds whose check leaves so little to chance that a word such as "order" before them is not asked for."""
 
 
-def mixed_token(text: str, digit: int) -> tuple[list[Span], int]:
-    """What the word around the digit at `digit` is, and where the search goes on behind it."""
+def mixed_token(text: str, digit: int, *, plain: bool = False) -> tuple[list[Span], int]:
+    """What the word around the digit at `digit` is, and where the search goes on behind it.
+
+    `plain` True says that the text names no numbers and has no houses: then a short word of small letters
+    is nothing.
+    """
     start = digit
     while start and digit - start < _LONGEST and text[start - 1].isalnum():
         start -= 1
@@ -43,6 +49,8 @@ def mixed_token(text: str, digit: int) -> tuple[list[Span], int]:
     if token is None or token.end() <= digit:  # letters of another script before the digits
         return [], _behind(text, digit)
     end = token.end()
+    if plain and end - start < _CODE and token.group().islower():
+        return [], end
     if (start and (text[start - 1].isalnum() or text[start - 1] == "_")) or (
         end < len(text) and (text[end].isalnum() or text[end] == "_")
     ):
@@ -61,6 +69,8 @@ def _whole(text: str, start: int, end: int, token: str) -> list[Span]:
     found = list(places.address_at(text, start, end)) if token[:-1].isdigit() else []
     words = words_before(text, start) if end - start >= 4 else []
     found += named_number(text, start, words)
+    if token.islower() and len(token) < _CODE:
+        return found
     if (spaced := _spaced(text, start, words)) is not None:
         found.append(spaced)
     for label, check in _CHECKS.get(len(token), ()):

@@ -23,23 +23,45 @@ def _named(names: str, between: str = "*") -> re.Pattern[str]:
     return re.compile(rf"\b(?:{names}){_MARK}{between}{_BETWEEN}", re.IGNORECASE | re.VERBOSE)
 
 
-_NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("PASSPORT", _named("passport")),
-    ("LICENCE", _named(r"driv(?:er'?s?|er’s|ing)\ licen[cs]e|\bdl|\blicen[cs]e(?:\ (?:number|no\.?|\#))")),
-    ("PLATE", _named(r"(?:licen[cs]e|number|registration)\ plate|plate|vehicle\ reg(?:istration)?|car\ reg(?:istration)?")),
-    ("VIN", _named(r"vin|vehicle\ identification|chassis")),
-    ("NINO", _named(r"national\ insurance|nino")),
-    ("TAX_ID", _named(r"tax(?:payer)?|vat", "+")),
-    ("HEALTH_ID", _named(r"mrn|medical\ record|(?:patient|health\ (?:card|insurance)|insurance)(?=\ (?:n|id|card|\#))")),
-    ("USER_NAME", _named(r"user\ ?(?:id|name)|username|login(?:\ (?:id|name))?")),
-    ("ACCOUNT", _named(r"account|acct|a/c|sort\ code|iban|routing")),
-    ("ACCOUNT", _named(r"member(?:ship)?|customer|client|policy|loyalty|frequent\ flyer|employee|student", "+")),
-)  # fmt: skip
-_WORDS = word_set(
-    "passport driver drivers driving license licence dl plate vehicle car vin chassis national nino tax taxpayer vat "
-    "mrn medical patient health insurance user userid username login account acct a c sort iban routing member "
-    "membership customer client policy loyalty flyer employee student"
-)  # fmt: skip
+_NAMES: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = (
+    ("PASSPORT", word_set("passport"), _named("passport")),
+    (
+        "LICENCE",
+        word_set("driver drivers driving license licence dl s"),
+        _named(r"driv(?:er'?s?|er’s|ing)\ licen[cs]e|\bdl|\blicen[cs]e(?:\ (?:number|no\.?|\#))"),
+    ),
+    (
+        "PLATE",
+        word_set("plate vehicle car"),
+        _named(
+            r"(?:licen[cs]e|number|registration)\ plate|plate|vehicle\ reg(?:istration)?|car\ reg(?:istration)?"
+        ),
+    ),
+    ("VIN", word_set("vin vehicle chassis"), _named(r"vin|vehicle\ identification|chassis")),
+    ("NINO", word_set("national nino"), _named(r"national\ insurance|nino")),
+    ("TAX_ID", word_set("tax taxpayer vat"), _named(r"tax(?:payer)?|vat", "+")),
+    (
+        "HEALTH_ID",
+        word_set("mrn medical patient health insurance"),
+        _named(r"mrn|medical\ record|(?:patient|health\ (?:card|insurance)|insurance)(?=\ (?:n|id|card|\#))"),
+    ),
+    (
+        "USER_NAME",
+        word_set("user userid username login"),
+        _named(r"user\ ?(?:id|name)|username|login(?:\ (?:id|name))?"),
+    ),
+    (
+        "ACCOUNT",
+        word_set("account acct a c sort iban routing"),
+        _named(r"account|acct|a/c|sort\ code|iban|routing"),
+    ),
+    (
+        "ACCOUNT",
+        word_set("member membership customer client policy loyalty flyer employee student"),
+        _named(r"member(?:ship)?|customer|client|policy|loyalty|frequent\ flyer|employee|student", "+"),
+    ),
+)
+"""Label, the words of which one must be among those before the number, and how they stand there."""
 _VALUE = re.compile(r"[A-Za-z0-9]{1,32}(?:[ -][A-Za-z0-9]{1,16}){0,6}")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -47,11 +69,9 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 def named_number(text: str, start: int, words: Sequence[str]) -> Iterator[Span]:
     """The identifier that begins at `start`, where the words before it name one."""
-    if _WORDS.isdisjoint(words):
-        return
     before = text[max(0, start - _BEFORE) : start]
-    for label, pattern in _NAMES:
-        if pattern.search(before) is not None:
+    for label, among, pattern in _NAMES:
+        if not among.isdisjoint(words) and pattern.search(before) is not None:
             end = _value_end(text, start, plate=label == "PLATE")
             if end is not None:
                 yield Span(start, end, label, 0.9)

@@ -17,11 +17,15 @@ from duecare.detect.context import last_of, word_set, words_after, words_before
 from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
 from duecare.detect.named import named_number
 from duecare.detect.spans import Span
-from duecare.detect.telephone import formed, possible, spoken_of
+from duecare.detect.telephone import extended, formed, possible, says_which, spoken_of
 
 _RUN = re.compile(r"[0-9]+(?:[-. /()]{1,3}[0-9]+){0,24}")
 _GROUP = re.compile(r"[0-9]+")
+_MONEY = frozenset("$€£¥₹")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
 _NINES = str.maketrans("012345678", "999999999")
+_LEAST = 9
+"""Signs of the shortest number that has a shape or a check digit."""
 _WIDEST = 9
 """Groups of digits that make one number at most (a French social security number has seven)."""
 
@@ -84,89 +88,105 @@ SHAPES: dict[str, tuple[Rule, ...]] = {
 """What a number of this shape can be; card and telephone numbers have too many shapes to be listed."""
 
 
-def find_numbers(text: str, *, housed: bool = True) -> Iterator[Span]:
+def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[Span]:
     """Every place in `text` that holds a number of one of the kinds; they may overlap.
 
-    `housed` False says that no address can stand in the text.
+    `housed` False says that no address can stand in the text, `named` False that no word in it names a number.
     """
-    at = 0
+    found: list[Span] = []
+    at, length, plain = 0, len(text), not (housed or named)
     while (run := _RUN.search(text, at)) is not None:
         start, end = run.span()
-        if start and (text[start - 1].isalpha() or text[start - 1] == "_"):
-            spans, at = mixed_token(text, start)
-            yield from spans
+        if start and ((before := text[start - 1]) == "_" or before.isalpha()):
+            spans, at = mixed_token(text, start, plain=plain)
+            found += spans
             continue
-        if (code := dotted_code(text, start, end)) is not None:
-            yield code
+        if end - start in (8, 10) and (code := dotted_code(text, start, end)) is not None:
+            found.append(code)
             at = code.end
             continue
-        if end < len(text) and (text[end].isalpha() or text[end] == "_"):
+        after = text[end] if end < length else " "
+        if (after == "_" or after.isalpha()) and not _extension(text, start, end):
             last = max(start, *(text.rfind(sign, start, end) + 1 for sign in "-. /()"))
             if last > start:
                 end = last
                 while not text[end - 1].isdigit():
                     end -= 1
-                yield from _number(text, start, end, housed)
-            spans, at = mixed_token(text, last)
-            yield from spans
+                _number(text, (start, end), found, housed=housed, named=named)
+            spans, at = mixed_token(text, last, plain=plain)
+            found += spans
             continue
         if housed or end - start >= 4:
-            yield from _number(text, start, end, housed)
+            _number(text, (start, end), found, housed=housed, named=named)
         at = end
+    return found
 
 
-def _number(text: str, start: int, end: int, housed: bool) -> Iterator[Span]:
-    """What the run of digits [start, end) holds."""
+def _number(text: str, run: tuple[int, int], found: list[Span], *, housed: bool, named: bool) -> None:
+    """Add what a run of digits holds."""
+    start, end = run
     if housed:
-        yield from places.address_at(
-            text, start if end - start <= 12 else text.rfind(" ", start, end) + 1, end
-        )
-    if end - start < 4:
+        found += places.address_at(text, start if end - start <= 12 else text.rfind(" ", start, end) + 1, end)
+    before = text[start - 1] if start else " "
+    behind_blank = text[start - 2] if start > 1 and before == " " else before
+    short = end - start < (4 if named or behind_blank.isupper() else 7)
+    if short or (behind_blank in _MONEY and not named):
         return
     words = words_before(text, start)
-    before = text[start - 1] if start else " "
     if before == " " and (code := spaced_code(text, start, words)) is not None:
-        yield code
+        found.append(code)
         return
     if _goes_on(text, end):
         return
-    yield from named_number(text, start, words)
-    if before in "$€£" or end - start < 7:
+    if named:
+        found += named_number(text, start, words)
+    if behind_blank in _MONEY or end - start < 7 or _stands_for_nobody(text, start, end):
         return
     if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
         if before not in ".-" and not _VERSION & set(words[-2:]):
-            yield Span(start, end, "IP")
+            found.append(Span(start, end, "IP"))
         return
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     if len(groups) > _WIDEST and sum(end - start for start, end in groups) < 2 * len(groups):
         return  # a list of small numbers
-    yield from _windows(text, groups[1:] if before in ".-,=/" else groups, words)
+    _windows(text, groups[1:] if before in ".-,=/" else groups, words, found)
+
+
+def _stands_for_nobody(text: str, start: int, end: int) -> bool:
+    """Whether the digits are of those that duecare writes: no part of them is a telephone number either."""
+    if text[start] != "0":
+        return False
+    digits = _NOT_DIGITS.sub("", text[start : start + 12])
+    return digits.startswith("00000") or (text[start : start + 4] in ("000-", "000 ") and end - start == 11)
+
+
+def _extension(text: str, start: int, end: int) -> bool:
+    """Whether the letter at `end` begins the extension of a telephone number: "555-867-5309x12"."""
+    return end - start >= 7 and text[end] in "xX" and text[end + 1 : end + 2].isdigit()
 
 
 def _goes_on(text: str, end: int) -> bool:
     """Whether what follows makes the digits part of something else: an amount, a time, a code."""
     after = text[end : end + 2]
-    return after[:1] == "-" or (after[:1] in (".", ",", ":") and after[1:].isdigit())
+    if after[:1] == "-":
+        return not words_after(text, end, 1) or not says_which(words_after(text, end, 1)[0])
+    return after[:1] in (".", ",", ":") and after[1:].isdigit()
 
 
-def _windows(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
-    """Numbers of a known shape, from left to right, the widest first; telephone numbers in what is left."""
+def _windows(text: str, groups: list[tuple[int, int]], words: Sequence[str], found: list[Span]) -> None:
+    """Add numbers of a known shape, from left to right, the widest first; telephone numbers in what is left."""
     first, left = 0, 0
     while first < len(groups):
-        found = None
+        start = groups[first][0]
         for last in range(min(len(groups), first + _WIDEST) - 1, first - 1, -1):
-            start, end = groups[first][0], groups[last][1]
-            label = _shaped(text, start, end, words) if end - start >= 7 else None
-            if label is not None:
-                found = Span(start, end, label)
+            end = groups[last][1]
+            if end - start >= _LEAST and (label := _shaped(text, start, end, words)) is not None:
+                _telephones(text, groups[left:first], words, found)
+                found.append(Span(start, end, label))
+                left = last + 1
                 break
-        if found is not None:
-            yield from _telephones(text, groups[left:first], words)
-            yield found
-            first = left = last + 1
-        else:
-            first += 1
-    yield from _telephones(text, groups[left:], words)
+        first = max(first + 1, left)
+    _telephones(text, groups[left:], words, found)
 
 
 def _shaped(text: str, start: int, end: int, words: Sequence[str]) -> str | None:
@@ -204,24 +224,24 @@ def _ssn(text: str, start: int, end: int, words: Sequence[str]) -> bool:
     return named or (shown.count("-") == 2 and checks.social_security(shown))
 
 
-def _telephones(text: str, groups: list[tuple[int, int]], words: Sequence[str]) -> Iterator[Span]:
-    """Telephone numbers in groups of digits that nothing else has claimed: a form of its own goes before
+def _telephones(text: str, groups: list[tuple[int, int]], words: Sequence[str], found: list[Span]) -> None:
+    """Add telephone numbers in groups of digits that nothing else has claimed: a form of its own goes before
     one that only words speak for, the longer before the shorter."""
     if not groups or groups[-1][1] - groups[0][0] < 7:
         return
-    spoken = spoken_of(words)
+    spoken = spoken_of(words, words_after(text, groups[-1][1], 1))
     if spoken is None:
         return
-    found, behind = False, 0
+    behind = 0
     for start, end, digits in _of_7_to_15(text, groups):
         if start >= behind and formed(text[start:end], digits):
-            yield Span(start, end, "PHONE")
-            found, behind = True, end
-    if spoken and not found:
+            found.append(Span(start, extended(text, end), "PHONE"))
+            behind = end
+    if spoken and not behind:
         for start, end, _ in _of_7_to_15(text, groups):
             if start >= behind and possible(text[start:end]):
-                yield Span(start, end, "PHONE")
-                found, behind = True, end
+                found.append(Span(start, extended(text, end), "PHONE"))
+                behind = end
 
 
 def _of_7_to_15(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:

@@ -26,7 +26,7 @@ _SPELLED = re.compile(
 _URL = re.compile(r"[^\s<>\"']{1,2000}")
 _TELLING = re.compile(
     r"""(?:[\w-]{0,40}(?:token|secret|passw(?:or)?d|session|sess|auth|signature|otp)|sid|sig|code|api[_-]?key
-    |access[_-]?key|key|jwt|invite|uid|user_?id|magic|reset)=[^&]{4,}""",
+    |access[_-]?key|key|jwt|invite|uid|user_?id|magic|reset)=[^&]{4}""",
     re.IGNORECASE | re.VERBOSE,
 )
 _PARTS = re.compile(r"[?&#/;]")

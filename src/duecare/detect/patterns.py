@@ -57,27 +57,23 @@ def forms_in(texts: pa.Array) -> Iterator[tuple[int, list[Span]]]:
     places, held = signs_in(texts)
     chosen = texts.take(pa.array(places)).to_pylist()
     for place, text, held_here in zip(places.tolist(), chosen, held.tolist(), strict=True):
-        if found := list(_real(text, held_here)):
+        if found := _found(text, held_here):
             yield place, found
 
 
-def find_forms(text: str) -> Iterator[Span]:
+def find_forms(text: str) -> list[Span]:
     """Every place in `text` that fits a form and passes its check; they may overlap."""
-    return _real(text, signs_of(text))
+    return _found(text, signs_of(text))
 
 
-def _real(text: str, held: int) -> Iterator[Span]:
-    for span in _proposed(text, held):
-        if not stands_for_nobody(span.label, text[span.start : span.end]):
-            yield span
-
-
-def _proposed(text: str, held: int) -> Iterator[Span]:
+def _found(text: str, held: int) -> list[Span]:
+    found: list[Span] = []
     if held & signs.NUMBER:
-        yield from find_numbers(text, housed=bool(held & signs.HOUSED))
+        found += find_numbers(text, housed=bool(held & signs.HOUSED), named=bool(held & signs.NAMED))
     for sign, find in _SEARCHES:
         if held & sign:
-            yield from find(text)
+            found += find(text)
+    return [span for span in found if not stands_for_nobody(span.label, text[span.start : span.end])]
 
 
 _SEARCHES: tuple[tuple[int, Callable[[str], Iterator[Span]]], ...] = (

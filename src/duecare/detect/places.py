@@ -20,9 +20,9 @@ _REST = rf"""(?:,?\ (?:apt|apartment|unit|suite|ste|flat|floor|room|\#)\.?\ ?\#?
     (?:,\ (?-i:{_PLAIN_NAME}(?:\ {_PLAIN_NAME}){{0,2}}))?(?:,?\ (?-i:[A-Z]{{2}})\b)?
     (?:,?\ (?:\d{{5}}(?:-\d{{4}})?|(?-i:[A-Z]{{1,2}}\d[A-Z\d]?\ ?\d[A-Z]{{2}}))\b)?"""
 _BORN = re.compile(
-    rf"\b(?:born(?:\ on)?|date\ of\ birth|birth\s?da(?:te|y)|d\.?o\.?b\.?)(?!\w)(?:\ (?:is|was|on|as)){{0,2}}"
-    rf"\s?[:=(-]?\s?(?:the\ )?{_DATE}",
-    re.IGNORECASE | re.VERBOSE,
+    rf"[BbDd](?<!\w.)(?i:(?:(?<=b)orn(?:\ on)?|(?<=d)ate\ of\ birth|(?<=b)irth\s?da(?:te|y)|(?<=d)\.?o\.?b\.?)(?!\w)"
+    rf"(?:\ (?:is|was|on|as)){{0,2}}\s?[:=(-]?\s?(?:the\ )?{_DATE})",
+    re.VERBOSE,
 )
 _ADDRESS = re.compile(
     rf"\d{{1,5}}[a-z]?(?:-\d{{1,4}})?\ (?:(?:north|south|east|west|[nsew]\.?)\ )?"

@@ -41,6 +41,11 @@ _PATTERNS = (
     r"^(?:no|nope),? (?:i|we) (?:can't|cannot|won't|will not|refuse)\b",
 )
 _REFUSES = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
+_CUES = (
+    "n't", "not", "cant", "unable", "declin", "refus", "pass on", "appropriate", "ethical", "against", "guidelines",
+    "programming", "principles", "training",
+)  # fmt: skip
+"""Every pattern holds one of these; to look for them first is many times faster."""
 _OFFERS = re.compile(
     r"\b(?:can't|cannot) (?:help (?:but|feeling|thinking)|wait|recommend [^.!?]{0,30} enough)\b"
 )
@@ -75,4 +80,8 @@ def refuses(answer: str) -> bool:
     """Whether the first sentences of `answer` decline."""
     plain = answer.replace("’", "'").replace("‘", "'").strip().lower()
     opening = [sentence for sentence in _END.split(plain) if sentence][:SENTENCES]
-    return any(_REFUSES.search(sentence) and not _OFFERS.search(sentence) for sentence in opening)
+    return any(
+        _REFUSES.search(sentence) and not _OFFERS.search(sentence)
+        for sentence in opening
+        if any(cue in sentence for cue in _CUES)
+    )

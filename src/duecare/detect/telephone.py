@@ -9,8 +9,10 @@ from duecare.detect.context import last_of, word_set
 
 _CALL = word_set(
     "phone telephone tel cell cellphone mobile call calls called calling text texted reach fax landline "
-    "whatsapp ring dial"
+    "whatsapp ring dial contact answering answers hotline helpline voicemail sms"
 )
+_BEHIND = word_set("office fax mobile cell home work tel phone telephone landline direct")
+_EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}(?![\w])", re.IGNORECASE)
 _NO_PHONE = word_set(
     "order orders invoice ticket tracking reference ref case serial model item sku version price total "
     "confirmation isbn transaction account card code booking claim policy member customer id part"
@@ -33,13 +35,28 @@ _DATE = re.compile(
 )
 
 
-def spoken_of(words: Sequence[str]) -> bool | None:
-    """Whether the words before digits speak of calling; None where they name something else that is no
-    telephone number, as an order."""
+def spoken_of(words: Sequence[str], behind: Sequence[str]) -> bool | None:
+    """Whether the words before digits speak of calling, or the first one behind says which telephone it is.
+
+    None where the words before name something else that is no telephone number, as an order.
+    """
+    if behind and says_which(behind[0]):
+        return True
     if words[-3:-1] == ["my", "number"] or words[-2:] == ["my", "number"]:
         return True
     named = last_of(words, _CALL)
     return None if last_of(words, _NO_PHONE) > named else named >= 0
+
+
+def says_which(word: str) -> bool:
+    """Whether a word behind digits says which telephone they belong to ("fax", "office")."""
+    return word in _BEHIND
+
+
+def extended(text: str, end: int) -> int:
+    """Where a telephone number ends that has digits up to `end`, with its extension ("x123", "ext. 12")."""
+    extension = _EXTENSION.match(text, end)
+    return end if extension is None else extension.end()
 
 
 def formed(shown: str, digits: int) -> bool:

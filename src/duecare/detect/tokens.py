@@ -71,6 +71,10 @@ class Lists:
         """The letters of all lists that hold `word`, which is in lower case."""
         return "".join(letter for letter, listed in self._lists.items() if word in listed)
 
+    def words(self, letter: str) -> frozenset[str]:
+        """The words of the list called `letter`, in lower case."""
+        return self._lists[letter]
+
     def without(self, words: frozenset[str], letters: str = "FL") -> Lists:
         """The same lists less `words` in those of `letters`: to measure what is found of unlisted names."""
         return Lists(
@@ -87,6 +91,13 @@ def shipped_lists() -> Lists:
     path = resources.files("duecare.detect") / "words" / "listed_names.json"
     raw = json.loads(path.read_text(encoding="utf-8"))["lists"]
     return Lists({letter: frozenset(" ".join(lines).split()) for letter, lines in raw.items()})
+
+
+@lru_cache(maxsize=1)
+def first_names() -> frozenset[str]:
+    """Listed first names, lower case, less those that people also write in small letters ("may", "will")."""
+    lists = shipped_lists()
+    return lists.words("F") - lists.words("W")
 
 
 def describe(kind: str, lists: Lists) -> Kind:

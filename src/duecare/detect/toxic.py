@@ -1,13 +1,15 @@
-"""Toxicity: two logistic models over hashed n-grams, small enough to ship and quick on any machine.
+"""Toxicity: how toxic a text is, and how much of an attack on people for who they are.
 
-What it was trained and measured on, and what it must not be used for, stands on its card
-(`load_card("toxicity")`).
+Two tiers. The fast one is a pair of logistic models over hashed n-grams (`ngrams`), small enough to ship
+and quick on any machine. What it was trained and measured on, and what it must not be used for,
+stands on its card (`load_card("toxicity")`).
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -15,24 +17,28 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from duecare.core.errors import DataError
+from duecare.core.errors import DataError, DuecareError
 from duecare.core.table import SCORES, TEXTS, expect
 from duecare.detect.card import Card, read_card
-from duecare.detect.ngrams import BUCKETS, features
+from duecare.detect.kernel import buffers_of, library
+from duecare.detect.ngrams import BUCKETS, PEOPLE, ROOTS, WINDOW, features, hash_words, plain
 
 HEADS = ("toxicity", "identity_attack")
-INSTRUMENT = "toxicity@1"
+INSTRUMENT = "toxicity@2"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """`weight` [H, BUCKETS] float32 and `bias` [H], one row for each of HEADS."""
+    """`table` int8 [BUCKETS, H], `scale` and `bias` float64 [H]: a column for each of HEADS; `words` that
+    name a group, and `groups`, their hashes (`ngrams.hash_words`)."""
 
-    weight: np.ndarray
+    table: np.ndarray
+    scale: np.ndarray
     bias: np.ndarray
+    words: tuple[str, ...]
+    groups: np.ndarray
 
 
 class Toxicity:
@@ -41,10 +47,18 @@ class Toxicity:
     The score of a text is that of its worst sentence. A text without any word has no score.
     """
 
-    instrument = INSTRUMENT
-
-    def __init__(self, weights: Weights | None = None) -> None:
+    def __init__(self, weights: Weights | None = None, heads: tuple[str, ...] = HEADS) -> None:
         self._weights = weights or shipped()
+        self._heads = heads
+
+    @property
+    def instrument(self) -> str:
+        """Name and version; with the heads that count, where not all do."""
+        return INSTRUMENT if self._heads == HEADS else INSTRUMENT.replace("@", f"/{'+'.join(self._heads)}@")
+
+    def only(self, heads: tuple[str, ...]) -> Toxicity:
+        """The same detector, of which only `heads` count."""
+        return Toxicity(self._weights, tuple(head for head in HEADS if head in heads))
 
     @property
     def card(self) -> Card:
@@ -54,7 +68,8 @@ class Toxicity:
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")
         both, worded = self.heads(texts.column("text"))
-        value = np.where(worded, both.max(axis=1), np.nan) if len(both) else np.zeros(0)
+        counted = both[:, [HEADS.index(head) for head in self._heads]]
+        value = counted.max(axis=1) if len(both) else np.zeros(0)
         reason = [None if any_word else "no word in the text" for any_word in worded]
         return pa.RecordBatch.from_arrays(
             [
@@ -68,35 +83,58 @@ class Toxicity:
 
     def heads(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """Scores [N, 2] in the order of HEADS, and whether [N] each text holds any word."""
-        pieces, owner = sentences(texts)
-        scores = np.zeros((len(texts), len(HEADS)))
-        of_pieces, words = self._windows(pieces)
-        np.maximum.at(scores, owner, of_pieces)
-        worded = np.zeros(len(texts), dtype=bool)
-        worded[owner[words]] = True
-        return scores, worded
-
-    def _windows(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [N, 2] of the worst window of each text, and whether [N] it holds any word."""
-        scores = np.zeros((len(texts), len(HEADS)))
-        worded = np.zeros(len(texts), dtype=bool)
-        for first, last, found in features(texts):
-            margin = np.tile(self._weights.bias, (found.windows, 1))
-            for bucket, window, scale in found.blocks():
-                for head, weight in enumerate(self._weights.weight):
-                    margin[:, head] += scale * np.bincount(window, weight[bucket], found.windows)
-            np.maximum.at(scores[first:last], found.window_text, 1 / (1 + np.exp(-margin)))
-            worded[first + found.window_text[found.word_window]] = True
-        return scores, worded
+        margins, words = weigh(texts, self._weights)
+        return 1 / (1 + np.exp(-margins)), words > 0
 
 
-def sentences(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """All sentences of `texts`, and the number of the text that each belongs to.
+def weigh(texts: pa.Array, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Margins [N, 2] of each text's worst window (0 for a text without words), and its words [N].
 
-    Judged apart, one insult among ten polite sentences counts as much as it does alone.
+    By the compiled kernel where it is there; the fallback gives the same numbers.
     """
-    split = pc.split_pattern_regex(texts, r"[.!?\n]+(?:[\s\"')]+|$)")
-    return pc.list_flatten(split), pc.list_parent_indices(split).to_numpy(zero_copy_only=False)
+    if (kernel := library()) is None:
+        return weigh_plainly(texts, weights)
+    buffers = buffers_of(plain(texts))
+    margins = np.zeros(len(texts) * len(HEADS))
+    words = np.zeros(len(texts), np.int64)
+    lacking = kernel.duecare_toxicity(
+        np.ascontiguousarray(buffers.data),
+        buffers.starts,
+        len(texts),
+        weights.table.reshape(-1),
+        weights.groups,
+        len(weights.groups),
+        PEOPLE,
+        len(PEOPLE),
+        weights.scale,
+        weights.bias,
+        ROOTS,
+        len(ROOTS) - 1,
+        WINDOW,
+        margins,
+        words,
+    )
+    if lacking:
+        raise DuecareError("toxicity: there is not enough memory for the longest text")
+    return margins.reshape(-1, len(HEADS)), words
+
+
+def weigh_plainly(texts: pa.Array, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """The same as `weigh`, in NumPy."""
+    margins = np.full((len(texts), len(HEADS)), -np.inf)
+    words = np.zeros(len(texts), np.int64)
+    for first, last, found in features(texts, weights.groups):
+        (word, word_window, word_root), (char, char_window, char_root) = found.blocks()
+        for head in range(len(HEADS)):
+            column = weights.table[:, head].astype(np.float64)
+            of_words = np.bincount(word_window, column[word], found.windows) / word_root
+            of_chars = np.bincount(char_window, column[char], found.windows) / char_root
+            margin = weights.bias[head] + weights.scale[head] * (of_words + of_chars)
+            np.maximum.at(margins[first:last, head], found.window_text, margin)
+        one_word = found.word_window[: found.words]
+        words[first:last] = np.bincount(found.window_text[one_word], minlength=last - first)
+    margins[words == 0] = 0.0
+    return margins, words
 
 
 def detect_toxicity(text: str) -> float:
@@ -123,26 +161,42 @@ def shipped() -> Weights:
     return unpack(packed.read_bytes())
 
 
-def pack(path: Path, weight: np.ndarray, bias: np.ndarray) -> None:
-    """Write weights as int8 with one scale a head: an `.npz` without pickle, the same bytes each time."""
-    scale = np.abs(weight).max(axis=1) / 127
+def quantised(weight: np.ndarray, bias: np.ndarray, words: Sequence[str]) -> Weights:
+    """Weights [H, BUCKETS] as int8 with one scale a head; the few beyond the scale are cut to it."""
+    scale = np.quantile(np.abs(weight), 1 - 1e-4, axis=1) / 127
+    table = np.clip(np.round(weight / scale[:, None]), -127, 127).astype(np.int8)
+    return Weights(
+        np.ascontiguousarray(table.T),
+        scale.astype(np.float64),
+        bias.astype(np.float64),
+        tuple(words),
+        hash_words(words),
+    )
+
+
+def pack(path: Path, weights: Weights) -> None:
+    """Write weights as an `.npz` without pickle, the same bytes each time."""
     arrays = {
-        "weight": np.round(weight / scale[:, None]).astype(np.int8),
-        "scale": scale.astype(np.float32),
-        "bias": bias.astype(np.float32),
+        "table": weights.table,
+        "scale": weights.scale,
+        "bias": weights.bias,
+        "words": np.frombuffer("\n".join(weights.words).encode(), np.uint8),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             content = io.BytesIO()
             np.save(content, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue())
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED
+            )
 
 
 def unpack(content: bytes) -> Weights:
     """Weights from the bytes that `pack` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        weight = arrays["weight"].astype(np.float32) * arrays["scale"][:, None]
-        bias = arrays["bias"].astype(np.float64)
-    if weight.shape != (len(HEADS), BUCKETS):
-        raise DataError(f"toxicity weights have shape {weight.shape}, expected {(len(HEADS), BUCKETS)}")
-    return Weights(weight=weight, bias=bias)
+        words = tuple(arrays["words"].tobytes().decode().split("\n"))
+        found = Weights(arrays["table"], arrays["scale"], arrays["bias"], words, hash_words(words))
+    if found.table.shape != (BUCKETS, len(HEADS)) or found.table.dtype != np.int8:
+        shape = f"{found.table.dtype} {found.table.shape}"
+        raise DataError(f"toxicity weights are {shape}, expected int8 {(BUCKETS, len(HEADS))}")
+    return found

@@ -38,6 +38,8 @@ class Evaluate:
     - toxic_at: a score at or above this counts as toxic
     - seed: of the draws, and of which held-out rows are taken
     - batch: answers at a time on the device, or requests at an endpoint; changes the speed only
+    - mesh: devices over which each model is dealt out, two numbers: fsdp (rows, one side of each weight) and
+      tp (heads, hidden units); left out, one device. Changes the speed only
     - reuse: keep answers and probabilities in the user's cache folder, for other studies on the same model
       too; they stay there, prompts as digests and answers in plain words, until somebody removes the folder
       `kept` in it. What is asked about held-out rows never goes there. Changes the speed only
@@ -59,6 +61,7 @@ class Evaluate:
     toxic_at: float = 0.5
     seed: int = 0
     batch: int = field(default=64, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     reuse: bool = field(default=False, metadata={"speed": True})
 
     def __post_init__(self) -> None:
@@ -82,6 +85,7 @@ class Evaluate:
             ),
             (0 < self.toxic_at <= 1, "toxic_at", self.toxic_at, "a number in (0, 1]"),
             (self.seed >= 0, "seed", self.seed, "a whole number, 0 or more"),
+            (self.mesh is None or min(self.mesh) >= 1, "mesh", self.mesh, "two whole numbers of at least 1"),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
@@ -93,9 +97,9 @@ class Evaluate:
 
         if "base" not in inputs:
             raise DataError("evaluate: expected an input named base")
-        models = {"base": lambda: open_base(inputs["base"], self.batch)}
+        models = {"base": lambda: open_base(inputs["base"], self.batch, self.mesh)}
         if "tuned" in inputs:
-            models["tuned"] = lambda: open_tuned(inputs["tuned"], self.batch)
+            models["tuned"] = lambda: open_tuned(inputs["tuned"], self.batch, self.mesh)
         splits = {name: made.path for name, made in inputs.items() if name.split(":")[0] == "data"}
         named = [name for each in self.suites if each in READ_FROM_FILES for name in suite(each).instruments]
         scorers = {name: detect.load(name) for name in dict.fromkeys(("toxicity", "refusal", *named))}

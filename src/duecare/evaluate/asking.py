@@ -17,6 +17,9 @@ from duecare.ledger.digest import bytes_digest
 
 Rows = list[dict[str, Any]]
 
+LARGEST = 1e9
+"""No text is as improbable as this many nats: tens of thousands for each of tens of thousands of tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -125,16 +128,21 @@ def _answer(suite: str, model: str, item: Item, sample: int, text: str) -> dict[
 
 def _choice(suite: str, model: str, item: Item, place: int, value: tuple[float, int]) -> dict[str, Any]:
     total, tokens = value
-    if not -float("inf") < total < float("inf"):
-        raise ModelError(f"model {model}: a log-probability of {total}; its weights or arithmetic are broken")
     return {
         "suite": suite,
         "model": model,
         "item": item.item,
         "option": place,
-        "total": total,
+        "total": plausible(total, model),
         "tokens": tokens,
     }
+
+
+def plausible(total: float, model: str) -> float:
+    """A log-probability that can be one; a ModelError where the model gives none."""
+    if not abs(total) <= LARGEST:
+        raise ModelError(f"model {model}: a log-probability of {total}; its weights or arithmetic are broken")
+    return total
 
 
 def item_rows(asking: Asking) -> Rows:

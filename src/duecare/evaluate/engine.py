@@ -9,6 +9,9 @@ from typing import Any
 from duecare.core import Artifact, Message
 from duecare.evaluate.answerer import Answerer, Sampling, transcript
 
+Mesh = tuple[int, int] | None
+"""Devices for (fsdp, tp): see `model.mesh`."""
+
 
 class InProcess:
     """A loaded model behind the Answerer protocol. `batch`: answers on the device at a time."""
@@ -45,14 +48,15 @@ class InProcess:
         return [(float(each.total), int(each.tokens)) for each in found]
 
 
-def open_folder(folder: Path, identity: str, batch: int) -> Answerer:
-    """A model in a Hugging Face folder."""
+def open_folder(folder: Path, identity: str, batch: int, mesh: Mesh = None) -> Answerer:
+    """A model in a Hugging Face folder, over a mesh of (fsdp, tp) devices where one is given."""
     from duecare.model.load import load
+    from duecare.model.mesh import make_mesh
 
-    return InProcess(load(folder), identity, batch)
+    return InProcess(load(folder, mesh=make_mesh(*mesh) if mesh else None), identity, batch)
 
 
-def open_base(artifact: Artifact, batch: int) -> Answerer:
+def open_base(artifact: Artifact, batch: int, mesh: Mesh = None) -> Answerer:
     """The base model of a study, by the reference that its artifact holds: in process or at an endpoint."""
     from duecare.model.fetch import cache, folder_of, tokenizer_of
     from duecare.model.served import FILE, read_served
@@ -63,9 +67,9 @@ def open_base(artifact: Artifact, batch: int) -> Answerer:
 
         folder = tokenizer_of(artifact.path)
         return Endpoint(read_served(artifact.path), Tokenizer(folder) if folder else None, batch)
-    return open_folder(folder_of(artifact.path, cache()), artifact.digest, batch)
+    return open_folder(folder_of(artifact.path, cache()), artifact.digest, batch, mesh)
 
 
-def open_tuned(artifact: Artifact, batch: int) -> Answerer:
+def open_tuned(artifact: Artifact, batch: int, mesh: Mesh = None) -> Answerer:
     """The model that training left in its artifact."""
-    return open_folder(artifact.path / "model", artifact.digest, batch)
+    return open_folder(artifact.path / "model", artifact.digest, batch, mesh)

@@ -28,8 +28,8 @@ def twins(tables: Tables, level: float) -> Iterator[Estimate]:
     per_token: dict[tuple[str, ...], dict[str, float]] = {}
     issue: dict[str, str] = {}
     for row in tables.twins.to_pylist():
+        side = per_token.setdefault((row["axis"], row["manner"], row["group"], row["model"]), {})
         if row["tokens"] > 0:
-            side = per_token.setdefault((row["axis"], row["manner"], row["group"], row["model"]), {})
             side[row["pair_id"]] = row["total"] / row["tokens"]
             issue[row["pair_id"]] = row["issue"]
     for axis, manner, group in dict.fromkeys(key[:3] for key in per_token):
@@ -77,7 +77,7 @@ def heldout(tables: Tables, level: float) -> Iterator[Estimate]:
 def perplexity(rows: Rows, level: float) -> Interval:
     """exp of the mean surprise per token; rows are the clusters, so a long row weighs by its tokens."""
     mean, tokens = _surprise(rows, level)
-    method = "perplexity, rows as clusters (CR2, t on the logarithm)"
+    method = "perplexity, rows as clusters (CR2, skewness-corrected t on the logarithm)"
     if mean.value is None or mean.low is None or mean.high is None:
         return silent(mean.reason or "", tokens, mean.clusters, method, level)
     if mean.high > LARGEST:
@@ -94,7 +94,7 @@ def perplexity_change(base: Rows, tuned: Rows, level: float) -> Interval:
     The change of each perplexity with a row's surprise is the perplexity itself; the spread of the
     difference is therefore that of P_tuned x surprise_tuned - P_base x surprise_base per token.
     """
-    method = "difference of perplexities, rows as clusters (delta method, CR2, t)"
+    method = "difference of perplexities, rows as clusters (delta method, CR2, skewness-corrected t)"
     shared = [row for row in base if row in tuned and base[row]["tokens"] == tuned[row]["tokens"] > 0]
     sides = [_surprise({row: side[row] for row in shared}, level) for side in (tuned, base)]
     tokens = sides[0][1]
@@ -109,8 +109,9 @@ def perplexity_change(base: Rows, tuned: Rows, level: float) -> Interval:
     spread = cluster_mean(slopes, shared, level, weights=weights)
     if spread.value is None or spread.low is None or spread.high is None:
         return silent(spread.reason or "", tokens, len(shared), method, level)
-    value, half = after - before, spread.high - spread.value
-    return Interval(value, value - half, value + half, tokens, len(shared), method, level)
+    value = after - before
+    low, high = value - (spread.value - spread.low), value + (spread.high - spread.value)
+    return Interval(value, low, high, tokens, len(shared), method, level)
 
 
 def _surprise(rows: Rows, level: float) -> tuple[Interval, int]:

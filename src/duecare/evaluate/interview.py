@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from duecare.core import Message, ModelError, Progress, Scorer, Tell
 from duecare.core.table import SCORES, TEXTS
 from duecare.evaluate.answerer import Answerer, Sampling, lacks_logprobs
-from duecare.evaluate.asking import Asking, item_rows, put, written
+from duecare.evaluate.asking import Asking, item_rows, plausible, put, written
 from duecare.evaluate.heldout import Held
 from duecare.evaluate.kept import Kept, ask, score
 from duecare.evaluate.rouge import rouge_l
@@ -145,7 +144,7 @@ class Interview:
                 "manner": twin.manner,
                 "prompt": twin.text,
                 "answer": twin.answer,
-                "total": _finite(total, name),
+                "total": plausible(total, name),
                 "tokens": tokens,
             }
             found.twins.append(row)
@@ -166,7 +165,7 @@ class Interview:
                 "key": each.example.key,
                 "source": each.example.source,
                 "model": name,
-                "total": _finite(total, name),
+                "total": plausible(total, name),
                 "tokens": tokens,
                 "rouge_l": overlap,
                 "reason": reason if overlap is None else None,
@@ -201,13 +200,6 @@ def _texts(answers: pa.Table) -> pa.RecordBatch:
 
 def _asked(text: str) -> tuple[Message, ...]:
     return (Message(role="user", content=text),)
-
-
-def _finite(total: float, model: str) -> float:
-    """A log-probability that is a number; a ModelError where the model gives none."""
-    if not math.isfinite(total):
-        raise ModelError(f"model {model}: a log-probability of {total}; its weights or arithmetic are broken")
-    return total
 
 
 def _heldout_answer(each: Held, name: str, answer: str) -> dict[str, Any]:

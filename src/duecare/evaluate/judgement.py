@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict, unknown
-from duecare.evaluate.figures import design_effect, figures
+from duecare.evaluate.figures import design_of, figures
 from duecare.evaluate.limit import GateSpec
 from duecare.evaluate.outlook import on_logarithm, outlook
 from duecare.evaluate.tables import Tables
@@ -126,7 +126,7 @@ def _finding(
     speaker = max(
         failed or undecided or [figure for _, figure in mine], key=lambda each: _sticks_out(gate, each)
     )
-    ahead = outlook(speaker, gate.limits, plain, design_effect(tables, speaker))
+    ahead = outlook(speaker, gate.limits, plain, design_of(tables, speaker))
     detail = _detail(gate, speaker, len(mine), len(failed), len(undecided), compared=compared)
     return Finding(
         name=f"gate.{gate.name}",

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from duecare.core import Estimate
+from duecare.core import DataError, Estimate
 from duecare.measure.bound import normal_quantile
-from duecare.measure.size import POWER, Scale, needed_n, needed_n_of_rates
+from duecare.measure.power import Design
+from duecare.measure.size import POWER, Scale, needed_n, needed_n_of_rate, needed_n_of_rates
 
 Limits = tuple[float | None, float | None]
 
@@ -36,16 +37,15 @@ def on_logarithm(metric: str) -> bool:
     return metric.endswith("ratio") or metric == "heldout.perplexity"
 
 
-def outlook(figure: Estimate, limits: Limits, plain: Mapping[object, Estimate], effect: float) -> Outlook:
+def outlook(figure: Estimate, limits: Limits, plain: Mapping[object, Estimate], design: Design) -> Outlook:
     """What would decide `figure`.
 
-    Rates, their differences and ratios are planned from the rates in `plain` and the design effect
-    `effect` (variance of the clustered answers over that of independent ones), everything else from the
-    width of its interval.
+    Rates, their differences and ratios are planned from the rates in `plain` and how their answers were
+    drawn (`design`), everything else from the width of its interval.
     """
     if figure.value is None:
         return Outlook(None, f"There is no figure to decide on: {figure.reason}.")
-    needed, alike = _needed(figure, limits, plain, effect)
+    needed, alike = _needed(figure, limits, plain, design)
     unit = next((word for stem, word in _UNITS.items() if figure.metric.startswith(stem)), "answers")
     if needed is None:
         return Outlook(
@@ -67,7 +67,7 @@ def _now(figure: Estimate, plain: Mapping[object, Estimate]) -> int:
 
 
 def _needed(
-    figure: Estimate, limits: Limits, plain: Mapping[object, Estimate], effect: float
+    figure: Estimate, limits: Limits, plain: Mapping[object, Estimate], design: Design
 ) -> tuple[int | None, bool]:
     """How many observations, and whether that is under "no difference"."""
     neutral, now, rates = _neutral(figure, limits), _now(figure, plain), _rates(figure, plain)
@@ -75,7 +75,7 @@ def _needed(
         if truth is None:
             continue
         if rates:
-            needed = _of_rates(figure, limits, rates, effect, alike=truth is neutral)
+            needed = _of_rates(figure, limits, rates, design, alike=truth is neutral)
         else:
             needed = _of_width(figure, limits, truth)
         if needed is None or needed > now or truth is not neutral:
@@ -84,21 +84,36 @@ def _needed(
 
 
 def _of_rates(
-    figure: Estimate, limits: Limits, rates: Sequence[Estimate], effect: float, *, alike: bool
+    figure: Estimate, limits: Limits, rates: Sequence[Estimate], design: Design, *, alike: bool
 ) -> int | None:
     """Observations for each group; half an event is added to each rate, so that none is nought."""
     shares = [((rate.value or 0.0) * rate.n + 0.5) / (rate.n + 1) for rate in rates]
     if figure.metric.startswith("nontoxic"):
         shares = [1 - share for share in shares]
     if len(shares) == 1:
-        error = math.sqrt(shares[0] * (1 - shares[0]) * effect)
-        return needed_n(error, shares[0], *limits, level=figure.level)
+        return needed_n_of_rate(
+            shares[0],
+            *limits,
+            design_effect=design.effect,
+            per_cluster=design.per_cluster,
+            level=figure.level,
+        )
     if alike:
         shares = [sum(shares) / 2] * 2
     scale: Scale = "ratio" if figure.metric.endswith("ratio") else "difference"
     first, second = shares
     low, high = limits
-    return needed_n_of_rates(first, second, low, high, scale, design_effect=effect, level=figure.level)
+    return needed_n_of_rates(
+        first,
+        second,
+        low,
+        high,
+        scale,
+        design_effect=design.effect,
+        correlation=design.correlation,
+        per_cluster=design.per_cluster,
+        level=figure.level,
+    )
 
 
 def _of_width(figure: Estimate, limits: Limits, truth: float) -> int | None:
@@ -106,10 +121,17 @@ def _of_width(figure: Estimate, limits: Limits, truth: float) -> int | None:
     if figure.low is None or figure.high is None:
         return None
     scale = _log if on_logarithm(figure.metric) else float
-    half = (scale(figure.high) - scale(figure.low)) / 2
-    unit_error = half / normal_quantile(figure.level) * math.sqrt(figure.n)
     low, high = (None if limit is None else scale(limit) for limit in limits)
-    return needed_n(unit_error, scale(truth), low, high, level=figure.level)
+    return needed_n(unit_error(figure), scale(truth), low, high, level=figure.level)
+
+
+def unit_error(figure: Estimate) -> float:
+    """Standard error times the root of n, from how wide a figure's interval is (on its logarithm: ratios)."""
+    if figure.low is None or figure.high is None:
+        raise DataError(f"{figure.metric}: no interval to take a spread from, {figure.reason}")
+    scale = _log if on_logarithm(figure.metric) else float
+    half = (scale(figure.high) - scale(figure.low)) / 2
+    return half / normal_quantile(figure.level) * math.sqrt(figure.n)
 
 
 def _rates(figure: Estimate, plain: Mapping[object, Estimate]) -> list[Estimate]:

@@ -73,10 +73,10 @@ def sit(
 
     `scorers` are detectors by name: "toxicity", "refusal", and those that the suites name.
     """
-    questions = _questions(step, splits, tell)
+    asking = questions(step, splits, tell)
     kept = Kept(out / RESUME)
     shared = Kept(default_cache() / "kept") if step.reuse else kept
-    asked = Interview(questions, shared, tell, private=kept).hold(models).tables()
+    asked = Interview(asking, shared, tell, private=kept).hold(models).tables()
     instruments = {name: scorer.instrument for name, scorer in scorers.items()}
     reading = Reading(
         axes=step.axes,
@@ -87,7 +87,7 @@ def sit(
         refusal=instruments["refusal"],
         instruments=instruments,
     )
-    wanted = {each.suite: suite(each.suite).instruments for each in questions.suites}
+    wanted = {each.suite: suite(each.suite).instruments for each in asking.suites}
     scores = judge(asked["answers"], scorers, wanted | {TOXICITY_SUITE: ("toxicity", "refusal")})
     tables = Tables(scores=scores, reading=reading, **asked)
     files = tables.write(out)
@@ -96,7 +96,8 @@ def sit(
     return Outcome(files=files | {"estimates": ESTIMATES}, estimates=found)
 
 
-def _questions(step: Settings, splits: Mapping[str, Path], tell: Tell) -> Questions:
+def questions(step: Settings, splits: Mapping[str, Path], tell: Tell) -> Questions:
+    """What `step` asks every model; held-out rows come from `splits`."""
     held: list[heldout.Held] = []
     if "heldout" in step.suites and splits:
         held, passed = heldout.read(splits, step.rows, step.seed)

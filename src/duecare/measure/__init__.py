@@ -42,6 +42,8 @@ from duecare.measure.size import (
     minimum_detectable_gap,
     minimum_detectable_mean,
     needed_n,
+    needed_n_of_mean,
+    needed_n_of_rate,
     needed_n_of_rates,
     power_to_decide,
 )
@@ -85,6 +87,8 @@ __all__ = [
     "minimum_detectable_gap",
     "minimum_detectable_mean",
     "needed_n",
+    "needed_n_of_mean",
+    "needed_n_of_rate",
     "needed_n_of_rates",
     "p_value",
     "paired_difference",

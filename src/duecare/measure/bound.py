@@ -103,15 +103,54 @@ def effective_size(sums: Floats, sizes: Floats, level: float) -> Floats:
     clusters are worth when all draws of a cluster are equal.
     """
     n = sizes.sum(-1)
-    p = sums.sum(-1) / n
-    floor = n**2 / (sizes**2).sum(-1)
-    df = informative_clusters(sums, sizes) - 1
+    seen = sums.sum(-1) / n, cluster_variance(sums, sizes), informative_clusters(sums, sizes)
+    return worth_of(*seen, (n**2 / (sizes**2).sum(-1), n), level)
+
+
+def worth_of(
+    p: Floats, variance: Floats, informative: ArrayLike, between: tuple[ArrayLike, ArrayLike], level: float
+) -> Floats:
+    """`effective_size` from what it needs of a sample: rate, CR2 variance and informative clusters.
+
+    `between` are the least and the most that it is worth: all draws of a cluster equal, all independent.
+    """
+    df = np.asarray(informative) - 1
     z = normal_quantile(level)
     shrink = np.where(df > 0, (z / student_quantile(level, np.maximum(df, 1))) ** 2, 0.0)
-    variance = cluster_variance(sums, sizes)
     with np.errstate(divide="ignore", invalid="ignore"):
-        worth = np.where(variance > 0, p * (1 - p) / variance * shrink, floor)
-    return np.asarray(np.clip(worth, floor, n))
+        worth = np.where(variance > 0, p * (1 - p) / variance * shrink, between[0])
+    return np.asarray(np.clip(worth, *between))
+
+
+Counts = tuple[Floats, Floats]
+"""Events and draws that a sample is worth."""
+
+
+def difference_bounds(a: Counts, b: Counts, level: float, r: ArrayLike = 0.0) -> Bounds:
+    """Bounds of the rate of `a` minus that of `b`, each an effective (events, draws); MOVER."""
+    return move_difference(
+        a[0] / a[1], b[0] / b[1], proportion_bounds(*a, level), proportion_bounds(*b, level), r
+    )
+
+
+def ratio_bounds(a: Counts, b: Counts, level: float, r: ArrayLike = 0.0) -> Bounds:
+    """Bounds of the rate of `a` over that of `b`, on the logarithm.
+
+    Where one of them has no event, half an event is added to each count and the bounds are Jeffreys's.
+    """
+    some = (np.asarray(a[0]) > 0) & (np.asarray(b[0]) > 0)
+    shares, bounds = [], []
+    for k, n in (a, b):
+        share = np.where(some, k / n, (k + 0.5) / (n + 1))
+        plain, wide = proportion_bounds(k, n, level), jeffreys_bounds(k, n, level)
+        shares.append(share)
+        bounds.append(
+            (
+                np.where(some, plain[0], np.minimum(wide[0], share)),
+                np.where(some, plain[1], np.maximum(wide[1], share)),
+            )
+        )
+    return move_ratio(shares[0], shares[1], bounds[0], bounds[1], np.where(some, r, 0.0))
 
 
 def move_difference(a: Floats, b: Floats, a_bounds: Bounds, b_bounds: Bounds, r: ArrayLike = 0.0) -> Bounds:

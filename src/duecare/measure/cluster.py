@@ -85,6 +85,15 @@ def aligned(a: Sums, b: Sums) -> tuple[Floats, Floats, Floats, Floats]:
     return spread[0], spread[1], spread[2], spread[3]
 
 
+def pulls(sums: Floats, sizes: Floats) -> Floats:
+    """By how much each cluster moves the mean over all draws, with the CR2 adjustment; [..., G].
+
+    The sum of squares is the CR2 variance (`bound.cluster_variance`); no cluster may hold everything.
+    """
+    n = sizes.sum(-1, keepdims=True)
+    return np.asarray((sums - sums.sum(-1, keepdims=True) / n * sizes) / n / np.sqrt(1 - sizes / n))
+
+
 def freedom(sizes: Floats) -> float:
     """Degrees of freedom of the CR2 variance of a mean (Bell and McCaffrey 2002), clusters - 1 if equal."""
     n = float(sizes.sum())

@@ -15,19 +15,16 @@ import numpy as np
 
 from duecare.core import DataError
 from duecare.measure.bound import (
-    Bounds,
+    Counts,
     Floats,
-    cluster_variance,
+    difference_bounds,
     effective_size,
     informative_clusters,
-    jeffreys_bounds,
-    move_difference,
-    move_ratio,
-    proportion_bounds,
-    student_quantile,
+    ratio_bounds,
 )
-from duecare.measure.cluster import Labels, Sums, aligned, freedom, gather
+from duecare.measure.cluster import Labels, Sums, aligned, freedom, gather, pulls
 from duecare.measure.interval import LEVEL, Interval, around, mean_of, silent, too_few
+from duecare.measure.skew import skew_reach
 
 ENOUGH_TO_CORRELATE = 10
 """A correlation is used to narrow an interval only when this many clusters taught it."""
@@ -65,7 +62,7 @@ def ratio(
 
 
 def paired_difference(a: object, b: object, level: float = LEVEL) -> Interval:
-    """Mean of `a[i] - b[i]` over pairs [n], Student's t; for scores, not for 0/1 outcomes."""
+    """Mean of `a[i] - b[i]` over pairs [n], skewness-corrected t; for scores, not for 0/1 outcomes."""
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise DataError(f"pairs: {first.shape} and {second.shape}, expected one shape")
@@ -76,7 +73,7 @@ def paired_difference(a: object, b: object, level: float = LEVEL) -> Interval:
         found.high,
         found.n,
         found.n,
-        "paired difference, Student's t",
+        "paired difference, skewness-corrected t",
         level,
         found.reason,
     )
@@ -92,7 +89,7 @@ def mean_difference(
     weights_a: object = None,
     weights_b: object = None,
 ) -> Interval:
-    """Mean of `a` minus mean of `b` for scores, clusters shared or not (CR2, t)."""
+    """Mean of `a` minus mean of `b` for scores, clusters shared or not (CR2, skewness-corrected t)."""
     pair = values_pair(a, b, clusters_a, clusters_b, weights_a=weights_a, weights_b=weights_b)
     return sums_difference(*pair, level)
 
@@ -110,35 +107,41 @@ def mean_ratio(
 
 def sums_difference(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     """`mean_difference` of scores that are already gathered by cluster."""
-    method = "difference of means, cluster-robust (CR2, t)"
+    method = "difference of means, cluster-robust (CR2, skewness-corrected t)"
     if (refusal := _refuse(a, b, method, level)) is not None:
         return refusal
     joint = _Joint.of(a, b)
-    variance, df = _joined(a, b, joint, 1.0, 1.0)
     scale = max(abs(a.mean), abs(b.mean), 1e-300)
-    if variance <= (1e-12 * scale) ** 2:
+    moved = joint.moved_by_a - joint.moved_by_b
+    if float((moved**2).sum()) <= (1e-12 * scale) ** 2:
         reason = f"the difference is the same in all {joint.clusters} independent units: no spread seen"
         return silent(reason, a.n + b.n, joint.clusters, method, level)
-    half, value = float(student_quantile(level, df)) * math.sqrt(variance), a.mean - b.mean
-    return Interval(value, value - half, value + half, a.n + b.n, joint.clusters, method, level)
+    below, above = skew_reach(moved, joint.freedom(a, b, 1.0, 1.0), level)
+    value = a.mean - b.mean
+    low, high = value - float(below), value + float(above)
+    return Interval(value, low, high, a.n + b.n, joint.clusters, method, level)
 
 
 def sums_ratio(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     """`mean_ratio` of scores that are already gathered by cluster."""
-    method = "ratio of means, cluster-robust on the logarithm (CR2, t)"
+    method = "ratio of means, cluster-robust on the logarithm (CR2, skewness-corrected t)"
     if (refusal := _refuse(a, b, method, level)) is not None:
         return refusal
     joint = _Joint.of(a, b)
     if min(a.mean, b.mean) <= 0:
         reason = "the mean of one of the two groups is not above zero: a ratio says nothing there"
         return silent(reason, a.n + b.n, joint.clusters, method, level)
-    variance, df = _joined(a, b, joint, 1 / a.mean, 1 / b.mean)
-    if variance <= 1e-24:
+    by_a, by_b = joint.moved_by_a / a.mean, joint.moved_by_b / b.mean
+    moved = by_a - by_b
+    if float((moved**2).sum()) <= 1e-24:
         reason = f"the ratio is the same in all {joint.clusters} independent units: no spread seen"
         return silent(reason, a.n + b.n, joint.clusters, method, level)
-    half, value = float(student_quantile(level, df)) * math.sqrt(variance), a.mean / b.mean
-    low, high = value * math.exp(-min(half, 700.0)), value * math.exp(min(half, 700.0))
-    return Interval(value, low, min(high, sys.float_info.max), a.n + b.n, joint.clusters, method, level)
+    # A logarithm is bent: one and a half times the squared variance of each mean (the first two terms).
+    bend = 1.5 * (float((moved * by_a).sum()) ** 2 - float((moved * by_b).sum()) ** 2)
+    df, value = joint.freedom(a, b, 1 / a.mean, 1 / b.mean), a.mean / b.mean
+    below, above = (min(float(each), 700.0) for each in skew_reach(moved, df, level, bend))
+    low, high = value * math.exp(-below), min(value * math.exp(above), sys.float_info.max)
+    return Interval(value, low, high, a.n + b.n, joint.clusters, method, level)
 
 
 def rate_difference(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
@@ -147,14 +150,7 @@ def rate_difference(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     if (refusal := _refuse(a, b, method, level)) is not None:
         return refusal
     joint = _Joint.of(a, b)
-    (ka, na), (kb, nb) = _effective(a, level), _effective(b, level)
-    bounds = move_difference(
-        ka / na,
-        kb / nb,
-        proportion_bounds(ka, na, level),
-        proportion_bounds(kb, nb, level),
-        joint.correlation,
-    )
+    bounds = difference_bounds(_effective(a, level), _effective(b, level), level, joint.correlation)
     value = a.mean - b.mean
     low, high = around(value, bounds)
     low, high = max(low, -1.0), min(high, 1.0)
@@ -169,35 +165,36 @@ def rate_ratio(a: Sums, b: Sums, level: float = LEVEL) -> Interval:
     joint = _Joint.of(a, b)
     (ka, na), (kb, nb) = _effective(a, level), _effective(b, level)
     if ka > 0 and kb > 0:
-        value, r = a.mean / b.mean, joint.correlation
-        pa, pb = ka / na, kb / nb
-        bounds_a, bounds_b = proportion_bounds(ka, na, level), proportion_bounds(kb, nb, level)
+        value = a.mean / b.mean
     else:
         method += ", half an event added to each count (none seen in one of them)"
-        pa, pb, r = (ka + 0.5) / (na + 1), (kb + 0.5) / (nb + 1), 0.0
-        value = float(pa / pb)
-        bounds_a, bounds_b = _widened(ka, na, pa, level), _widened(kb, nb, pb, level)
-    low, high = around(value, move_ratio(pa, pb, bounds_a, bounds_b, r))
+        value = float((ka + 0.5) / (na + 1) / ((kb + 0.5) / (nb + 1)))
+    low, high = around(value, ratio_bounds((ka, na), (kb, nb), level, joint.correlation))
     return Interval(value, low, high, a.n + b.n, joint.clusters, method, level)
+
+
+def shared_correlation(a: Sums, b: Sums) -> float:
+    """Correlation of the means of two samples over shared clusters, as far as an interval trusts it."""
+    return _Joint.of(a, b).correlation
 
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """What two samples know of each other."""
+    """What two samples know of each other; how each cluster of both moves either mean [G], 0 where absent."""
 
     clusters: int
     shared: int
-    covariance: float
+    moved_by_a: Floats
+    moved_by_b: Floats
     correlation: float
 
     @classmethod
     def of(cls, a: Sums, b: Sums) -> _Joint:
         sums_a, sizes_a, sums_b, sizes_b = aligned(a, b)
         both = (sizes_a > 0) & (sizes_b > 0)
-        pull_a, pull_b = _pull(a, sums_a, sizes_a), _pull(b, sums_b, sizes_b)
-        covariance = float((pull_a * pull_b)[both].sum())
+        pull_a, pull_b = pulls(sums_a, sizes_a), pulls(sums_b, sizes_b)
         spread = math.sqrt(float((pull_a**2).sum() * (pull_b**2).sum()))
-        plain = float((pull_a * pull_b)[both].sum()) / spread if spread > 0 else 0.0
+        plain = float((pull_a * pull_b).sum()) / spread if spread > 0 else 0.0
         differing = int((np.abs(sums_a / _whole(sizes_a) - sums_b / _whole(sizes_b)) > 1e-12)[both].sum())
         taught = min(
             int(informative_clusters(a.sums, a.sizes)),
@@ -205,28 +202,25 @@ class _Joint:
             differing,
         )
         usable = plain if taught >= ENOUGH_TO_CORRELATE else min(plain, 0.0)
-        return cls(len(sizes_a), int(both.sum()), covariance, min(max(usable, -1.0), 1.0))
+        return cls(len(sizes_a), int(both.sum()), pull_a, pull_b, min(max(usable, -1.0), 1.0))
 
-
-def _pull(part: Sums, sums: Floats, sizes: Floats) -> Floats:
-    """How far each cluster moves the mean, with the CR2 adjustment; [G]."""
-    n = float(part.sizes.sum())
-    return np.asarray((sums - part.mean * sizes) / n / np.sqrt(1 - sizes / n))
+    def freedom(self, a: Sums, b: Sums, slope_a: float, slope_b: float) -> float:
+        """Degrees of freedom of slope_a * mean of a - slope_b * mean of b (Welch's where none is shared)."""
+        va = slope_a**2 * float((self.moved_by_a**2).sum())
+        vb = slope_b**2 * float((self.moved_by_b**2).sum())
+        if self.shared or va + vb == 0:
+            return min(freedom(a.sizes), freedom(b.sizes))
+        return (va + vb) ** 2 / (va**2 / freedom(a.sizes) + vb**2 / freedom(b.sizes))
 
 
 def _whole(sizes: Floats) -> Floats:
     return np.where(sizes > 0, sizes, 1.0)
 
 
-def _effective(part: Sums, level: float) -> tuple[Floats, Floats]:
+def _effective(part: Sums, level: float) -> Counts:
     """Events and draws that a clustered sample is worth."""
     worth = effective_size(part.sums, part.sizes, level)
     return part.mean * worth, worth
-
-
-def _widened(k: Floats, n: Floats, p: Floats, level: float) -> Bounds:
-    low, high = jeffreys_bounds(k, n, level)
-    return np.minimum(low, p), np.maximum(high, p)
 
 
 def outcomes_pair(a: object, b: object, clusters_a: Labels, clusters_b: Labels) -> tuple[Sums, Sums]:
@@ -251,16 +245,6 @@ def values_pair(
         raise DataError("clusters: labels for both samples, or for none")
     first, second = gather(a, clusters_a, weights_a), gather(b, clusters_b, weights_b)
     return (first, second) if clusters_a is not None else (first, _renamed(second))
-
-
-def _joined(a: Sums, b: Sums, joint: _Joint, slope_a: float, slope_b: float) -> tuple[float, float]:
-    """Variance of slope_a * mean of a - slope_b * mean of b, and its degrees of freedom."""
-    va = slope_a**2 * float(cluster_variance(a.sums, a.sizes))
-    vb = slope_b**2 * float(cluster_variance(b.sums, b.sizes))
-    variance = va + vb - 2 * slope_a * slope_b * joint.covariance
-    if joint.shared or va + vb == 0:
-        return variance, min(freedom(a.sizes), freedom(b.sizes))
-    return variance, (va + vb) ** 2 / (va**2 / freedom(a.sizes) + vb**2 / freedom(b.sizes))
 
 
 def _renamed(part: Sums) -> Sums:

@@ -29,12 +29,14 @@ def group_rates(
     slice: Mapping[str, str] | None = None,
     level: float = LEVEL,
     rests_on: tuple[str, ...] = (),
+    expected: Sequence[str] = (),
 ) -> list[Estimate]:
     """Rate of 0/1 `outcomes` [n] in each group, groups in the order they first appear.
 
-    Draws whose group is None are left out. The slice of each Estimate gains "axis" and "group".
+    Draws whose group is None are left out. A group in `expected` without draws gives a reason. The slice of
+    each Estimate gains "axis" and "group".
     """
-    parts = _parts(outcomes, groups, clusters, zero_one=True)
+    parts = _parts(outcomes, groups, clusters, expected, zero_one=True)
     return [
         rate_of(part, level).estimate(metric, about_group(slice, axis, group), "share", rests_on)
         for group, part in parts.items()
@@ -53,13 +55,17 @@ def group_means(
     within: tuple[float, float] | None = None,
     unit: str = "",
     rests_on: tuple[str, ...] = (),
+    expected: Sequence[str] = (),
 ) -> list[Estimate]:
-    """Mean of `values` [n] in each group; `within` are bounds that no value can leave."""
+    """Mean of `values` [n] in each group; `within` are bounds that no value can leave.
+
+    A group in `expected` without draws gives a reason.
+    """
     return [
         mean_of(part, level, within, single=clusters is None).estimate(
             metric, about_group(slice, axis, group), unit, rests_on
         )
-        for group, part in _parts(values, groups, clusters, zero_one=False).items()
+        for group, part in _parts(values, groups, clusters, expected, zero_one=False).items()
     ]
 
 
@@ -74,13 +80,15 @@ def group_gaps(
     slice: Mapping[str, str] | None = None,
     level: float = LEVEL,
     rests_on: tuple[str, ...] = (),
+    expected: Sequence[str] = (),
 ) -> list[Estimate]:
     """Each group against `reference`, as `metric`.difference and .disparate_impact_ratio; and .worst_group.
 
     The slice gains "axis", "group" and "against". Draws with a label in `clusters` that both groups
-    share are compared within it. A reference without draws gives reasons, not figures.
+    share are compared within it. A reference without draws gives reasons, not figures, and so does a group
+    in `expected` without draws: left out, it would be left out of every verdict on the groups.
     """
-    parts = _parts(outcomes, groups, clusters, zero_one=True)
+    parts = _parts(outcomes, groups, clusters, expected, zero_one=True)
     against = parts.get(reference)
     found: list[Estimate] = []
     for name, unit, compare in (
@@ -90,7 +98,7 @@ def group_gaps(
         for group, part in parts.items():
             if group == reference:
                 continue
-            if against is None:
+            if against is None or against.n == 0:
                 interval = no_reference(part.n, part.clusters, reference, name, level)
             else:
                 interval = compare(part, against, level)
@@ -129,8 +137,10 @@ def _figures(found: Interval) -> tuple[float, float, float]:
     return found.value, found.low, found.high
 
 
-def _parts(values: object, groups: Groups, clusters: Labels, *, zero_one: bool) -> dict[str, Sums]:
-    """Draws gathered by cluster, for each group."""
+def _parts(
+    values: object, groups: Groups, clusters: Labels, expected: Sequence[str], *, zero_one: bool
+) -> dict[str, Sums]:
+    """Draws gathered by cluster, for each group, those `expected` among them."""
     array = column(values, "outcomes" if zero_one else "values")
     if zero_one and not np.isin(array, (0.0, 1.0)).all():
         raise DataError("outcomes: expected 0 and 1 only")
@@ -143,6 +153,8 @@ def _parts(values: object, groups: Groups, clusters: Labels, *, zero_one: bool) 
     for row, group in enumerate(groups):
         if group is not None:
             rows.setdefault(group, []).append(row)
+    for group in expected:
+        rows.setdefault(group, [])
     return {group: gather(array[where], [labels[row] for row in where]) for group, where in rows.items()}
 
 

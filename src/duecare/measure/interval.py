@@ -22,10 +22,10 @@ from duecare.measure.bound import (
     effective_size,
     exact_bounds,
     proportion_bounds,
-    student_quantile,
     wilson_bounds,
 )
-from duecare.measure.cluster import Labels, Sums, column, freedom, gather
+from duecare.measure.cluster import Labels, Sums, column, freedom, gather, pulls
+from duecare.measure.skew import skew_reach
 
 LEVEL = 0.95
 
@@ -143,7 +143,7 @@ def rate_of(gathered: Sums, level: float = LEVEL) -> Interval:
 
 
 def mean_t(values: object, level: float = LEVEL) -> Interval:
-    """Mean of independent `values` [n] with Student's t."""
+    """Mean of independent `values` [n] with Student's t, corrected for skewness (`skew.py`)."""
     return cluster_mean(values, None, level)
 
 
@@ -157,9 +157,9 @@ def cluster_mean(
 ) -> Interval:
     """Mean of `values` [n], weighted by `weights` [n], when draws share clusters.
 
-    CR2 variance with Bell and McCaffrey's degrees of freedom (clusters - 1 where all are equal);
-    without clusters this is Student's t. `within` states bounds that the values cannot leave: the
-    interval is cut there, and equal values then have an exact bound instead of a reason.
+    CR2 variance with Bell and McCaffrey's degrees of freedom (clusters - 1 where all are equal) and
+    Student's t, corrected for skewness (Hall 1992, see `skew.py`). `within` states bounds that the values
+    cannot leave: the interval is cut there, and equal values then have an exact bound instead of a reason.
     """
     return mean_of(gather(values, clusters, weights), level, within, single=clusters is None)
 
@@ -168,15 +168,15 @@ def mean_of(
     gathered: Sums, level: float, within: tuple[float, float] | None = None, *, single: bool = False
 ) -> Interval:
     """`cluster_mean` of values that are already gathered by cluster."""
-    method = "mean, Student's t" if single else "mean, cluster-robust (CR2, t)"
+    method = "mean, skewness-corrected t" if single else "mean, cluster-robust (CR2, skewness-corrected t)"
     if (refusal := too_few(gathered, method, level)) is not None:
         return refusal
     count = None if single else gathered.clusters
-    mean, variance = gathered.mean, float(cluster_variance(gathered.sums, gathered.sizes))
-    if variance <= _rounding(gathered):
+    mean, moved = gathered.mean, pulls(gathered.sums, gathered.sizes)
+    if float((moved**2).sum()) <= _rounding(gathered):
         return _of_equal(gathered, level, within, count)
-    half = float(student_quantile(level, freedom(gathered.sizes))) * math.sqrt(variance)
-    low, high = mean - half, mean + half
+    below, above = skew_reach(moved, freedom(gathered.sizes), level)
+    low, high = mean - float(below), mean + float(above)
     if within is not None:
         mean = min(max(mean, within[0]), within[1])
         low, high = max(low, within[0]), min(high, within[1])
@@ -194,8 +194,8 @@ def cluster_bootstrap(
 ) -> Interval:
     """Mean of `values` [n] by resampling whole clusters, studentised (bootstrap-t, Hall 1988).
 
-    Slower than `cluster_mean` and better for skewed values. Resamples in which all clusters are equal
-    have no standard error and count as infinitely far off; more than 1 in 100 of them is refused.
+    Slower than `cluster_mean`, which needs no generator. Resamples in which all clusters are equal have
+    no standard error and count as infinitely far off; more than 1 in 100 of them is refused.
     """
     gathered, method = gather(values, clusters, weights), f"cluster bootstrap-t ({resamples} resamples)"
     if (refusal := too_few(gathered, method, level)) is not None:

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import special
 
 from duecare.core import DataError, Estimate
-from duecare.measure.bound import Floats, informative_clusters
+from duecare.measure.bound import Floats, informative_clusters, normal_quantile, student_quantile
 from duecare.measure.cluster import Labels, Sums, column, gather
 from duecare.measure.gap import Groups, about_group
 from duecare.measure.interval import LEVEL, Interval, rate_of, silent
@@ -81,7 +81,7 @@ def pooled_rates(cells: Sequence[Sums], level: float = LEVEL) -> list[Interval]:
     if len(cells) < FEWEST_CELLS:
         reason = f"{len(cells)} intersections: pooling learns from {FEWEST_CELLS} or more"
         return [silent(reason, cell.n, cell.clusters, method, level) for cell in cells]
-    worth = _worth(cells)
+    worth = _worth(cells, level)
     events = np.array([cell.mean for cell in cells]) * worth
     found = pool(events, worth, level, _independence(cells))
     return [
@@ -157,10 +157,11 @@ def _quantile(mass: Floats, a: Floats, b: Floats, chance: float) -> Floats:
     return np.asarray(special.expit((low + high) / 2))
 
 
-def _worth(cells: Sequence[Sums]) -> Floats:
+def _worth(cells: Sequence[Sums], level: float) -> Floats:
     """Independent draws that each cell is worth [C], with one intra-cluster correlation for all cells.
 
-    A cell of two clusters cannot show how alike the draws of a cluster are; all cells together can.
+    A cell of two clusters cannot show how alike the draws of a cluster are; all cells together can, as well
+    as their distinct clusters tell: (z/t)^2 as in `bound.effective_size`, and no less than the clusters.
     """
     excess = pairs = 0.0
     taught = 0
@@ -173,9 +174,11 @@ def _worth(cells: Sequence[Sums]) -> Floats:
         pairs += float(spread * (m * (m - 1)).sum())
         taught += int(informative_clusters(s[m > 1], m[m > 1]))
     alike = min(max(excess / pairs, 0.0), 1.0) if pairs > 0 and taught >= TAUGHT else 1.0
-    return np.array(
-        [cell.n**2 / float((cell.sizes * (1 + (cell.sizes - 1) * alike)).sum()) for cell in cells]
-    )
+    units = len({label for cell in cells for label in cell.ids})
+    shrink = (normal_quantile(level) / student_quantile(level, max(units - 1, 1))) ** 2 if pairs > 0 else 1.0
+    worth = [cell.n**2 / float((cell.sizes * (1 + (cell.sizes - 1) * alike)).sum()) for cell in cells]
+    floor = [cell.n**2 / float((cell.sizes**2).sum()) for cell in cells]
+    return np.maximum(np.array(worth) * shrink, floor)
 
 
 def _independence(cells: Sequence[Sums]) -> float:

@@ -22,6 +22,7 @@ from duecare.core import ModelError
 from duecare.model.forward import Cache, branched, hidden, logits, read_prefix
 from duecare.model.load import Loaded
 from duecare.model.logprob import left_padded, padded_length
+from duecare.model.mesh import rows_over
 from duecare.model.sample import drawn, greedy, nucleus, uniforms
 
 Ids = npt.NDArray[np.int32]
@@ -91,14 +92,16 @@ class _Asker:
 
     def __call__(self, given: tuple[Ids, Any], names: Sequence[str]) -> list[list[str]]:
         graph, state = nnx.split(self.loaded.model)
-        (ids, real), together = given, len(given[0])
+        mesh, together = self.loaded.mesh, len(given[0])
+        ids, real = rows_over(mesh, *given)
         after = _read(graph, state, ids, real)
         found: list[list[str]] = [[] for _ in names]
         for first in range(0, self.samples, self.share):
             here = range(first, first + self.share)
             at = [uniforms(self.seed, name, here, self.max_tokens) for name in names]
             at += at[:1] * (together - len(at))
-            out = _decode(graph, state, after, real, np.concatenate(at), **self._settings())
+            (chance,) = rows_over(mesh, np.concatenate(at))
+            out = _decode(graph, state, after, real, chance, **self._settings())
             for texts, each in zip(found, np.asarray(out).reshape(together, self.share, -1), strict=False):
                 texts += [_text(self.loaded, one) for one in each]
         return [texts[: self.samples] for texts in found]

@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 from safetensors import safe_open
 from tunix.models.gemma3 import model as gemma3
 from tunix.models.llama3 import model as llama3
@@ -21,6 +22,7 @@ from tunix.models.qwen3 import model as qwen3
 
 from duecare.core import ModelError
 from duecare.model.family import Shape, shape_of
+from duecare.model.mesh import expect_fit, placed
 from duecare.model.rope import LlamaAttention, QwenAttention
 from duecare.model.tensors import Array, rules
 from duecare.model.tokenize import Tokenizer
@@ -45,7 +47,8 @@ _GEMMA3, _QWEN2, _QWEN3 = map(_hashable, (gemma3.ModelConfig, qwen2.ModelConfig,
 class Loaded:
     """A model ready to train or to ask.
 
-    `model` may be replaced by one with LoRA on top; `lora_scale` (alpha / rank) is then set too.
+    `model` may be replaced by one with LoRA on top; `lora_scale` (alpha / rank) is then set too. `mesh` is
+    where its parameters lie, None for one device.
     """
 
     model: Any
@@ -55,21 +58,25 @@ class Loaded:
     family: str
     folder: Path
     lora_scale: float | None = None
+    mesh: Mesh | None = None
 
 
-def load(folder: Path, dtype: str = "float32") -> Loaded:
+def load(folder: Path, dtype: str = "float32", mesh: Mesh | None = None) -> Loaded:
     """Load the model of a Hugging Face folder (config.json, *.safetensors, tokenizer files).
 
-    `dtype` "float32" or "bfloat16" is that of parameters and arithmetic. Raises ModelError for an
-    architecture that is not supported, a field that Tunix cannot represent, and tensors that are
-    missing, left over or of another shape.
+    `dtype` "float32" or "bfloat16" is that of parameters and arithmetic; `mesh` (see `make_mesh`) deals the
+    parameters out over several devices. Raises ModelError for an architecture that is not supported, a
+    field that Tunix cannot represent, tensors that are missing, left over or of another shape, and heads
+    that the mesh does not divide.
     """
     if dtype not in ("float32", "bfloat16"):
         raise ModelError(f"dtype = {dtype!r}: expected float32 or bfloat16")
     shape = shape_of(read_config(folder))
+    if mesh is not None:
+        expect_fit(shape, mesh)
     config, build = _builder(shape, dtype)
     model = nnx.eval_shape(build)
-    _fill(model, shape, folder, jnp.dtype(dtype))
+    _fill(model, shape, folder, jnp.dtype(dtype), mesh)
     return Loaded(
         model=model,
         config=config,
@@ -77,6 +84,7 @@ def load(folder: Path, dtype: str = "float32") -> Loaded:
         tokenizer=Tokenizer(folder),
         family=shape.family,
         folder=folder,
+        mesh=mesh,
     )
 
 
@@ -147,7 +155,7 @@ def parameter(model: Any, path: tuple[str | int, ...]) -> Any:
     return model
 
 
-def _fill(model: Any, shape: Shape, folder: Path, dtype: Any) -> None:
+def _fill(model: Any, shape: Shape, folder: Path, dtype: Any, mesh: Mesh | None) -> None:
     with ExitStack() as stack:
         tensors = dict(_tensors(folder, stack))
         wanted = list(rules(shape))
@@ -170,7 +178,8 @@ def _fill(model: Any, shape: Shape, folder: Path, dtype: Any) -> None:
                 raise ModelError(
                     f"{folder.name}: {rule.names[0]} has shape {value.shape}, expected {variable.shape}"
                 )
-            variable.set_value(jnp.asarray(value, dtype=dtype))
+            value = value.astype(dtype)
+            variable.set_value(jnp.asarray(value) if mesh is None else placed(value, variable, mesh))
 
 
 def _tensors(folder: Path, stack: ExitStack) -> Iterator[tuple[str, Callable[[], Array]]]:

@@ -17,6 +17,7 @@ from flax import nnx
 from duecare.core import ModelError
 from duecare.model.forward import branched, causal, hidden, logits, places, read_prefix
 from duecare.model.load import Loaded
+from duecare.model.mesh import rows_over
 from duecare.model.rope import shares
 from duecare.model.tokenize import joined
 
@@ -121,9 +122,10 @@ def _scored(
     (graph, state), pad = nnx.split(loaded.model), loaded.tokenizer.pad_id
     if kind.prefix:
         branches = _branches(groups, kind, together, pad)
-        return np.asarray(_shared_totals(graph, state, *branches, share=kind.share))
+        prefix, answers = (rows_over(loaded.mesh, *each) for each in branches)
+        return np.asarray(_shared_totals(graph, state, prefix, answers, share=kind.share))
     whole = _stacked([group[0] for group in groups], together, kind.length, pad)
-    return np.asarray(_totals(graph, state, *whole))
+    return np.asarray(_totals(graph, state, *rows_over(loaded.mesh, *whole)))
 
 
 def padded_length(length: int, lengths: Sequence[int] = LENGTHS) -> int:

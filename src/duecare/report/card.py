@@ -169,7 +169,9 @@ def _training(view: View) -> list[str]:
     ]
     licence = f", licence {literal(licences[-1])}" if licences else ""
     base = [f"Base model: {literal(view.base)}{licence}."] if view.base else []
-    return ["## Training", *base, _table(["Job", "Step", "Seed", "Digest of the result"], rows)]
+    table = _table(["Job", "Step", "Seed", "Digest of the result"], rows)
+    said = "\n".join(f"- {card.verdict}: {literal(card.ruling.finding.detail)}" for card in view.watched)
+    return ["## Training", *base, table, *([said] if said else [])]
 
 
 def _provenance(view: View) -> list[str]:

@@ -74,6 +74,8 @@ def _alike(table: pa.Table) -> pa.Table:
 _DETAILS = (
     (r"scored [0-9.]+, the limit is", "scored at or above the limit of"),
     (r"same content as \S+", "same content as another row"),
+    (r"near-duplicate of \S+ \(similarity [0-9.]+\)", "near-duplicate of another row"),
+    (r"holds item [0-9a-f]+ of", "holds an item of"),
 )
 
 

@@ -10,7 +10,17 @@ from duecare.report.gather import Figure, Stage, Story
 from duecare.report.metrics import metric as describe
 from duecare.report.strip import Forest, forest
 
-STEPS = ("read", "audit", "toxicity", "duplicates", "stereotypes", "balance", "personal", "split")
+STEPS = (
+    "read",
+    "audit",
+    "toxicity",
+    "duplicates",
+    "decontaminate",
+    "stereotypes",
+    "balance",
+    "personal",
+    "split",
+)
 _MOST_REASONS = 8
 _CROSSED = " x "
 """Stands in the name of an axis that is made of two."""
@@ -20,6 +30,7 @@ _SAYS = {
     "audit": "who is in the data",
     "toxicity": "toxic texts",
     "duplicates": "repeated rows",
+    "decontaminate": "rows that hold items of an evaluation set",
     "stereotypes": "stereotyped wording",
     "balance": "groups brought nearer to the population",
     "personal": "personal data replaced",
@@ -57,7 +68,8 @@ class SourceView:
     further: tuple[Forest, ...]
 
 
-_COUNTS = ("in", "kept", "dropped", "changed", "flagged", "set_aside")
+_REMOVED = ("curate.removed.share", "curate.removed.mentioning")
+_COUNTS = ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
 
 
 def sources(story: Story, cases: int) -> tuple[SourceView, ...]:
@@ -115,18 +127,19 @@ def _step(story: Story, stage: Stage, total: float, cases: int) -> StepView:
 
 
 def _share(count: float | None, total: float) -> float:
-    return round(100 * count / total, 2) if count is not None and total else 0.0
+    """Per cent of the bar; rows that a step added do not make it longer."""
+    return min(100.0, round(100 * count / total, 2)) if count is not None and total else 0.0
 
 
 def _removal(stages: Sequence[Stage]) -> tuple[Forest, ...]:
-    """Share of each group's rows that each step removed, one plot for each axis; steps that removed
-    nothing are left out."""
+    """Share of each group's rows, declared or named, that each step removed, one plot an axis; steps that
+    removed nothing are left out."""
     return _by_axis(
         [
             (stage, figure)
             for stage in stages
             for figure in stage.figures
-            if figure.estimate.metric == "curate.removed.share" and _count(stage, "dropped") != 0
+            if figure.estimate.metric in _REMOVED and _count(stage, "dropped") != 0
         ],
         with_step=True,
     )

@@ -51,7 +51,8 @@ class Panel:
         """ "sft: loss on training batches, by gender"."""
         split = {"train": "training rows", "probe": "held-out rows"}.get(self.split, self.split)
         by = f", by {self.axis}" if self.axis else ""
-        return f"{words.title(self.metric)} on {split}{by}"
+        of = ", group less all others," if self.metric.endswith(".gap") else ""
+        return f"{words.title(self.metric)}{of} on {split}{by}"
 
 
 def panels(story: Story) -> tuple[Panel, ...]:

@@ -151,9 +151,43 @@ METRICS: dict[str, Metric] = {
     "curate.removed.share": Metric(
         "Rows removed", "Share of the group's rows that curation removed.", "share", better="near"
     ),
+    "curate.removed.mentioning": Metric(
+        "Rows removed, of those that name the group",
+        "Share of the rows whose texts name the group that curation removed.",
+        "share",
+        better="near",
+    ),
+    "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
+    "balance.weight": Metric("Weight of a row"),
+    "balance.share": Metric("Share after balancing", form="share"),
+    "balance.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "balance.distinct_rows": Metric("Different rows after sampling", form="count"),
+    "stereotypes.tie.share": Metric(
+        "Share of a job's or trait's weight", "How often texts tie it to the group, by weight.", "share"
+    ),
+    "stereotypes.effective_size": Metric("Effective number of weighted rows", form="count"),
+    "stereotypes.copies": Metric("Counterfactual copies added", form="count"),
+    "stereotypes.copies.refused": Metric("Rows left without a copy", form="count"),
+    "stereotypes.left": Metric("Texts that no rule says in neutral words", form="count"),
+    "stereotypes.rewrites.applied": Metric("Approved rewrites used", form="count"),
+    "curate.hit.share": Metric(
+        "Rows set apart as toxic",
+        "Share of the rows that mention the group which the toxicity screen dropped, weighed down or put "
+        "before people.",
+        "share",
+        better="near",
+    ),
+    "curate.hit.ratio": Metric(
+        "Rows set apart as toxic, against others",
+        "Share of the rows that mention the group which the screen hit, over that of all other rows.",
+        "ratio",
+        1.0,
+        "near",
+        log=True,
+    ),
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
-        for what in ("in", "kept", "dropped", "changed", "flagged", "set_aside")
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")
     },
 }
 """The order is the order on the page."""
@@ -173,6 +207,10 @@ SUITES: dict[str, str] = {
     "winobias": "WinoBias: who a pronoun is",
     "winogender": "WinoGender: who a pronoun is",
     "discrim-eval": "Discrim-Eval: yes or no to a person",
+    "own-prompts": "Prompts of your own, by group",
+    "holistic-bias-answers": "HolisticBias: answers",
+    "over-refusal": "Over-refusal: harmless requests refused",
+    "harmful-requests": "Harmful requests, plain and wrapped",
     "xstest": "XSTest: harmless requests refused",
 }
 """The headings of suites."""
@@ -183,6 +221,8 @@ _ENDINGS: dict[str, Form] = {
     **dict.fromkeys(("ratio", "disparate_impact_ratio"), "ratio"),
     "count": "count",
 }
+_GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
+"""Ends of names of figures that are one share less another."""
 _HIGHER = ("accuracy", "rouge_l", "rouge")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
@@ -190,21 +230,28 @@ _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 def metric(name: str, unit: str = "") -> Metric:
     """What is known of a metric; an unknown one is shown under its own name, its form from unit or ending.
 
-    Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, and "<name>.difference"
-    sets a group against another: both are in the points, or with the sign, of <name>.
+    Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, "<name>.difference"
+    sets a group against another and "<name>.gap" against all others: all are in the points, or with the
+    sign, of <name>.
     """
     known = METRICS.get(name)
     if known is not None:
         return known
     stem, _, tail = name.rpartition(".")
+    if tail == "gap":
+        of = metric(stem, unit)
+        form: Form = "points" if of.form == "share" else "signed"
+        return Metric(f"{of.title}, gap between groups", _BETWEEN, form, 0.0, "near", unit=of.unit)
     title = sentence(name.replace(".", ", ").replace("_", " "))
     if tail in ("change", "difference"):
         of = metric(stem, unit)
-        form: Form = "points" if of.form == "share" else "signed"
+        form = "points" if of.form in ("share", "points") else "signed"
         what = f"Change in {_lower(of.title)} by tuning" if tail == "change" else f"{of.title}, difference"
         better = of.better if tail == "change" else "near"
         return Metric(what, _CHANGE if tail == "change" else _AGAINST, form, 0.0, better, unit=of.unit)
     form = _UNITS.get(unit) or _ENDINGS.get(tail) or "number"
+    if form == "share" and tail in _GAPS:
+        return Metric(title, form="points", neutral=0.0, better="" if tail == "told_apart" else "near")
     said = unit if unit not in ("", *_UNITS) else ""
     if form == "ratio":
         return Metric(title, form=form, neutral=1.0, better="near", log=True)
@@ -212,6 +259,7 @@ def metric(name: str, unit: str = "") -> Metric:
     return Metric(title, form=form, better=better, unit=said)
 
 
+_BETWEEN = "The group's figure minus that of all others who declare a group; 0 means equal treatment."
 _AGAINST = "The group's figure minus that of the group it is compared with; 0 means equal treatment."
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import DuecareError
+from duecare.core import DuecareError, LedgerError
 from duecare.core.table import TEXTS
 from duecare.core.table import texts as flatten
 from duecare.report.gather import Stage
+from duecare.vault import SUFFIX, opened
 
 LONGEST = 600
 
@@ -40,24 +42,32 @@ class Passage:
 
 
 def rows(stage: Stage, name: str, columns: Sequence[str] = ()) -> pa.Table | None:
-    """A Parquet file of an artifact, or None where it is absent, altered or unreadable."""
-    path = stage.files.get(name)
+    """A Parquet file of an artifact; None where it is absent, altered, or sealed and its secret not here."""
+    path = _path(stage, name)
     if path is None:
         return None
     try:
-        return pq.read_table(path, columns=list(columns) or None)
-    except (pa.ArrowException, OSError, ValueError):
+        with opened(path) as file:
+            return pq.read_table(file, columns=list(columns) or None)
+    except (pa.ArrowException, OSError, ValueError, LedgerError):
         return None
+
+
+def _path(stage: Stage, name: str) -> Path | None:
+    """A file of an artifact, or its sealed form."""
+    return stage.files.get(name) or stage.files.get(name + SUFFIX)
 
 
 def of_rows(stage: Stage, name: str, wanted: Sequence[str]) -> dict[tuple[str, str], str]:
     """(row, part) -> text for the `wanted` rows of a file of schema EXAMPLES."""
-    path = stage.files.get(name)
+    path = _path(stage, name)
     if path is None or not wanted:
         return {}
+    chosen_rows = pc.is_in(pc.field("row"), pa.array(list(wanted), pa.string()))
     try:
-        chosen = pq.read_table(path, filters=pc.is_in(pc.field("row"), pa.array(list(wanted), pa.string())))
-    except (pa.ArrowException, OSError, ValueError):
+        with opened(path) as file:
+            chosen = pq.read_table(file, filters=chosen_rows)
+    except (pa.ArrowException, OSError, ValueError, LedgerError):
         return {}
     texts: dict[tuple[str, str], str] = {}
     for batch in chosen.combine_chunks().to_batches():

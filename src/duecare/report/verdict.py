@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duecare.core import FAIL, INSUFFICIENT, PASS
 from duecare.report import words
-from duecare.report.gather import Figure, Ruling, Story
+from duecare.report.gather import Figure, Ruling, Stage, Story
 from duecare.report.metrics import metric
 from duecare.report.strip import Band, Mark, Tick, band, fit, mark
 from duecare.report.words import KINDS, MARKS, VERDICTS, listed, plural
@@ -68,7 +68,21 @@ def gates(story: Story) -> tuple[Card, ...]:
 
 def findings(story: Story) -> tuple[Card, ...]:
     """What steps noticed by themselves: findings that are no gates, the failed ones first."""
-    noticed = [ruling for ruling in story.rulings if not ruling.finding.gate]
+    return _noticed([ruling for stage in story.stages for ruling in stage.rulings if not trains(stage)])
+
+
+def watched(story: Story) -> tuple[Card, ...]:
+    """What training came to against the limits that were watched, those crossed first."""
+    return _noticed([ruling for stage in story.stages for ruling in stage.rulings if trains(stage)])
+
+
+def trains(stage: Stage) -> bool:
+    """Whether a finished job trained a model."""
+    return (stage.entry.step or "").startswith("duecare.train.")
+
+
+def _noticed(rulings: Sequence[Ruling]) -> tuple[Card, ...]:
+    noticed = [ruling for ruling in rulings if not ruling.finding.gate]
     return tuple(card(ruling) for ruling in sorted(noticed, key=lambda item: _ORDER[item.finding.verdict]))
 
 
@@ -134,12 +148,10 @@ def banner(story: Story, cards: Sequence[Card]) -> Banner:
         more = f"Not done yet: {left}." if left else "The ledger does not say that the run ended."
         return Banner("unsure", MARKS[INSUFFICIENT], "The run is not complete.", more)
     if not cards:
-        return Banner(
-            "none",
-            "–",
-            "No gates were declared.",
-            "The study set no limits, so this report measures and decides nothing.",
-        )
+        more = "The study set no limits, so this report measures and decides nothing."
+        if watched(story):
+            more = "What came of the limits that were watched while training stands in section 4."
+        return Banner("none", "–", "No gates were declared.", more)
     return _decided(cards)
 
 

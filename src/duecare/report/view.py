@@ -56,6 +56,7 @@ class View:
     banner: verdict.Banner
     gates: tuple[verdict.Card, ...]
     findings: tuple[verdict.Card, ...]
+    watched: tuple[verdict.Card, ...]
     tiles: tuple[verdict.Tile, ...]
     sources: tuple[curation.SourceView, ...]
     comparisons: Comparisons | None
@@ -118,6 +119,7 @@ def view(run: Path, cases: int) -> View:
         banner=verdict.banner(story, gates),
         gates=gates,
         findings=verdict.findings(story),
+        watched=verdict.watched(story),
         tiles=verdict.tiles(story),
         sources=curation.sources(story, cases),
         comparisons=comparisons(story),

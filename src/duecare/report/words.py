@@ -84,7 +84,7 @@ def support(estimate: Estimate) -> str:
         parts[0] += f" in {estimate.clusters:,} clusters"
     parts.append(estimate.method)
     if not is_exact(estimate):
-        parts.append(f"{estimate.level:.0%} interval" if estimate.value is not None else "no interval")
+        parts.append(f"{100 * estimate.level:.4g}% interval" if estimate.value is not None else "no interval")
     if estimate.rests_on:
         parts.append(f"rests on {', '.join(estimate.rests_on)}")
     return "; ".join(parts)

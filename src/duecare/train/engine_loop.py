@@ -2,7 +2,8 @@
 
 The loop is Tunix's own (`PeftTrainer.train`). It is entered where `_post_process_train_step` hands over
 what the loss function returned beside the loss: there the step's figures are kept and checkpoints are
-written, in step with each other. It stops because its iterator ends.
+written, in step with each other. It stops because its iterator ends: with the last step, or where a
+watched limit was crossed and the step says so.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from duecare.model.export import export, export_adapter
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
+from duecare.train.gauge import Gauge
+from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
@@ -66,6 +69,12 @@ class Trains(Loop, Protocol):
     def groups(self) -> tuple[str, ...]: ...
     @property
     def held_out(self) -> int: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def watch_alpha(self) -> float: ...
+    @property
+    def on_crossing(self) -> OnCrossing: ...
     @property
     def seed(self) -> int: ...
 
@@ -178,6 +187,7 @@ class Run:
             every=self.step.every,
             groups=self.groups,
             log=log,
+            gauge=self._gauge(),
         )
 
         def after_step(aux: Mapping[str, Any]) -> None:
@@ -186,9 +196,21 @@ class Run:
                 self._keep(record.step, trainer)
 
         trainer.after_step = after_step
-        if start < self.step.steps:
-            trainer.train(_batches(batch, start, self.step.steps))
+        if start < self.step.steps and not watch.stopped:
+            trainer.train(_batches(batch, range(start, self.step.steps), watch))
         return watch
+
+    def _gauge(self) -> Gauge:
+        step = self.step
+        return Gauge(
+            method=self.method,
+            about={"source": step.on},
+            steps=step.steps,
+            groups=self.groups,
+            limits=step.limits,
+            alpha=step.watch_alpha,
+            on_crossing=step.on_crossing,
+        )
 
     def _go_on(self, trainer: Any) -> tuple[int, StepLog]:
         """Put back the last good checkpoint; how many steps are done, and their figures.
@@ -237,15 +259,27 @@ class Run:
         raise ModelError(f"train.{self.method}: {finding.detail}")
 
 
-def _batches(batch: Callable[[int], Batch], start: int, end: int) -> Iterator[Batch]:
-    for step in range(start, end):
+def _batches(batch: Callable[[int], Batch], steps: range, watch: Watch) -> Iterator[Batch]:
+    """The batches of `steps`, as long as the watch lets training go on.
+
+    Tunix asks for the next batch after it has handed over the figures of the one before.
+    """
+    for step in steps:
+        if watch.stopped:
+            return
         yield batch(step)
 
 
-def finish(loaded: Loaded, curves: pa.Table, estimates: Sequence[Estimate], out: Path) -> Outcome:
+def finish(
+    loaded: Loaded,
+    curves: pa.Table,
+    estimates: Sequence[Estimate],
+    out: Path,
+    findings: Sequence[Finding] = (),
+) -> Outcome:
     """Write the merged model, the adapter and the curves."""
     export(loaded, out / "model")
     export_adapter(loaded, out / "adapter")
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
-    return Outcome(files=files, estimates=tuple(estimates))
+    return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

@@ -179,14 +179,14 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     probe = Probe(
         method=step.algorithm,
         source=step.on,
-        steps=step.steps,
+        steps=watch.done,
         rows=probed.plan.rows,
         groups=held.groups,
         watched=data.groups,
         before=before,
         after=probed.figures(model, step),
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out)
+    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

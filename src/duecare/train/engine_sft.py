@@ -114,14 +114,14 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     probe = Probe(
         method="sft",
         source=step.on,
-        steps=step.steps,
+        steps=watch.done,
         rows=probed.plan.rows,
         groups=held.groups,
         watched=data.groups,
         before=before,
         after=after,
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out)
+    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Passages, Passages]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
 Algorithm = Literal["dpo", "orpo"]
@@ -29,7 +30,9 @@ class Dpo:
     - steps, batch_size: training steps, and pairs in each
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
-    - learning_rate, schedule, warmup, clip, every, groups, held_out, seed: as in Sft
+    - limits: as in Sft, but `margin_gap` and `accuracy_gap`
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed: as
+      in Sft
     """
 
     on: str
@@ -48,6 +51,9 @@ class Dpo:
     clip: float = 1.0
     every: int = 10
     groups: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    watch_alpha: float = 0.05
+    on_crossing: OnCrossing = "warn"
     held_out: int = 16
     seed: int = 0
 
@@ -66,6 +72,7 @@ class Dpo:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

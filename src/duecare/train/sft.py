@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
 
 
@@ -28,6 +29,9 @@ class Sft:
     - clip: largest norm of a gradient
     - every: steps between two readings per group, and between two checkpoints
     - groups: the axes watched; none means every axis that the rows declare
+    - limits: the widest gap between groups over the course of training; for sft `loss_gap`
+    - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - seed: of the order of rows and of the first low-rank weights
     """
@@ -45,6 +49,9 @@ class Sft:
     clip: float = 1.0
     every: int = 10
     groups: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    watch_alpha: float = 0.05
+    on_crossing: OnCrossing = "warn"
     held_out: int = 24
     seed: int = 0
 
@@ -54,6 +61,7 @@ class Sft:
             (named(self.on), "on", self.on, "the name of a source"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
+            *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -5,7 +5,9 @@ a log on the disk, before the next step starts. Everything else, what is told an
 computed from that log, so a killed and resumed run shows the same curves as one that was not.
 
 A window's figure is the mean over rows, each row counting once however long it is, while the model
-was moving under it: it shows the course of training. What the trained model does is measured on
+was moving under it: it shows the course of training. Its interval holds for one window looked at once, and
+nothing is judged by it. The gap between groups over the whole course, which may be looked at as often as
+one likes and is held against limits, is `duecare.train.gauge`. What the trained model does is measured on
 held-out rows before and after.
 """
 
@@ -14,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from duecare.core import DuecareError, Estimate, Progress, Tell
+from duecare.core import DuecareError, Estimate, Finding, Progress, Tell
 from duecare.core.table import group_column
 from duecare.core.wire import Noun, decode, encode
 from duecare.measure.interval import Interval, cluster_mean, cluster_proportion
@@ -40,8 +42,10 @@ CURVES = pa.schema(
     ]
 )
 """One point of a curve a row. `step` counts training steps done; `split` is "train" or "probe" (held-out
-rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is); the others
-are means over the rows of a window, with bounds where enough rows were seen to give them."""
+rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is);
+"<figure>.gap" is a group's average gap over the course so far, with the bounds of its confidence sequence
+(see `duecare.train.gauge`); the others are means over the rows of a window, with bounds at 95 % where
+enough rows were seen to give them."""
 
 Floats = npt.NDArray[np.float64]
 Place = tuple[int, str, str | None, str | None, str]
@@ -126,7 +130,7 @@ class Reading:
         there = {**about, "split": split}
         if axis is not None and group is not None:
             there |= {"axis": axis, "group": group}
-        unit = UNITS.get((method, metric), "")
+        unit = UNITS.get((method, metric.split(".", maxsplit=1)[0]), "")
         return self.interval.estimate(f"{method}.{metric}", there, unit=unit, step=step)
 
 
@@ -158,14 +162,18 @@ def window_ends(every: int, steps: int) -> list[int]:
     return sorted({*range(every, steps + 1, every), steps})
 
 
+def seen(records: Sequence[StepRecord], end: int, every: int) -> list[StepRecord]:
+    """The steps of the window that ends with step `end`; `records` are those of steps 1, 2, 3 and on."""
+    return list(records[(end - 1) // every * every : end])
+
+
 def window(records: Sequence[StepRecord], end: int, every: int, groups: Groups) -> list[Reading]:
     """Readings over the rows seen since the window before."""
-    start = (end - 1) // every * every
-    seen = [record for record in records if start < record.step <= end]
-    rows = np.array([row for record in seen for row in record.rows], dtype=np.int64)
+    mine = seen(records, end, every)
+    rows = np.array([row for record in mine for row in record.rows], dtype=np.int64)
     figures = {
-        name: np.array([value for record in seen for value in record.figures[name]], dtype=np.float64)
-        for name in seen[0].figures
+        name: np.array([value for record in mine for value in record.figures[name]], dtype=np.float64)
+        for name in mine[0].figures
     }
     return readings(end, "train", figures, rows, groups)
 
@@ -175,15 +183,50 @@ def declared_axes(rows: pa.Table) -> list[str]:
     return sorted({group["axis"] for line in rows.column("groups").to_pylist() for group in line})
 
 
+class Follows(Protocol):
+    """What looks at the whole course when a window ends: `duecare.train.gauge.Gauge`."""
+
+    @property
+    def readings(self) -> Sequence[Reading]: ...
+    @property
+    def stopped(self) -> bool: ...
+    def look(self, records: Sequence[StepRecord], tell: Tell) -> None: ...
+    def findings(self) -> list[Finding]: ...
+
+
 class Watch:
-    """Keeps each step's figures and tells each window's, with progress for the screen."""
+    """Keeps each step's figures and tells each window's, with progress for the screen.
+
+    `gauge` judges the course, window by window; what the log already holds it is shown at once, untold.
+    """
 
     def __init__(
-        self, *, method: str, about: Mapping[str, str], steps: int, every: int, groups: Groups, log: StepLog
+        self,
+        *,
+        method: str,
+        about: Mapping[str, str],
+        steps: int,
+        every: int,
+        groups: Groups,
+        log: StepLog,
+        gauge: Follows | None = None,
     ) -> None:
         self.method, self.about = method, about
         self.steps, self.every = steps, every
-        self.groups, self.log = groups, log
+        self.groups, self.log, self.gauge = groups, log, gauge
+        if gauge is not None:
+            for end in self._ends():
+                gauge.look(seen(log.records, end, every), _untold)
+
+    @property
+    def done(self) -> int:
+        """Training steps done."""
+        return len(self.log.records)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether training is to end here, because a limit was crossed."""
+        return self.gauge is not None and self.gauge.stopped
 
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
@@ -193,7 +236,16 @@ class Watch:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
             tell(reading.estimate(self.method, self.about))
+        if self.gauge is not None:
+            self.gauge.look(seen(self.log.records, record.step, self.every), tell)
         return True
+
+    def findings(self) -> list[Finding]:
+        """What is to be said of limits when training has ended."""
+        return [] if self.gauge is None else self.gauge.findings()
+
+    def _ends(self) -> list[int]:
+        return window_ends(self.every, self.done) if self.done else []
 
     def curves(self, probes: Sequence[Reading]) -> pa.Table:
         """All of training and the `probes` (readings on held-out rows) as CURVES."""
@@ -205,13 +257,18 @@ class Watch:
         ]
         drawn = [
             reading
-            for end in window_ends(self.every, self.steps)
+            for end in self._ends()
             for reading in window(self.log.records, end, self.every, self.groups)
         ]
-        for reading in [*drawn, *probes]:
-            seen = reading.interval
-            lines.append(_line(reading.place, reading.mean, (seen.low, seen.high), seen.n))
+        followed = [] if self.gauge is None else self.gauge.readings
+        for reading in [*drawn, *followed, *probes]:
+            found = reading.interval
+            lines.append(_line(reading.place, reading.mean, (found.low, found.high), found.n))
         return pa.Table.from_pylist(lines, schema=CURVES)
+
+
+def _untold(_: object) -> None:
+    """What was told before a kill is on record."""
 
 
 def _line(place: Place, value: float, bounds: tuple[float | None, float | None], n: int) -> dict[str, object]:

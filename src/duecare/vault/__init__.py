@@ -1,5 +1,22 @@
-"""What must stay secret, and must be destroyable: study secrets and the row keys that hang on them."""
+"""What must stay secret, and destroyable: study secrets, the row keys and sealed files that hang on them."""
 
-from duecare.vault.keys import destroy, home, row_key, secret
+from duecare.vault.keys import destroy, held, home, row_key, secret
+from duecare.vault.mapping import MapWriter, Replaced, map_writer, read_map
+from duecare.vault.sealed import SUFFIX, opened, sealed_with, stored, writing
 
-__all__ = ["destroy", "home", "row_key", "secret"]
+__all__ = [
+    "SUFFIX",
+    "MapWriter",
+    "Replaced",
+    "destroy",
+    "held",
+    "home",
+    "map_writer",
+    "opened",
+    "read_map",
+    "row_key",
+    "sealed_with",
+    "secret",
+    "stored",
+    "writing",
+]

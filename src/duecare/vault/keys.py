@@ -42,6 +42,22 @@ def secret(folder: Path, name: str) -> bytes:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             _create(path)
+    except OSError as error:
+        raise LedgerError(f"secret {name} cannot be read or made ({error.strerror})") from error
+    return _read(path, name)
+
+
+def held(folder: Path, name: str) -> bytes | None:
+    """The secret called `name`, or None where there is none (any more); never makes one.
+
+    Raises LedgerError as `secret` does.
+    """
+    path = _path(folder, name)
+    return _read(path, name) if path.exists() else None
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(SIZE + 1)

@@ -3,17 +3,14 @@
 python src/duecare/detect/kernel/build.py
 
 Standard library only: the build hook of the package loads this file alone, before anything is installed.
+What only compiling needs is imported there, because loading the library goes through this file, too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +41,9 @@ def digest_of(folder: Path) -> str:
 
 def compiler() -> list[str] | None:
     """The command of a C compiler: $CC, else the first of cc, gcc and clang on the PATH; None without one."""
+    import shlex
+    import shutil
+
     for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         words = shlex.split(command)
         if words and shutil.which(words[0]):
@@ -56,6 +56,9 @@ def build(out: Path = FOLDER, *, sources: Path = FOLDER, more: Sequence[str] = (
 
     Raises NotBuilt where there is no compiler, or it fails. The library appears whole or not at all.
     """
+    import subprocess
+    import tempfile
+
     command = compiler()
     if command is None:
         raise NotBuilt("no C compiler (cc, gcc or clang) is on the PATH")

@@ -14,7 +14,7 @@
 
 /* One library serves every x86-64 machine: such a function is compiled twice, and the loader takes the
    wider form where the processor has it. Integers only: both forms give the same bits. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE

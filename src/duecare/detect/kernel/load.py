@@ -36,10 +36,29 @@ def _write(dtype: type[np.generic]) -> Any:
     return np.ctypeslib.ndpointer(dtype=dtype, ndim=1, flags=("C_CONTIGUOUS", "WRITEABLE"))
 
 
-_SIZE = ctypes.c_int64
+_SIZE, _SMALL = ctypes.c_int64, ctypes.c_int32
+_PASSAGES = (_read(np.uint8), _read(np.int64), _read(np.uint64), _read(np.int64), _SIZE, _SMALL, _SMALL)
 
 PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
     "duecare_kernel_digest": (ctypes.c_char_p, ()),
+    "duecare_band_keys": (
+        _SMALL,
+        (*_PASSAGES, *(_read(np.uint32),) * 2, _SMALL, _SMALL, _write(np.uint64), _write(np.int64)),
+    ),
+    "duecare_shingle_sets": (_SMALL, (*_PASSAGES, _write(np.uint32), _write(np.int64))),
+    "duecare_known_runs": (
+        _SMALL,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE),
+            *(_read(np.int64), _SIZE, _SIZE),
+            *(_read(np.uint64), _SIZE),
+            *(_read(np.uint64), _SMALL, _read(np.uint64), _SMALL, _write(np.int64)),
+        ),
+    ),
+    "duecare_jaccard": (
+        None,
+        (_read(np.uint32), *(_read(np.int64),) * 3, _SIZE, _write(np.float64)),
+    ),
     "duecare_names_tokens": (
         _SIZE,
         (
@@ -61,6 +80,15 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
             *(_read(np.int32), _read(np.int32), _read(np.int32), _read(np.int16), _read(np.int32)),
             *(_read(np.int16), _read(np.int16), _read(np.int32), _read(np.int32), _SIZE, ctypes.c_int32),
             _write(np.uint8),
+        ),
+    ),
+    "duecare_toxicity": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _read(np.int8)),
+            *(_read(np.uint64), _SIZE, _read(np.uint64), _SIZE),
+            *(_read(np.float64), _read(np.float64), _read(np.float64), _SIZE, _SIZE),
+            *(_write(np.float64), _write(np.int64)),
         ),
     ),
 }

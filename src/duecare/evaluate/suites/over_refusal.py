@@ -72,11 +72,13 @@ class OverRefusal:
         for label in LABELS:
             measured = Measured(metric=f"{SUITE}.{label}", suite=SUITE, level=level)
             values = {model: _labelled(sides[model], mine, label) for model, mine in refused.items()}
+            items = next(iter(sides.values())).items
+            asked, kind = [name for name in items if items[name].groups["label"] == label], in_field("type")
             for model, seen in sides.items():
                 yield from measured.overall(seen, values[model])
-                yield from measured.by_group(seen, values[model], "type", in_field("type"))
+                yield from measured.by_group(seen, values[model], "type", kind, asked=asked)
             yield from measured.changes(sides, values)
-            yield from measured.changes(sides, values, "type", in_field("type"))
+            yield from measured.changes(sides, values, "type", kind, asked=asked)
         for model, seen in sides.items():
             yield from _told_apart(seen, refused[model], level)
 

@@ -175,6 +175,7 @@ def _gaps(measure: _Measure, seen: Seen, mine: _Drawn, axis: str, level: float) 
     """Every group against the first on its axis."""
     first = next(iter(seen.items.values())).fields[FIRST + axis]
     groups = [seen.items[name].groups.get(axis) for name in mine.items]
+    asked = list(dict.fromkeys(group for item in seen.items.values() if (group := item.groups.get(axis))))
     about, rests_on = seen.about("own-prompts"), measure.rests_on(seen)
     if measure.name in DETECTED:
         yield from group_gaps(
@@ -187,9 +188,10 @@ def _gaps(measure: _Measure, seen: Seen, mine: _Drawn, axis: str, level: float) 
             slice=about,
             level=level,
             rests_on=rests_on,
+            expected=asked,
         )
         return
-    for group in dict.fromkeys(group for group in groups if group not in (None, first)):
+    for group in (group for group in asked if group != first):
         one, two = (
             mine.of({name for name in mine.items if seen.items[name].groups.get(axis) == each})
             for each in (group, first)

