@@ -21,6 +21,7 @@ from duecare.curate.represent import Audit
 from duecare.curate.rewriting import Place, rewritten
 from duecare.curate.screen import Screen
 from duecare.curate.source import Read
+from duecare.curate.split import Split
 from duecare.curate.surrogate import StandIn
 from duecare.detect import load
 from duecare.detect.identity import protected_words
@@ -225,3 +226,11 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(StudyError, match="scope"):
         Redact(scope="world")  # type: ignore[arg-type]
     assert dataclasses.replace(Redact(), replace="surrogate", keep_map=True).keep_map
+
+
+def test_sealed_rows_are_not_split_in_plain(tmp_path: Path) -> None:
+    made = curated(tmp_path)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DuecareError, match="expected the step personal before they lie open"):
+        Split().run({"examples": made["duplicates"]}, tmp_path / "out", lambda _: None)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import Artifact, Artifacts, Estimate, Outcome, Progress, Tell, exact
+from duecare.core import Artifact, Artifacts, DataError, Estimate, Outcome, Progress, Tell, exact
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.mention import mentions, removed_by_mention
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
@@ -62,6 +62,13 @@ def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
 def sealing(artifact: Artifact) -> str | None:
     """The name of the secret with which the rows of an artifact are sealed; None for plain ones."""
     return sealed_with(stored(artifact.path, "kept.parquet"))
+
+
+def unsealed(artifact: Artifact) -> Artifact:
+    """The artifact, whose rows may lie open; a DataError where they are sealed, as redaction has not been."""
+    if sealing(artifact) is not None:
+        raise DataError(f"rows of {artifact.job} are sealed; expected the step personal before they lie open")
+    return artifact
 
 
 def file_name(stem: str, schema: pa.Schema, seal: str | None) -> str:

@@ -14,7 +14,6 @@ import pyarrow as pa
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
 from duecare.core.table import TEXTS, texts, with_texts
 from duecare.curate.flow import Sifted, changes, sift, split_rows
-from duecare.curate.replace import Replacing
 from duecare.curate.surrogate import StandIn, secret_name
 from duecare.curate.texts import mask_of
 from duecare.vault import Replaced, map_writer
@@ -111,6 +110,8 @@ class Redact:
 
         `keep` is given every value and what was written for it.
         """
+        from duecare.curate.replace import Replacing  # brings polars, which a study check does without
+
         flat = texts(batch)
         replacing = Replacing(flat, finder, self.replace, stand_in, self.scope)
         made, values = replacing.settled(), flat.column("text").to_pylist()

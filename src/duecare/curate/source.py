@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from duecare.core import (
     exact,
     refuse_unless,
 )
+from duecare.core.about import ABOUT
 from duecare.core.example import KINDS, Kind
 from duecare.core.table import CHANGES, EXAMPLES
 from duecare.curate.flow import file_name, table_writer
@@ -72,6 +73,8 @@ class Read:
     - consented: what counts as consent
     - licence, origin: of the rows: a column of the source, or else words that hold for every row; they travel
       with the rows and stand on the data card
+    - about: what only people can say of the source, for the data card: made_for, people, harm, collected,
+      period, ethics, labelled, uses, not_for, shared, kept
     - encoding: of text files; records that are not in it are set aside
     - split: part of a data set of the hub, or of one that `datasets` saved
     - skip_lines: lines before the header or the first record that are no data
@@ -97,6 +100,7 @@ class Read:
     consented: tuple[str, ...] = ("yes", "true", "1")
     licence: str | None = None
     origin: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
     split: str = "train"
     skip_lines: int = 0
@@ -138,6 +142,7 @@ class Read:
                 )
             ),
             (self.undeclared != "", "undeclared", self.undeclared, "a name, or nothing"),
+            (set(self.about) <= set(ABOUT), "about", dict(self.about), f"answers to {', '.join(ABOUT)}"),
             (bool(self.consented), "consented", self.consented, "one value or more"),
             (known_encoding(self.encoding), "encoding", self.encoding, "an encoding that Python knows"),
             (bool(self.split), "split", self.split, "the name of a part"),
@@ -305,10 +310,10 @@ def probe(step: Read) -> Probe:
 def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Problem]:
     """Named columns that the source lacks, or has twice."""
     fields = ("text", "prompt", "answer", "chosen", "rejected", "id", "consent")
-    content = {field: getattr(layout, field) for field in fields}
-    named = [(field, name) for field, name in content.items() if name is not None]
-    named += [(field, name) for field in ("groups", "keep", "outcomes") for name in getattr(step, field)]
-    for field, name in named:
+    content = {where: getattr(layout, where) for where in fields}
+    named = [(where, name) for where, name in content.items() if name is not None]
+    named += [(where, name) for where in ("groups", "keep", "outcomes") for name in getattr(step, where)]
+    for where, name in named:
         if name in columns and columns.count(name) == 1:
             continue
         known = ", ".join(each[:_SHOWN_NAME] for each in columns[:_SHOWN_NAMES])
@@ -317,7 +322,7 @@ def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Pr
         expected = f"a column of the file ({known}){near}"
         if name in columns:
             expected = "a column whose name occurs only once in the file"
-        yield Problem(f"read.{field}", repr(name), expected)
+        yield Problem(f"read.{where}", repr(name), expected)
 
 
 def sample(step: Read) -> tuple[tuple[str, ...], list[Record]]:

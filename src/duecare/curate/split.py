@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell, exact, refuse_unless
 from duecare.core.table import EXAMPLES
-from duecare.curate.flow import batches, split_rows
+from duecare.curate.flow import batches, split_rows, unsealed
 from duecare.curate.overlap import contents
 from duecare.curate.together import roots
 
@@ -64,10 +64,11 @@ class Split:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write train and held_out; tell how many rows belong with others.
 
-        Raises DataError where all of several rows belong together: one side would be empty.
+        Raises DataError where all of several rows belong together (one side were empty), or rows are sealed.
         """
         chance = np.fromiter(
-            (draw for batch in batches(inputs["examples"]) for draw in self.chances(batch)), dtype=np.uint64
+            (draw for batch in batches(unsealed(inputs["examples"])) for draw in self.chances(batch)),
+            dtype=np.uint64,
         )
         root = roots(
             inputs["examples"],

@@ -107,7 +107,7 @@ def _gates(view: View) -> list[str]:
         rows[-1] += [*_shown(figure)] if figure else ["", "", "", ""]
         rows[-1].append(f"{finding.needed_n:,}" if finding.needed_n else "")
     header = ["Gate", "Limit", "Verdict", "Figure", "Interval", "n", "Method", "n needed"]
-    return ["## Gates", _table(header, rows)]
+    return ["## Gates", table_of(header, rows)]
 
 
 def _shown(figure: Figure) -> tuple[str, str, str, str]:
@@ -126,7 +126,7 @@ def _evaluation(view: View) -> list[str]:
     ]
     return [
         "## Evaluation",
-        _table(["What", "Of whom", "Figure", "95% interval or reason", "n", "Method"], rows),
+        table_of(["What", "Of whom", "Figure", "95% interval or reason", "n", "Method"], rows),
     ]
 
 
@@ -135,7 +135,7 @@ def _instruments(view: View) -> list[str]:
     leaned = {name for figure in view.figures for name in figure.estimate.rests_on}
     rows = [[item.name, item.worst.words] for item in view.measuring(tuple(leaned)) if item.worst]
     return (
-        ["## What the figures lean on", _table(["Detector", "Worst figure on its card"], rows)]
+        ["## What the figures lean on", table_of(["Detector", "Worst figure on its card"], rows)]
         if rows
         else []
     )
@@ -153,7 +153,7 @@ def _data(view: View) -> list[str]:
                 if figure.estimate.value
             )
             rows.append([source.name, step.name, counts])
-    return ["## Training data and its curation", _table(["Source", "Step", "Rows"], rows)]
+    return ["## Training data and its curation", table_of(["Source", "Step", "Rows"], rows)]
 
 
 def _training(view: View) -> list[str]:
@@ -169,7 +169,7 @@ def _training(view: View) -> list[str]:
     ]
     licence = f", licence {literal(licences[-1])}" if licences else ""
     base = [f"Base model: {literal(view.base)}{licence}."] if view.base else []
-    table = _table(["Job", "Step", "Seed", "Digest of the result"], rows)
+    table = table_of(["Job", "Step", "Seed", "Digest of the result"], rows)
     said = "\n".join(f"- {card.verdict}: {literal(card.ruling.finding.detail)}" for card in view.watched)
     return ["## Training", *base, table, *([said] if said else [])]
 
@@ -189,7 +189,8 @@ def _provenance(view: View) -> list[str]:
     return ["## Who answers for it, and how to check", "\n".join(lines)]
 
 
-def _table(header: list[str], rows: Iterable[Iterable[str]]) -> str:
+def table_of(header: list[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table whose cells are literal text."""
     lines = [header, ["---"] * len(header)]
     body = [[literal(cell) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *body])
