@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from names_values import WEEKDAYS, Values
+from names_values import MONTHS, WEEKDAYS, Values
 
 WORDS = Path(__file__).parent / "names" / "lists.txt"
 _ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kh", "kl", "l", "m", "n", "ng", "p", "ph", "pr", "qu", "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "y", "z", "zh"] + [""]
@@ -295,8 +295,10 @@ PLACES: dict[str, tuple[str, Callable[[Maker], str | list[tuple[str, str]]]]] = 
     "VP3": ("", lambda make: make.one("verb").split("/")[make.chance.choice((0, 2, 2))]),
     "NP": ("", Maker.things), "NPC": ("", lambda make: make.things().capitalize()), "AD": ("", lambda make: make.one("adjective")),
     "VP0": ("", lambda make: [("", make.one("verb").split("/")[0]), ("", " "), *make.complement()]),
+    "VING": ("", lambda make: [("", make.one("verb").split("/")[4]), ("", " "), *make.complement()]),
     "VPC": ("", lambda make: [("", make.one("verb").split("/")[0].capitalize()), ("", " "), *make.complement()]),
     "WC": ("", lambda make: make.pick(make.one("everyday"), make.one("everyday"), make.one("noun"), make.one("product")).capitalize()),
+    "WF": ("", lambda make: make.one("both").capitalize()), "XF": ("", Maker.first), "MO": ("DATE", lambda make: make.chance.choice(MONTHS[:12])),
     "FW": ("", lambda make: make.one("foreignword")),
     "W1": ("", lambda make: make.one("everyday")), "SE": ("", Maker.serial),
     "QT": ("", lambda make: str(make.number(1, 60))), "HN": ("", Maker.handle),

@@ -39,6 +39,15 @@ def first_names(data: Path) -> set[str]:
     return {name.strip().title() for name in names if name.strip().isalpha() and len(name.strip()) > 1}
 
 
+def frequent(data: Path, count: int = 300) -> set[str]:
+    """The most frequent first names of the US Census of 1990, `count` of women and of men, in small letters."""
+    names = set()
+    for file in ("dist.female.first.txt", "dist.male.first.txt"):
+        lines = (data / "names-demographics" / file).read_text("utf-8").splitlines()
+        names |= {line.split()[0].lower() for line in lines[:count]}
+    return names
+
+
 def last_names(data: Path) -> set[str]:
     """The thousand most frequent surnames of the US Census of 2010."""
     book = openpyxl.load_workbook(
@@ -158,7 +167,7 @@ def cut(sentence: str, chance: random.Random) -> str:
     words = words[first : first + chance.randint(2, 25)]
     if chance.random() < 0.8:
         words[0] = words[0].capitalize()
-    if chance.random() < 0.25:
+    if chance.random() < 0.07:
         place = chance.randrange(len(words))
         words[place] = words[place].capitalize() if chance.random() < 0.8 else words[place].upper()
     return " ".join(words)

@@ -31,17 +31,18 @@ from duecare.detect.tokens import shipped_lists
 
 Finder = Callable[[str], Iterable[tuple[int, int, str]]]
 CARRIERS = (
-    "Please call {} tomorrow.",
-    "I spoke with {} about the invoice.",
-    "{} said the order never arrived.",
-    "my neighbour {} is moving out",
+    "Has {} already handed in the form?",
+    "The keys are with {} at the front desk.",
+    "{} asked whether we could reschedule the visit.",
+    "we owe {} an apology for the mix-up",
 )
-"""Sentences of the project's first measurements, none of them among the training sentences."""
+"""Written when the model was finished; the training grammar makes none of them, and nothing was changed after."""
 
 ROUNDS, SEED = 1000, 7
 READ_THIRD = "templates whose errors were not read"
 SYNTHETIC = "presidio-research generated_large, a test only"
 TWEETS = "WNUT17 development part, a test only"
+SHIPPED_NAMES = "the same first names, on the lists that ship"
 FIRST_NAMES = "first names of Tzioumis (2018) kept out of training and lists"
 
 
@@ -110,36 +111,30 @@ def told(
     data: str, part: str, metric: str, value: tuple[float, float, float], n: int, method: str
 ) -> Measured:
     """A line of the card."""
-    middle, low, high = (round(each, 4) for each in value)
+    middle, low, high = (round(float(each), 4) for each in value)
     return Measured(data=data, part=part, metric=metric, value=middle, low=low, high=high, n=n, method=method)
 
 
 def on_spans(data: Path) -> Iterator[Measured]:
-    """F2, precision and recall of all labels together on sentences of unread and of read templates."""
-    for read in (False, True):
-        rows = synthetic(data, read)
-        counts = span_counts(rows, everything)
-        part = "templates whose errors were read" if read else READ_THIRD
-        for metric, figure in (
-            ("F2 of spans, any kind", lambda total: f_score(total, 2)),
-            ("precision of spans, any kind", lambda total: total[0] / total[1]),
-            ("recall of spans, any kind", lambda total: total[0] / total[2]),
-        ):
-            yield told(
-                SYNTHETIC,
-                part,
-                metric,
-                resampled(counts, figure),
-                int(counts[:, 2].sum()),
-                "bootstrap of templates",
-            )
+    """F2, precision and recall of all labels together on sentences of templates whose errors were not read."""
+    counts = span_counts(synthetic(data, read=False), everything)
+    for metric, figure in (
+        ("F2 of spans, any kind", lambda total: f_score(total, 2)),
+        ("precision of spans, any kind", lambda total: total[0] / total[1]),
+        ("recall of spans, any kind", lambda total: total[0] / total[2]),
+    ):
+        value, n = resampled(counts, figure), int(counts[:, 2].sum())
+        yield told(SYNTHETIC, READ_THIRD, metric, value, n, "bootstrap of templates")
 
 
-def group_recall(data: Path) -> dict[str, np.ndarray]:
-    """Share of CARRIERS in which each held-out name is found, [names], by group; the lists know none of them."""
+def group_recall(data: Path, *, listed: bool = False) -> dict[str, np.ndarray]:
+    """Share of CARRIERS in which each name kept out of training is found, [names], by group.
+
+    The lists know none of these names, unless `listed`: then they are those that ship.
+    """
     groups = names_by_group(data)
     unlisted = frozenset(name.lower() for names in groups.values() for name in names)
-    blind = Tagger(lists=shipped_lists().without(unlisted))
+    blind = Tagger(lists=shipped_lists() if listed else shipped_lists().without(unlisted))
     found = {}
     for group, names in groups.items():
         shares = np.zeros(len(names))
@@ -172,6 +167,9 @@ def on_groups(data: Path) -> Iterator[Measured]:
         yield told(
             FIRST_NAMES, group, "recall of unlisted first names", value, len(shares), "bootstrap of names"
         )
+    for group, shares in group_recall(data, listed=True).items():
+        value = resampled(shares[:, None] / len(shares), lambda total: float(total[0]))
+        yield told(SHIPPED_NAMES, group, "recall of first names", value, len(shares), "bootstrap of names")
     spread = np.ptp(np.array(list(drawn.values())), axis=0)
     means = [shares.mean() for shares in recall.values()]
     low, high = np.percentile(spread, [2.5, 97.5])

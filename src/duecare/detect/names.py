@@ -31,6 +31,27 @@ _WORDED = frozenset({"PERSON", "ADDRESS", "LOCATION", "ORGANIZATION"})
 _TWO_LETTERS = re.compile(r"[^\W\d_][\s\S]*?[^\W\d_]")
 _ALSO_GROUPS = frozenset({"trans"})
 """Words that name a group though `identity` counts them beside a word for people only."""
+_NUMBERS = frozenset(
+    {
+        "iban",
+        "bic",
+        "ssn",
+        "itin",
+        "ein",
+        "nino",
+        "nhs",
+        "sin",
+        "dni",
+        "cpf",
+        "abn",
+        "tfn",
+        "vin",
+        "imei",
+        "pin",
+    }
+    | {"otp", "cvv", "id", "dob", "ok"}
+)
+"""Words that say which number follows, or only "ok": in capitals they look like names of their own."""
 
 
 def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 0.0) -> dict[int, list[Span]]:
@@ -73,11 +94,11 @@ def _told(text: str, start: int, end: int, label: str) -> Span | None:
     said = text[start:end]
     if label in _WORDED and not _TWO_LETTERS.search(said):
         return None
-    if label == "PERSON" and all(map(_names_a_group, said.split())):
+    if label == "PERSON" and all(map(_names_nobody, said.split())):
         return None
     return Span(start, end, label, _SURE) if start < end else None
 
 
-def _names_a_group(word: str) -> bool:
+def _names_nobody(word: str) -> bool:
     plain = word.strip(".'’").casefold()
-    return plain in protected_words() or plain in _ALSO_GROUPS
+    return plain in protected_words() or plain in _ALSO_GROUPS or plain in _NUMBERS
