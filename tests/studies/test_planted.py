@@ -5,8 +5,8 @@ this data for the first time (seed 7) they found toxic 16 of 60 (precision 0.16)
 personal 231 of 278 (0.95). They were improved afterwards, while the data and what they missed in it were
 open to read, and now know forms of words that are planted here: what is measured since is in sample. Only
 the first figures, and those on public data in the detectors' cards, tell what to expect elsewhere. The
-toxicity detector was trained anew since (version 2) without another look: it finds a little less and is right
-twice as often. Names are now found by a model; none of these texts was trained on, but its training sentences
+toxicity detector was trained anew since (version 2) without another look; its floors are those of its first
+figures here. Names are now found by a model; none of these texts was trained on, but its training sentences
 were widened after its first false alarms here had been read: persons 57 of 59, and of 36 false alarms left 30
 are one phrase, the name of a menu; none is a planted look-alike. The earlier bar of 0.97 for the precision of
 personal data belonged to rules that had been fitted to this data.
