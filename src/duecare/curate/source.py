@@ -100,7 +100,7 @@ class Read:
     consented: tuple[str, ...] = ("yes", "true", "1")
     licence: str | None = None
     origin: str | None = None
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)  # a dict has none
     encoding: str = "utf-8"
     split: str = "train"
     skip_lines: int = 0
