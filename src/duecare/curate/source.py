@@ -113,6 +113,7 @@ class Read:
     def __post_init__(self) -> None:
         chat, preference = self.kind == "chat", self.kind == "preference"
         paired = chat and (self.prompt is not None or self.answer is not None)
+        listed = (("groups", self.groups), ("keep", self.keep), ("outcomes", self.outcomes))
         refuse_unless(
             "read",
             (bool(self.source), "source", self.source, "a file, a folder, a pattern or a hub id"),
@@ -135,11 +136,7 @@ class Read:
             (self.rejected is None or preference, "rejected", self.rejected, "a preference"),
             *(
                 (len(set(names)) == len(names) and all(names), field, names, "column names, each once")
-                for field, names in (
-                    ("groups", self.groups),
-                    ("keep", self.keep),
-                    ("outcomes", self.outcomes),
-                )
+                for field, names in listed
             ),
             (self.undeclared != "", "undeclared", self.undeclared, "a name, or nothing"),
             (set(self.about) <= set(ABOUT), "about", dict(self.about), f"answers to {', '.join(ABOUT)}"),
