@@ -141,7 +141,7 @@ def _frame(data: TestSet) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         frame = data
     else:
-        rows = list(data)
+        rows: list[object] = list(data)
         for row in rows:
             if not isinstance(row, Mapping):
                 expected = "rows such as {'prompt': ..., 'gender': ...}"
