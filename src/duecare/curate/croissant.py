@@ -22,8 +22,6 @@ from urllib.parse import unquote, urlsplit
 
 from duecare.core import DataError
 from duecare.curate.formats import Opened, Record, opened, suffix
-from duecare.ledger.digest import file_digest
-from duecare.ledger.layout import HEAD, LEDGER
 
 LARGEST = 1 << 24
 """Bytes beyond which a .json file is no description."""
@@ -70,6 +68,8 @@ class Described:
 
     def expect_digests(self) -> None:
         """Raise DataError where a file is not the one that was described; reads every file through."""
+        from duecare.ledger.digest import file_digest  # brings cryptography, which a study check does without
+
         for path, said in self.digests.items():
             if (found := file_digest(path)) != said:
                 raise _wrong(
@@ -357,9 +357,12 @@ def _here(path: Path, node: Node, where: str) -> Path:
 
 def _inside(path: Path, found: Path) -> bool:
     """Whether a file lies where a description may point to: its own folder, or the run that it reports on."""
-    folder = Path(os.path.abspath(path.parent))
-    root = folder.parent if (folder.parent / LEDGER / HEAD).is_file() else folder
-    return Path(os.path.abspath(found)).is_relative_to(root)
+    folder, place = Path(os.path.abspath(path.parent)), Path(os.path.abspath(found))
+    if place.is_relative_to(folder):
+        return True
+    from duecare.ledger.layout import HEAD, LEDGER
+
+    return (folder.parent / LEDGER / HEAD).is_file() and place.is_relative_to(folder.parent)
 
 
 def _licence(value: object) -> str | None:

@@ -129,7 +129,12 @@ class Read:
             ),
             (self.prompt is None or chat or preference, "prompt", self.prompt, "a chat or a preference"),
             (self.answer is None or chat, "answer", self.answer, "a chat"),
-            (not paired or bool(self.prompt and self.answer), "prompt", self.prompt, "prompt with answer"),
+            (
+                not paired or None not in (self.prompt, self.answer),
+                "prompt",
+                self.prompt,
+                "prompt with answer",
+            ),
             (self.chosen is None or preference, "chosen", self.chosen, "a preference"),
             (self.rejected is None or preference, "rejected", self.rejected, "a preference"),
             *_each_once(groups=self.groups, keep=self.keep, outcomes=self.outcomes),
