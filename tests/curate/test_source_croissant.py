@@ -110,6 +110,26 @@ def test_prefixes_and_single_things_are_read_alike(notes, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        {"@id": "notes/text", "name": "notes/text"},
+        {"@id": "notes/text"},
+        {"@id": "f1", "name": "text"},
+        {"@id": "f1", "name": {"en": "text"}},
+        {"@id": "other/text"},
+    ],
+)
+def test_a_field_is_called_without_what_it_stands_in(named, notes, tmp_path):
+    only = {key: said for key, said in field("text", "body").items() if key not in ("@id", "name")} | named
+    assert texts(read(notes(sets=[record_set(only)]), tmp_path)) == [row["body"] for row in ROWS]
+
+
+def test_a_name_with_a_stroke_stays_whole(notes, tmp_path):
+    spent = field("in/out", "body") | {"@id": "notes/in/out", "name": "notes/in/out"}
+    assert texts(read(notes(sets=[record_set(spent)]), tmp_path, text="in/out"))
+
+
+@pytest.mark.parametrize(
     ("licence", "said"),
     [
         ("https://spdx.org/licenses/CC0-1.0", "https://spdx.org/licenses/CC0-1.0"),

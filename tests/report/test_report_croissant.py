@@ -1,4 +1,7 @@
-"""croissant.json: files and fields as they are, and no word that the data card does not say."""
+"""croissant.json: files and fields as they are, and no word that the data card does not say.
+
+DUECARE_UPDATE_GOLDENS=1 writes golden_croissant.json anew, where a change of it is meant.
+"""
 
 from __future__ import annotations
 

@@ -189,9 +189,14 @@ def _id(value: object) -> str:
     return str(value or "")
 
 
-def _name(node: Node) -> str:
-    """What a field or a record set is called: its name, else the last part of its id."""
-    return next(iter(_texts(node.get("name"))), "") or _id(node).rpartition("/")[2]
+def _name(node: Node, inside: Node | None = None) -> str:
+    """What a field or a record set is called: its name, else its id, without what it stands `inside`."""
+    own, whole = next(iter(_texts(node.get("name"))), ""), _id(node)
+    prefix = f"{_id(inside)}/"
+    said = own or whole
+    if inside is not None and said.startswith(prefix):
+        return said.removeprefix(prefix)
+    return said if own and own != whole else said.rpartition("/")[2]
 
 
 def _wrong(path: Path, where: str, value: object, expected: str) -> DataError:
@@ -240,7 +245,7 @@ def _fields(path: Path, record_set: Node) -> tuple[dict[str, str], frozenset[str
     unread: set[str] = set()
     holders: dict[str, None] = {}
     for field in _many(record_set.get("field")):
-        name = _name(field)
+        name = _name(field, record_set)
         if name in columns or name in unread:
             raise _wrong(path, "recordSet.field", name, "each name once")
         holder, column = _whole(field)
@@ -267,7 +272,7 @@ def _whole(field: Node) -> tuple[str, str | None]:
     named = all(
         len(steps := _transforms(part)) == 1
         and (found := _PART.fullmatch(str(steps[0].get("jsonPath")))) is not None
-        and found[1] == _name(part)
+        and found[1] == _name(part, field)
         for part in parts
     )
     holder, column = next(iter(held))
