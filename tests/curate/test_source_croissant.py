@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from hashlib import sha256
 
@@ -12,6 +13,7 @@ from sources_on_disk import Reading, written
 
 from duecare.core import DataError, StudyError
 from duecare.curate import Read
+from duecare.curate.croissant import described
 from duecare.curate.source import probe
 from duecare.ledger.layout import HEAD, LEDGER
 
@@ -292,3 +294,30 @@ def test_other_json_is_no_description(tmp_path):
     assert texts(read(path, tmp_path)) == ["one", "two"]
     with pytest.raises(DataError, match=r"read\.record_set: 'notes'"):
         Reading(Read(source=str(path), record_set="notes"), tmp_path / "again")
+
+
+def places(value, here=()):
+    """The path of every value inside a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        yield (*here, key)
+        yield from places(inner, (*here, key))
+
+
+@pytest.mark.parametrize("odd", [None, 3, "", "\0", "[", [], [[]], {}, {"@id": []}, {"@value": 1}, ["a", 1]])
+def test_a_description_with_odd_values_is_refused_or_read_but_never_falls(odd, notes):
+    """Who wrote it need not have kept to the form: every value is put wrong once."""
+    talk = field("talk", "body") | {"subField": [field("role", "body", transform={"jsonPath": "role"})]}
+    sets = [record_set(field("text", "body", transform={"regex": "."}), field("id", "id"), talk)]
+    whole = [file_object(sha256="0" * 64), {"@id": "more", "includes": "*.csv", "encodingFormat": [CSV]}]
+    path = notes(whole, sets, license=[{"@type": "CreativeWork", "url": "https://example.org"}])
+    for also in (path.read_text(), json.dumps(json.loads(path.read_text()) | {"recordSet": []})):
+        for place in places(json.loads(also)):
+            data = json.loads(also)
+            inner = data
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = odd
+            path.write_text(json.dumps(data))
+            with contextlib.suppress(DataError):
+                described(str(path))

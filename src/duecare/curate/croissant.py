@@ -156,8 +156,9 @@ def _description(path: Path) -> Node | None:
         data = _plain(json.loads(raw))
     except (ValueError, RecursionError):
         return None
-    types = [data.get("@type")] if isinstance(data.get("@type"), str) else data.get("@type") or []
-    known = "@context" in data and any(_PREFIX.sub("", str(each)) == "Dataset" for each in types)
+    known = "@context" in data and any(
+        _PREFIX.sub("", each) == "Dataset" for each in _texts(data.get("@type"))
+    )
     return data if known and ("distribution" in data or "recordSet" in data) else None
 
 
