@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from duecare.core.about import ABOUT
 from duecare.report import words
 from duecare.report.card import literal, table_of
@@ -127,7 +130,28 @@ def _stated(said: object) -> tuple[str, str]:
 
 def _setting(source: Source, section: str, question: str, key: str) -> Answer:
     said, known = _stated(_listed(source.settings.get(key)))
+    stage, values = _in_rows(source, key) if key in _IN_ROWS else (None, [])
+    if stage is not None and values and values != [said]:
+        told = ", ".join(values[:MOST]) + (", …" if len(values) > MOST else "")
+        return Answer(section, question, told, MEASURED, (stage.entry.index,))
     return Answer(section, question, said or f"not said ({key})", known)
+
+
+def _in_rows(source: Source, key: str) -> tuple[Stage | None, list[str]]:
+    """What its rows themselves say under a kept column, each value once, and the last stage that wrote them.
+
+    What a study says of a licence may be the name of a column, and a description may say it in its stead.
+    """
+    stage = next((each for each in reversed(source.stages) if "kept.parquet" in each.files), None)
+    if stage is None:
+        return None, []
+    values: dict[str, None] = {}
+    with pq.ParquetFile(stage.files["kept.parquet"]) as file:
+        for batch in file.iter_batches(columns=["fields"]):
+            kept = pc.list_flatten(batch.column("fields"))
+            wanted = kept.filter(pc.equal(kept.field("name"), key)).field("value")
+            values |= dict.fromkeys(str(each) for each in wanted.unique().to_pylist())
+    return stage, list(values)
 
 
 def _measured(section: str, question: str, figures: list[Figure]) -> Answer:
@@ -259,6 +283,7 @@ _MEASURED: tuple[tuple[str, str, Measure], ...] = (
     (_WHO, "Which personal data was found and replaced?", _called("curate.personal.places")),
 )
 
+_IN_ROWS = frozenset({"licence", "origin"})
 _SETTINGS = (
     (_IN, "What is a row?", "kind"),
     ("How it was collected", "Where does it come from?", "origin"),
