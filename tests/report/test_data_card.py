@@ -107,7 +107,7 @@ class Measured:
     """A stage that has only figures."""
 
     def __init__(self, *figures: Estimate, kind: str = "decontaminate") -> None:
-        self.kind = kind
+        self.kind, self.files = kind, {}  # no tables: only figures are asked of it
         self.figures = [Figure(f"f{n}", 7, kind, each) for n, each in enumerate(figures)]
         self.entry = type("Entry", (), {"index": 7, "settings": {"similarity": 0.8}})
 
