@@ -111,7 +111,9 @@ def main(data: Path, name: str) -> None:
 
     def judge(texts: list[str]) -> np.ndarray:
         fresh = list(dict.fromkeys(text for text in texts if text not in known))
-        known.update(zip(fresh, detector.heads(pa.array(fresh, type=pa.string()))[0], strict=True))
+        scores, worded = detector.heads(pa.array(fresh, type=pa.string()))
+        scores[~worded] = 0.0  # a text without a word has no score, and is called nothing
+        known.update(zip(fresh, scores, strict=True))
         return np.array([known[text] for text in texts])
 
     few = FEWER if two else {}
