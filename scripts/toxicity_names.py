@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from importlib import resources
+from pathlib import Path
 
 
 def _listed(words: str) -> list[str]:
@@ -89,8 +89,8 @@ def named() -> Iterator[tuple[str, float, float]]:
 
 
 def first_names() -> list[str]:
-    """The first names that duecare ships, in their order."""
-    path = resources.files("duecare.detect") / "words" / "first_names.json"
+    """First names in common use, a list of our own, in its order."""
+    path = Path(__file__).with_name("first_names.json")
     return list(_strings(json.loads(path.read_text(encoding="utf-8"))))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,22 @@ settings.load_profile("duecare")
 REPOSITORY = Path(__file__).parent.parent
 
 
+def minilm_is_here() -> bool:
+    from duecare.detect import minilm
+
+    return minilm.available()
+
+
 def _missing(marker: str) -> str | None:
     """Why tests with `marker` cannot run here, or None."""
     if marker in ("jax", "smollm") and importlib.util.find_spec("tunix") is None:
         return "the train extra (JAX, Tunix) is not installed"
     if marker == "smollm" and os.environ.get("DUECARE_SMOLLM", "1") == "0":
         return "DUECARE_SMOLLM=0: the SmolLM2 weights are not to be fetched"
+    if marker == "minilm" and not minilm_is_here():
+        return "the encoder of the minilm extra is not installed"
+    if marker == "onnx" and importlib.util.find_spec("onnxruntime") is None:
+        return "the onnx extra is not installed"
     if marker == "browser" and not shutil.which("chromium"):
         return "chromium is not on the PATH"
     if marker == "data" and not Path(os.environ.get("DUECARE_DATA", "/nowhere")).is_dir():
@@ -33,9 +44,18 @@ def _missing(marker: str) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
     for item in items:
-        for marker in ("jax", "smollm", "browser", "data"):
+        for marker in ("jax", "smollm", "minilm", "onnx", "browser", "data"):
             if item.get_closest_marker(marker) and (reason := _missing(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same for what is made once for several tests: it is made before any of their own homes is there."""
+    home = tmp_path_factory.mktemp("session-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUECARE_HOME", str(home))
+        yield home
 
 
 @pytest.fixture(autouse=True)

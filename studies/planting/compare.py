@@ -19,6 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from duecare.vault import opened, stored
+
 STEPS = {"toxic": "toxicity", "duplicate": "duplicates", "stereotype": "stereotypes", "personal": "personal"}
 SOURCES = ("chats", "pairs")
 
@@ -95,8 +97,9 @@ def _changes(run: Path, step: str) -> tuple[list[dict[str, Any]], set[str]]:
             table: pa.Table = pq.read_table(folder / "changes.parquet")
             changes += table.to_pylist()
             for name in ("kept", "dropped"):
-                if (path := folder / f"{name}.parquet").exists():
-                    reached |= set(pq.read_table(path, columns=["row"]).column("row").to_pylist())
+                if (path := stored(folder, f"{name}.parquet")).exists():
+                    with opened(path) as file:  # rows lie sealed until personal data is out of them
+                        reached |= set(pq.read_table(file, columns=["row"]).column("row").to_pylist())
     return changes, reached
 
 

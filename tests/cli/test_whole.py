@@ -25,7 +25,7 @@ curate:
 train:
   - sft: {on: chats, steps: 2, batch_size: 2, max_tokens: 64}
   - dpo: {on: pairs, steps: 2, batch_size: 2}
-watch: {every: 1}
+watch: {every: 1, limits: {loss_gap: 1.0}}
 evaluate: {prompts: 2, pairs: 4, samples: 2, max_tokens: 4, rows: 4}
 gates:
   - {metric: twins.gap, between: [-50, 50]}
@@ -69,6 +69,14 @@ def test_a_study_runs_end_to_end_on_record(here):
     assert [finding.verdict for finding in state.gates].count("fail") == 1
     told = {entry.job for entry in entries(run) if entry.happened == "told"}
     assert {"sft", "dpo"} <= told  # what training said of the groups while it went on
+    (watched,) = [
+        finding
+        for entry in entries(run)
+        if entry.happened == "step.finished" and entry.job == "sft"
+        for finding in entry.findings
+    ]
+    assert (watched.name, watched.verdict) == ("sft.loss.gap", "insufficient evidence")  # after two steps
+    assert "Limits watched while training" in (run / "report" / "report.html").read_text("utf-8")
     assert (run / "report" / "report.html").stat().st_size > 10_000
     assert str(here) not in (run / "ledger" / "log.jsonl").read_text()
 

@@ -183,7 +183,7 @@ def test_the_removed_share_of_rows_that_name_a_group_is_told(tmp_path: Path) -> 
     assert told["Sikh"].high > 0
     (overall,) = (each for each in outcome.estimates if each.metric == "curate.removed.of_all")
     assert (overall.value, overall.n) == (pytest.approx(0.1), 60)
-    silent = Screen(mode="flag").run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    silent = Screen(action="review").run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
     assert not any(each.metric.startswith("curate.removed.m") for each in silent.estimates)
 
 

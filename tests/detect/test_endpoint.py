@@ -180,7 +180,7 @@ def test_a_server_that_does_not_answer_stops_the_run(server: Server, text: str, 
 
 
 def test_no_more_requests_are_under_way_than_asked_for(server: Server) -> None:
-    asked(endpoint(server, at_once=3, seconds=5.0), *(f"slow {number}" for number in range(20)))
+    asked(endpoint(server, at_once=3, seconds=60.0), *(f"slow {number}" for number in range(20)))
     assert server.most == 3
 
 

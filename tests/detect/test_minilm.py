@@ -10,7 +10,7 @@ from duecare.core import DuecareError
 from duecare.core.table import TEXTS
 from duecare.detect import load, load_card, minilm, toxic, toxic_minilm
 
-needs_extra = pytest.mark.skipif(not minilm.available(), reason="the extra duecare[minilm] is not installed")
+needs_extra = pytest.mark.minilm
 VAGUE = "The new neighbours are not like us and never will be."
 
 

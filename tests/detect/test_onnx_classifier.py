@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import pickle
 from pathlib import Path
@@ -18,10 +17,7 @@ from duecare.detect.onnx_classifier import Classifier
 
 WORDS = {"rude": (0.0, 3.0, 0.0), "vile": (0.0, 0.0, 2.0), "kind": (2.0, 0.0, 0.0)}
 LABELS = ["fine", "insult", "threat"]
-needs_engine = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("onnxruntime", "tokenizers")),
-    reason="the extra duecare[onnx] is not installed",
-)
+needs_engine = pytest.mark.onnx
 
 
 def batch(*texts: str) -> pa.RecordBatch:

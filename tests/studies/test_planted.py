@@ -28,6 +28,7 @@ from duecare.cli.study import Study
 from duecare.core import FAIL
 from duecare.core.table import examples, group_column
 from duecare.ledger.read import entries
+from duecare.vault import opened, stored
 
 DEMO = Path(__file__).parent.parent.parent / "studies" / "demo.yaml"
 
@@ -102,10 +103,14 @@ def test_where_nothing_is_planted_no_gap_is_claimed(clean_run: Path) -> None:
     assert crossed(clean_run) == {}
 
 
-def test_balancing_gives_the_rare_group_its_share(run: Path) -> None:
+def test_balancing_gives_the_rare_group_its_share(
+    run: Path, session_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUECARE_HOME", str(session_home))  # where the secret is that the rows are sealed with
     folder = artifact(run, "balance:chats")
     assert folder is not None
-    kept = pq.read_table(folder / "kept.parquet")
+    with opened(stored(folder, "kept.parquet")) as sealed:
+        kept = pq.read_table(sealed)
     weight = kept.column("weight").to_numpy()
     rare = np.array(group_column(kept, AXIS).to_pylist()) == RARE
     assert rare.mean() < 0.06

@@ -100,7 +100,7 @@ class Read:
     consented: tuple[str, ...] = ("yes", "true", "1")
     licence: str | None = None
     origin: str | None = None
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)
     encoding: str = "utf-8"
     split: str = "train"
     skip_lines: int = 0
@@ -133,14 +133,7 @@ class Read:
             ),
             (self.chosen is None or preference, "chosen", self.chosen, "a preference"),
             (self.rejected is None or preference, "rejected", self.rejected, "a preference"),
-            *(
-                (len(set(names)) == len(names) and all(names), field, names, "column names, each once")
-                for field, names in (
-                    ("groups", self.groups),
-                    ("keep", self.keep),
-                    ("outcomes", self.outcomes),
-                )
-            ),
+            *_each_once(groups=self.groups, keep=self.keep, outcomes=self.outcomes),
             (self.undeclared != "", "undeclared", self.undeclared, "a name, or nothing"),
             (set(self.about) <= set(ABOUT), "about", dict(self.about), f"answers to {', '.join(ABOUT)}"),
             (bool(self.consented), "consented", self.consented, "one value or more"),
@@ -254,6 +247,13 @@ class Read:
         """A record set aside has no content to make a key of."""
         row = {"row": f"{self.name}:{aside['position']}", "key": ""}
         return {**row, "step": "read", "action": "set aside", "reason": aside["reason"]}
+
+
+def _each_once(**named: tuple[str, ...]) -> Iterator[tuple[bool, str, object, str]]:
+    """What must hold of fields that name columns."""
+    for name, columns in named.items():
+        right = len(set(columns)) == len(columns) and all(columns)
+        yield right, name, columns, "column names, each once"
 
 
 def _expect_new(identity: str | None, position: int, ids: dict[bytes, int]) -> None:

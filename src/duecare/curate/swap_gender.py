@@ -269,16 +269,19 @@ def _trap(reading: Reading, place: int) -> Refusal | None:
 
 def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
     """A person's name that the list does not pair: left standing, it would stay on its side."""
+    from duecare.detect.identity import protected_words
     from duecare.detect.names import find_names
     from duecare.detect.tokens import first_names
 
-    done = {edit.start for edit in made}
-    table = _table()
+    done, table = {edit.start for edit in made}, _table()
+    listed = first_names() - protected_words()  # "German" is both
     for span in find_names(reading.text):
         first = next((word for word in reading.words if word.start >= span.start), None)
         titled = re.search(r"\b(?:Mr|Ms|Dr|Prof|Professor|Mx|Madam|Mister)\.? \Z", reading.text[: span.start])
         if first is None or titled or not set(reading.text[span.start : span.end]) - set("Xx [].,"):
             continue  # a surname, or the mask of a name
+        if first.text in table.doubtful:
+            return Refusal("a word that may be a person's name", span.start, span.end)
         if first.start not in done and first.text not in table.unisex:
             return Refusal("a name whose counterpart is not known", span.start, span.end)
     for place, word in enumerate(reading.words):
@@ -287,9 +290,7 @@ def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
         if word.text in table.doubtful:
             if _may_be_person(reading, place):
                 return Refusal("a word that may be a person's name", word.start, word.end)
-        elif (
-            word.lower in first_names() and not _after_title(reading, place) and word.text not in table.names
-        ):
+        elif word.lower in listed and not _after_title(reading, place) and word.text not in table.names:
             return Refusal("a name whose counterpart is not known", word.start, word.end)
     return None
 
