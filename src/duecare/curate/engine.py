@@ -22,7 +22,6 @@ import pyarrow as pa
 
 from duecare.core import Artifact, DuecareError, LedgerError, refuse_unless
 from duecare.curate.partition import Made, Partition, Work, attempt, pack, unpack
-from duecare.ledger.layout import RESUME
 from duecare.vault import SUFFIX, opened, writing
 
 
@@ -76,6 +75,8 @@ class Finished:
     """
 
     def __init__(self, out: Path, work: Work, artifact: Artifact, seal: str | None) -> None:
+        from duecare.ledger.layout import RESUME  # brings cryptography, which a study check does without
+
         about = sha256(f"{work!r}\0{artifact.digest}".encode()).hexdigest()[:16]
         self._folder, self._seal = out / RESUME / about, seal
 

@@ -118,6 +118,9 @@ def split_rows(batch: pa.RecordBatch, drop: pa.BooleanArray) -> tuple[pa.RecordB
     return batch.filter(pc.invert(drop)), batch.filter(drop)
 
 
+_ALWAYS: Mapping[str, pa.Schema] = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES}
+
+
 def sift(
     inputs: Artifacts,
     out: Path,
@@ -126,7 +129,7 @@ def sift(
     *,
     more: Mapping[str, pa.Schema] | None = None,
     plain: bool = False,
-    seen: Callable[[Tables], None] | None = None,
+    seen: Callable[[Tables], None] = lambda _: None,
     name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
@@ -135,20 +138,18 @@ def sift(
     as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
     rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
     are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
-    what it drops it did not make fit. `seen` is shown what was made of each batch, in order; `name` is the
-    step's, where it is not that of a Work.
+    what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
     """
     read = inputs["examples"]
     total, seal, tally = count_rows(read), sealing(read), _Tally()
     name = name or (out.name if callable(operator) else operator.name)
-    files = _Files(out, {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}, seal, plain)
+    files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
     with room_for(name, out), files.writing() as write:
         for batch, made in _made(operator, batches(read), finished):
             tables = _set_apart(batch, made, name) if made.failed else made.tables
             tally.add(batch, tables, len(made.failed))
-            if seen is not None:
-                seen(tables)
+            seen(tables)
             write(tables)
             tell(Progress(tally.rows["in"], total, "row"))
     source = read.job.partition(":")[2]
@@ -200,7 +201,44 @@ class _Files:
     def _seal(self, stem: str) -> str | None:
         return None if self.plain and stem == "kept" else self.seal
 
-    def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
+    def _open_empty(self) -> None:
+        """Where no row was dropped and those kept lie open, no secret is needed to read either."""
+        (self.out / file_name("dropped", EXAMPLES, self.seal)).unlink()
+        with table_writer(self.out, "dropped", EXAMPLES, None):
+            pass
+
+
+def _made(
+    operator: Operator | Work, rows: Iterable[pa.RecordBatch], finished: Finished | None
+) -> Iterator[tuple[pa.RecordBatch, Made]]:
+    if callable(operator):
+        for batch in rows:
+            sifted = operator(batch)
+            yield batch, Made(sifted.tables(), sifted.failed)
+        return
+    yield from carried(operator, rows, finished)
+
+
+def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
+    """What was made, with the rows that raised among those dropped; of an error its type alone is told."""
+    lost = sorted(made.failed)
+    reasons: list[dict[str, object]] = [
+        {
+            "row": batch.column("row")[place].as_py(),
+            "key": batch.column("key")[place].as_py(),
+            "step": step,
+            "action": "set aside",
+            "reason": made.failed[place],
+        }
+        for place in lost
+    ]
+    more = {"dropped": batch.take(pa.array(lost, pa.int64())), "changes": changes(reasons)}
+    if made.tables:
+        more = {stem: pa.concat_batches([made.tables[stem], rows]) for stem, rows in more.items()}
+    return {"kept": batch.slice(0, 0), **made.tables, **more}
+
+
+def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
     """Whose mention went: only where rows went, for the texts are read once more."""
     if tally.rows["dropped"]:
         seen = mentions(batches(read))
