@@ -54,6 +54,28 @@ class Local:
             yield attempt(operator, part, work.name)
 
 
+ENGINES = {"local": "", "daft": "daft>=0.7.26,<0.8", "ray": "ray[data]>=2.50"}
+"""Engines by name, and what to install for each."""
+
+
+def engine_of(name: str, workers: int) -> Engine:
+    """The engine called `name` with so many workers; a DuecareError where its package is not installed."""
+    local = Local(workers=workers)  # refuses a wrong number
+    refuse_unless("engine", (name in ENGINES, "name", name, f"one of {', '.join(ENGINES)}"))
+    if name == "local":
+        return local
+    try:
+        if name == "daft":
+            from duecare.curate.engine_daft import Daft
+
+            return Daft(workers)
+        from duecare.curate.engine_ray import RayData
+
+        return RayData(workers)
+    except ModuleNotFoundError as error:
+        raise DuecareError(f"engine {name} needs: pip install '{ENGINES[name]}'") from error
+
+
 _engine: ContextVar[Engine | None] = ContextVar("engine", default=None)
 
 

@@ -131,3 +131,20 @@ def unpack_rows(packed: bytes) -> pa.RecordBatch:
     """What `pack_rows` was given."""
     with pa.ipc.open_stream(pa.BufferReader(packed)) as reader:
         return reader.read_next_batch()
+
+
+def attempt_far(work: Work, operator: Callable[[pa.RecordBatch], Tables], part: Partition) -> bytes:
+    """`attempt`, where only bytes go back: what was made, or why the step has to stop."""
+    try:
+        return b"+" + pack(attempt(operator, part, work.name))
+    except DuecareError as error:
+        return b"-" + str(error).encode()
+    except STOPS as error:
+        return b"-" + f"{work.name}: {type(error).__name__} in {part}".encode()
+
+
+def from_far(sent: bytes) -> Made:
+    """What `attempt_far` sent; a DuecareError where the step has to stop."""
+    if sent[:1] != b"+":
+        raise DuecareError(sent[1:].decode())
+    return unpack(sent[1:])
