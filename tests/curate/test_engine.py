@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,18 @@ from engine_works import Broken, Shouting, many
 from duecare.core import DataError, DuecareError, StudyError
 from duecare.curate import engine as engine_module
 from duecare.curate.contamination import Decontaminate
-from duecare.curate.engine import Finished, Local, working_on
+from duecare.curate.engine import Engine, Finished, Local, engine_of, working_on
 from duecare.curate.flow import BATCH, sift
-from duecare.curate.partition import Made, Partition, Work, attempt, pack, pack_rows, unpack, unpack_rows
+from duecare.curate.partition import (
+    Made,
+    Partition,
+    Work,
+    attempt_far,
+    from_far,
+    pack,
+    pack_rows,
+    unpack_rows,
+)
 from duecare.curate.redact import Redact
 from duecare.curate.screen import Screen
 from duecare.curate.stereotype import Stereotypes
@@ -44,9 +54,9 @@ class Elsewhere:
         found = {}
         for part in reversed(wave):  # whatever order they are worked on in
             again = Partition(part.number, part.start, unpack_rows(pack_rows(part.rows)))
-            found[part.number] = pack(attempt(operator, again, work.name))
+            found[part.number] = attempt_far(work, operator, again)
             self.carried += 1
-        yield from (unpack(found[part.number]) for part in wave)
+        yield from (from_far(found[part.number]) for part in wave)
 
 
 def test_any_number_of_processes_and_any_engine_write_the_same_bytes(tmp_path: Path) -> None:
@@ -274,6 +284,25 @@ def test_partitions_in_flight_are_bounded(tmp_path: Path) -> None:
         given += 1
         assert taken - given <= 2 * 2
     assert given == 12
+
+
+@pytest.mark.parametrize("engine", [Local(), Local(workers=2), Elsewhere()])
+def test_what_stops_a_step_stops_it_on_any_engine(tmp_path: Path, engine: Engine) -> None:
+    with (
+        working_on(engine),
+        pytest.raises(DuecareError, match=r"^broken: KeyError on every row of partition 0"),
+    ):
+        sift(many(tmp_path / "in", 2), tmp_path, quiet, Broken())
+
+
+@pytest.mark.parametrize("name", ["daft", "ray"])
+def test_an_engine_whose_package_is_absent_says_what_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, f"duecare.curate.engine_{name}", raising=False)
+    with pytest.raises(DuecareError, match=rf"engine {name} needs: pip install '{name}"):
+        engine_of(name, 2)
 
 
 def test_a_wrong_number_of_workers_is_refused() -> None:
