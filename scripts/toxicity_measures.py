@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from functional import GROUPS, Case, cases
 
 from duecare.detect import Measured
+from duecare.measure import cluster_proportion
 
 Judge = Callable[[list[str]], np.ndarray]
 LIMIT, POWER = 0.5, -5.0
@@ -109,8 +110,10 @@ def _by_function(every: list[Case], greater: np.ndarray, template: np.ndarray) -
     for function, toxic in functions:
         chosen = np.array([case.function == function for case in every])
         metric = "recall at 0.5" if toxic else "false positive rate at 0.5"
-        figure = resampled(lambda at: float((greater[at] >= LIMIT).mean()), np.flatnonzero(chosen), template)
-        yield line(FUNCTIONAL, function, metric, figure, int(chosen.sum()), method="bootstrap over templates")
+        # Not by resampling: where none or all are hit, every resample says the same.
+        found = cluster_proportion(greater[chosen] >= LIMIT, template[chosen].tolist())
+        figure = (found.value or 0.0, found.low or 0.0, 1.0 if found.high is None else found.high)
+        yield line(FUNCTIONAL, function, metric, figure, int(chosen.sum()), method=found.method)
 
 
 def _functional_bias(every: list[Case], values: np.ndarray, template: np.ndarray, head: str) -> Measured:

@@ -145,6 +145,30 @@ def test_a_folder_and_a_pattern_are_sources(folder):
         assert list(job(plan, "read:chats").outside()) == [f"external:{written}/{n}.jsonl" for n in (0, 1)]
 
 
+def test_a_croissant_description_and_what_it_describes_are_a_source(folder):
+    description = {
+        "@context": {"@vocab": "https://schema.org/"},
+        "@type": "Dataset",
+        "distribution": {"@id": "f", "contentUrl": "chats.jsonl", "encodingFormat": "application/jsonlines"},
+        "recordSet": {
+            "@id": "chats",
+            "field": [
+                {"@id": f"chats/{name}", "source": {"fileObject": "f", "extract": {"column": column}}}
+                for name, column in (("turns", "messages"), ("sex", "gender"))
+            ],
+        },
+    }
+    (folder / "about.json").write_text(json.dumps(description))
+    text = "study: {name: try}\ngroups: {columns: [sex]}\ncurate: [duplicates]\ndata:\n"
+    written = text + "  chats: {source: about.json, kind: chat, text: turns}\n"
+    reads = job(compose(read(folder, written)), "read:chats")
+    assert reads.declared.groups == ("sex",)
+    assert list(reads.outside()) == ["external:about.json", "external:about.json/chats.jsonl"]
+    (folder / "chats.jsonl").rename(folder / "gone.jsonl")
+    with pytest.raises(StudyError, match=r"line 5: data\.chats\.source .*distribution\.f\.contentUrl"):
+        compose(read(folder, written))
+
+
 def test_the_files_of_a_suite_are_recorded_whatever_their_ending_and_depth(folder):
     """WinoBias ends in .dev, BOLD lies in folders: neither is a table that curation could read."""
     inner = folder / "bold" / "prompts"

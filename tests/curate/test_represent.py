@@ -184,12 +184,40 @@ def test_weights_make_groups_count_as_in_the_population(tmp_path: Path) -> None:
 
 
 def test_a_weight_is_bounded_and_absence_is_said(tmp_path: Path) -> None:
-    assert max(weights({"a": 1, "b": 999}, None, "x", most=10.0).values()) <= 10.0 * 1000 / 500
+    counts = {"a": 1, "b": 60, "c": 939}
+    found = weights(counts, None, "x", most=10.0)
+    assert found["a"] == 10.0
+    assert found["b"] * counts["b"] == pytest.approx(found["c"] * counts["c"])  # the others share the rest
+    assert sum(found[group] * count for group, count in counts.items()) == pytest.approx(1000)
+    spilled = weights({"a": 1, "b": 34, "c": 965}, None, "x", most=10.0)
+    assert (spilled["a"], spilled["b"]) == (
+        10.0,
+        10.0,
+    )  # "b" alone would need less, but for what "a" cannot take
     (tmp_path / "p.csv").write_text(POPULATION)
     outcome = Balance(by="age", to=str(tmp_path / "p.csv")).run(
         inputs(tmp_path / "in", [text(0, "x", age="young")]), tmp_path, lambda _: None
     )
-    assert [finding.verdict for finding in outcome.findings] == [FAIL]
+    assert [(finding.name, finding.verdict) for finding in outcome.findings] == [
+        ("balance.every_group_has_rows", FAIL),
+        ("balance.margins", PASS),
+    ]
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(10.0, FAIL), (50.0, PASS)])
+def test_a_group_that_the_largest_weight_leaves_short_is_said(
+    most: float, verdict: str, tmp_path: Path
+) -> None:
+    rows = [text(n, "x", age="old" if n < 2 else "young") for n in range(80)]
+    outcome = Balance(by="age", most=most).run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
+    kept = examples(pq.read_table(tmp_path / "kept.parquet"))
+    assert max(row.weight for row in kept) <= most
+    (short,) = (each for each in outcome.findings if each.name == "balance.margins")
+    assert short.verdict == verdict
+    if verdict == FAIL:
+        assert "old has 25.0% of the weight, is to have 50.0%" in short.detail
+    shares = {each.slice["group"]: each.value for each in outcome.estimates if each.metric == "balance.share"}
+    assert shares["old"] == pytest.approx(2 * most / 80 if verdict == FAIL else 0.5)
 
 
 @pytest.mark.parametrize(

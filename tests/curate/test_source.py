@@ -358,3 +358,10 @@ def test_transcripts_of_human_preferences(data_folder, tmp_path):
         )
         for side in ("chosen", "rejected"):
             assert f"{spoken}\n\nAssistant: {getattr(row, side)}".split() == source[side].split()
+
+
+def test_a_source_with_answers_about_it_can_be_remembered(tmp_path):
+    """A study check keeps what a source showed by the step that reads it."""
+    one, two = (Read(source="a.csv", about={"harm": said}) for said in ("none", "some"))
+    assert hash(one) == hash(two)
+    assert one != two

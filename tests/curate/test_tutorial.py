@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from sources_on_disk import written
 
@@ -95,6 +96,19 @@ def test_a_file_without_content_or_a_column_that_is_not_there_is_refused(tmp_pat
     assert {problem.where for problem in refused.value.problems} == {"groups", "keep"}
     with pytest.raises(DataError, match=r"read\.source"):
         load_and_ethically_filter_data(tmp_path / "absent.csv")
+
+
+def test_one_name_is_a_list_of_one(tmp_path):
+    frame = load_and_ethically_filter_data(written(tmp_path / "a.csv", ROWS), groups="age", keep="id")
+    assert list(frame.columns) == ["row", "text", "age", "id"]
+
+
+def test_rows_in_memory_and_files_without_rows_are_told_apart(tmp_path):
+    with pytest.raises(StudyError, match="path = DataFrame: expected the path of a file"):
+        load_and_ethically_filter_data(pd.DataFrame(ROWS))
+    (tmp_path / "header.csv").write_text("text\n")
+    with pytest.raises(StudyError, match="a file with rows"):
+        load_and_ethically_filter_data(tmp_path / "header.csv")
 
 
 def test_nothing_is_left_behind(tmp_path, monkeypatch):

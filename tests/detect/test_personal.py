@@ -115,3 +115,22 @@ def test_checks_tell_good_from_bad(check: object, good: str, bad: str) -> None:
 def test_a_long_run_does_not_hang_the_search(piece: str) -> None:
     """Seconds where search grows with the length; hours where it grows with its square, as it once did."""
     find_personal((piece * 100_000)[:100_000])
+
+
+LAWS = (
+    "They broke 15 U.S.C. 1681 and never answered.",
+    "As 28 U.S.C. 1746 says, I declare it to be true.",
+    "See 15 U.S. Code 1692 for what a collector may do.",
+)
+
+
+@pytest.mark.parametrize("text", LAWS)
+def test_a_law_is_no_address(text):
+    assert "ADDRESS" not in {span.label for span in find_personal(text)}
+
+
+def test_control_an_address_beside_a_law_is_found():
+    text = "They broke 15 U.S.C. 1681. I live at 418 Wexford Lane, Dayton, OH 45402."
+    (found,) = (span for span in find_personal(text) if span.label == "ADDRESS")
+    assert text[found.start : found.end].startswith("418 Wexford Lane")
+    assert "ADDRESS" in {span.label for span in find_personal("My address is 27 USC Village Road, Columbus.")}

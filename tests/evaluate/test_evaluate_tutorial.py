@@ -112,8 +112,17 @@ def test_nonsense_is_refused_by_name(tmp_path):
         evaluate_for_fairness(Model(), [{"prompt": 3}])
     with pytest.raises(DataError, match="no column age"):
         evaluate_for_fairness(Model(), rows(), groups=["age"])
-    with pytest.raises(DataError, match=r"set\.txt"):
+    (tmp_path / "set.txt").write_text("prompt")
+    with pytest.raises(DataError, match=r"set\.txt is not \.csv"):
         evaluate_for_fairness(Model(), tmp_path / "set.txt")
+    with pytest.raises(DataError, match=r"no file absent\.csv"):
+        evaluate_for_fairness(Model(), tmp_path / "absent.csv")
+    with pytest.raises(DataError, match="got str"):
+        evaluate_for_fairness(Model(), ["a prompt"])
+    with pytest.raises(DataError, match="gender has no row of 'man'; its groups are men, women"):
+        evaluate_for_fairness(Model(), rows(), reference={"gender": "man"})
+    with pytest.raises(DataError, match="'sex' is no axis; expected one of gender"):
+        evaluate_for_fairness(Model(), rows(), reference={"sex": "men"})
 
     class Odd:
         def generate(self, prompt):
@@ -121,3 +130,9 @@ def test_nonsense_is_refused_by_name(tmp_path):
 
     with pytest.raises(DataError, match="expected text, got list"):
         evaluate_for_fairness(Odd(), rows())
+
+
+def test_one_axis_may_be_named_alone():
+    assert evaluate_for_fairness(Model(), rows(), groups="gender") == evaluate_for_fairness(
+        Model(), rows(), groups=["gender"]
+    )

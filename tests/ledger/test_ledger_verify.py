@@ -35,6 +35,10 @@ def test_an_untouched_run_is_consistent_but_not_anchored(run: Path) -> None:
     assert_well_told(findings)
 
 
+def test_a_run_may_be_named_by_text(run: Path) -> None:
+    assert verify(str(run)) == verify(run)
+
+
 def test_an_untouched_run_is_anchored_by_what_was_remembered(run: Path, own_home: Path) -> None:
     remember(own_home, head(run))
     known = recall(own_home, RUN_ID)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from duecare.core import StudyError
+from duecare.core import Estimate, StudyError, exact
 from duecare.core.about import ABOUT
 from duecare.curate import Read
 from duecare.report import words
 from duecare.report.card import literal
-from duecare.report.datasheet import DECLARED, MEASURED, MISSING, answers, data_card, sources_of
+from duecare.report.curation import STEPS, about_topic, sources
+from duecare.report.datasheet import (
+    DECLARED,
+    MEASURED,
+    MISSING,
+    Source,
+    answers,
+    data_card,
+    sources_of,
+)
+from duecare.report.gather import Figure
 from duecare.report.view import view
 
 
@@ -90,3 +101,90 @@ def test_a_step_that_did_not_run_is_not_measured(made):
 def test_an_answer_to_no_question_is_refused():
     with pytest.raises(StudyError, match=r"read\.about"):
         Read(source="rows.csv", about={"colour": "blue"})
+
+
+class Measured:
+    """A stage that has only figures."""
+
+    def __init__(self, *figures: Estimate, kind: str = "decontaminate") -> None:
+        self.kind, self.files = kind, {}  # no tables: only figures are asked of it
+        self.figures = [Figure(f"f{n}", 7, kind, each) for n, each in enumerate(figures)]
+        self.entry = type("Entry", (), {"index": 7, "settings": {"similarity": 0.8}})
+
+
+def told(seen, question: str, *figures: Estimate, kind: str = "decontaminate") -> str:
+    source = Source("chats", {}, (Measured(*figures, kind=kind),))
+    return by_question(seen, source)[question].said
+
+
+def found(count: int, name: str) -> Estimate:
+    return exact("curate.contaminated", count, 90, {"source": "chats", "in": "prompt", "set": name}, "rows")
+
+
+def test_many_counts_of_nothing_do_not_hide_the_one_that_is_something(seen):
+    question = "Does it hold what a model is evaluated on?"
+    empty = [found(0, f"set {n}") for n in range(14)]
+    assert told(seen, question, *empty) == "none: 14 counts of 0"
+    assert told(seen, question, *empty, found(3, "bbq")) == "in prompt, set bbq: 3; none in the other 14"
+    assert told(seen, question, *empty[:2]) == "in prompt, set set 0: 0; in prompt, set set 1: 0"
+
+
+def outcome(name: str, low: float, high: float) -> Estimate:
+    about = {"source": "chats", "axis": "age", "group": "old", "outcome": name}
+    return Estimate(
+        metric="audit.outcome.ratio", value=1.1, low=low, high=high, n=90, method="Koopman", slice=about
+    )
+
+
+def test_the_best_known_outcome_is_told_first_and_topics_are_no_treatment(seen):
+    rare, common = outcome("solved: never", 0.01, 90), outcome("solved: yes", 0.9, 1.3)
+    topic = outcome("topic: loans", 0.9, 1.2)
+    assert about_topic(topic)
+    assert not about_topic(common)
+    said = told(seen, "How were the people in it treated?", rare, topic, common, kind="audit")
+    assert said.index("solved: yes") < said.index("solved: never")
+    assert "loans" not in said
+
+
+def test_a_split_says_how_many_rows_lie_on_each_side(seen):
+    parts = [
+        exact(f"curate.split.{side}", count, 90, {"source": "chats"}, "rows")
+        for side, count in (("train", 80), ("held_out", 10))
+    ]
+    said = told(seen, "Step split", *parts, kind="split")
+    assert said == "80 train, 10 held out; similarity = 0.8"
+    assert told(seen, "Which parts of it are held out?", *parts) == "rows for training: 80; rows held out: 10"
+
+
+def test_every_step_on_rows_that_a_study_may_name_is_on_the_page():
+    from duecare.cli.steps import KINDS
+
+    assert set(STEPS) == {kind.name for kind in KINDS if kind.section in ("data", "curate")}
+
+
+def test_the_page_shows_both_sides_of_a_split(made):
+    story = view(made("whole"), 0).story
+    stage = next(each for each in story.stages if each.job == "split:chats")
+    parts = [
+        Figure(f"9.{n}", 9, stage.job, exact(f"curate.split.{side}", count, 90, {"source": "chats"}, "rows"))
+        for n, (side, count) in enumerate((("train", 80), ("held_out", 10)))
+    ]
+    stages = [replace(each, figures=tuple(parts)) if each is stage else each for each in story.stages]
+    (chats, *_) = sources(replace(story, stages=tuple(stages)), 0)
+    (split,) = (step for step in chats.steps if step.name == "split")
+    assert [(said, figure.estimate.value) for said, figure in split.counts] == [
+        ("for training", 80),
+        ("held out", 10),
+    ]
+    assert split.before == split.after > 0
+
+
+def test_topics_are_not_called_outcomes(made):
+    story = view(made("whole"), 0).story
+    stage = next(each for each in story.stages if each.job == "audit:chats")
+    figure = Figure("2.0", 2, stage.job, outcome("topic: loans", 0.9, 1.2))
+    stages = [replace(each, figures=(figure,)) if each is stage else each for each in story.stages]
+    (chats, *_) = sources(replace(story, stages=tuple(stages)), 0)
+    assert [plot.title for plot in chats.further] == [
+        "What it is about, against the rest, by age, topic: loans"
+    ]

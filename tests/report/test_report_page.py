@@ -161,7 +161,7 @@ def test_texts_are_withheld_without_the_personal_data_detector(
 def test_the_same_run_folder_gives_the_same_bytes(whole_report: Built, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(whole_report.run, tmp_path / "elsewhere"))
     again = build(moved, tmp_path / "out")
-    for name in ("report.html", "model_card.md", "data_card.md", "report.json"):
+    for name in ("report.html", "model_card.md", "data_card.md", "croissant.json", "report.json"):
         assert (again.out / name).read_bytes() == (whole_report.out / name).read_bytes()
 
 

@@ -60,6 +60,9 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
         written = _recorded(given[name])
         if path.is_file():
             found[written] = path
+            found |= {
+                f"{written}/{os.path.relpath(each, path.parent)}": each for each in _described(step, path)
+            }
             continue
         if _of_suites(step):  # each suite knows what it reads in its folder, of any ending and depth
             inner = sorted(each for each in path.rglob("*") if each.is_file())
@@ -73,6 +76,15 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
         names = (each.relative_to(path) if "." in name else each.name for each in inside)
         found |= {f"{written}/{shown}": each for shown, each in zip(names, inside, strict=True)}
     return found
+
+
+def _described(step: Step, path: Path) -> list[Path]:
+    """The files of a Croissant description that a source is."""
+    from duecare.curate.croissant import described
+    from duecare.curate.source import Read
+
+    about = described(str(path), step.record_set) if isinstance(step, Read) else None
+    return list(about.files) if about else []
 
 
 def read_steps(study: Study) -> dict[str, Step]:
@@ -191,9 +203,11 @@ def _source(study: Study, name: str, step: Step, seen: dict[str, Probe]) -> Iter
 
 def _look(step: Step) -> Probe:
     """What the first records of a source show; remembered until its files change."""
-    from duecare.curate.formats import files
+    from duecare.curate.source import Read, paths
 
-    found = [path.stat() for path in files(str(getattr(step, "source", "")))]
+    files = paths(step) if isinstance(step, Read) else []
+    description = Path(str(getattr(step, "source", "")))  # its change is one of the source too
+    found = [path.stat() for path in ([*files, description] if description.is_file() else files)]
     return _looked(
         cast("Hashable", step), tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
     )

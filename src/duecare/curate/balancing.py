@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from duecare.core import FAIL, PASS, Estimate, Finding, exact
 from duecare.core.table import EXAMPLES, group_column
 from duecare.curate.flow import Sifted, changes, split_rows
+from duecare.curate.population import shares
 from duecare.curate.raking import Raked
 from duecare.curate.texts import mask_of
 
@@ -65,19 +66,27 @@ class Balancing:
         return Sifted(kept, dropped, changes(reasons))
 
     def estimates(self, counts: Mapping[str, int], source: str) -> Iterator[Estimate]:
-        """Each group's weight, and the effective sample size of the weighted rows (Kish 1965)."""
+        """Each group's weight and the effective sample size of the weighted rows (Kish 1965); with one axis
+        also each group's weighted share."""
         total = sum(counts.values())
         for group, weight in sorted(self.weights.items()):
             place = {"source": source, "axis": self.axis, "group": group}
             yield exact("balance.weight", weight, counts.get(group, 0), place)
+        for group, share in self._shares(counts).items() if len(self.axes) == 1 else ():
+            yield exact("balance.share", share, total, {"source": source, "axis": self.axis, "group": group})
         squares = sum(count * self.weights[group] ** 2 for group, count in counts.items())
         effective = sum(count * self.weights[group] for group, count in counts.items()) ** 2 / squares
         yield exact("balance.effective_size", effective, total, {"source": source, "axis": self.axis}, "rows")
 
+    def _shares(self, counts: Mapping[str, int]) -> dict[str, float]:
+        weighed = {group: count * self.weights[group] for group, count in sorted(counts.items())}
+        return {group: weight / sum(weighed.values()) for group, weight in weighed.items()}
+
     def findings(
         self, counts: Mapping[str, int], stated: Mapping[str, float] | None, source: str
     ) -> Iterator[Finding]:
-        """Groups of the population that have no row: no weight can bring them back."""
+        """Groups of the population that have no row, which no weight can bring back, and groups that the
+        largest weight leaves short."""
         absent = sorted(set(stated or ()) - set(counts))
         yield Finding(
             name="balance.every_group_has_rows",
@@ -88,6 +97,14 @@ class Balancing:
             else f"{source}: {len(counts)} groups have rows.",
             next="Collect rows of these groups; weights cannot stand in for them." if absent else "",
         )
+        target, found = shares(counts, stated, self.axis), self._shares(counts)
+        worst = max(target, key=lambda group: target[group] - found[group])
+        yield reached(
+            self.axis,
+            target[worst] - found[worst],
+            f"{worst} has {found[worst]:.1%} of the weight, is to have {target[worst]:.1%}",
+            source,
+        )
 
 
 def margins(
@@ -96,17 +113,24 @@ def margins(
     """The weighted share of each group of two axes, and whether both are as they should be."""
     worst, rows = 0.0, int(raked.counts.sum())
     for side, axis in enumerate(axes):
-        shares = raked.shares(side)
-        even = dict.fromkeys(shares, 1 / len(shares))
-        target = {group: (stated[side] or even)[group] for group in shares}
+        found = raked.shares(side)
+        even = dict.fromkeys(found, 1 / len(found))
+        target = {group: (stated[side] or even)[group] for group in found}
         total = sum(target.values())
-        for group, share in shares.items():
+        for group, share in found.items():
             worst = max(worst, abs(share - target[group] / total))
             yield exact("balance.share", share, rows, {"source": source, "axis": axis, "group": group})
-    yield Finding(
+    yield reached(
+        CROSSED.join(axes), worst, f"the weighted share that is farthest off misses by {worst:.1%}", source
+    )
+
+
+def reached(axis: str, miss: float, what: str, source: str) -> Finding:
+    """Whether the groups have the shares they are to have; `miss` is the largest gap, a share of one."""
+    return Finding(
         name="balance.margins",
-        verdict=PASS if worst <= MISSED else FAIL,
-        limit=f"every group of {CROSSED.join(axes)} within {MISSED:.0%} of its share",
-        detail=f"{source}: the weighted share that is farthest off misses by {worst:.1%}.",
-        next="" if worst <= MISSED else "Raise most, or collect rows of the groups that are short.",
+        verdict=PASS if miss <= MISSED else FAIL,
+        limit=f"every group of {axis} within {MISSED:.0%} of its share",
+        detail=f"{source}: {what}.",
+        next="" if miss <= MISSED else "Raise most, or collect rows of the groups that are short.",
     )

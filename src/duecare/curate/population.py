@@ -69,10 +69,17 @@ def weights(
 ) -> dict[str, float]:
     """Group -> weight of its rows, with a mean of 1 over the rows that declare a group.
 
-    A group's weight is its stated share over its share in the data (post-stratification), at most
-    `most`. Without a stated population every group is to count the same. DataError as `shares`.
+    A group's weight is its stated share over its share in the data (post-stratification). One that would
+    need more than `most` (>= 1) gets `most`, and the others share the rest as the population has them.
+    Without a stated population every group is to count the same. DataError as `shares`.
     """
     total, target = sum(counts.values()), shares(counts, stated, axis)
-    raw = {group: min(target[group] * total / count, most) for group, count in counts.items()}
-    mean = sum(raw[group] * count for group, count in counts.items()) / total
-    return {group: weight / mean for group, weight in raw.items()}
+    capped: set[str] = set()
+    while True:
+        free = {group: target[group] for group in counts if group not in capped}
+        left = total - most * sum(counts[group] for group in capped)
+        found = {group: left * share / sum(free.values()) / counts[group] for group, share in free.items()}
+        over = {group for group, weight in found.items() if weight > most}
+        if not over:
+            return {group: found.get(group, most) for group in counts}
+        capped |= over

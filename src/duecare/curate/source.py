@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -28,8 +28,9 @@ from duecare.core import (
 from duecare.core.about import ABOUT
 from duecare.core.example import KINDS, Kind
 from duecare.core.table import CHANGES, EXAMPLES
+from duecare.curate.croissant import described, opened_as
 from duecare.curate.flow import file_name, table_writer
-from duecare.curate.formats import BATCH, Record, files, hub, known_encoding, opened
+from duecare.curate.formats import BATCH, Record, files, hub, known_encoding
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
 from duecare.vault import home, row_key, secret
@@ -56,7 +57,8 @@ class Read:
 
     - source: a file (.csv, .tsv, .jsonl, .ndjson, .json, .parquet, .arrow; text formats also with .gz, .bz2,
       .xz, .zst), a folder with such files at any depth, a folder that `datasets` saved, a pattern with *
-      (** for any depth), or the id of a data set on the hub
+      (** for any depth), a Croissant description (.json) of files that lie beside it, or the id of a data set
+      on the hub
     - kind: "text", "chat" or "preference"
     - text: column of the text, or of the turns of a chat; "text" and "messages" where not given
     - prompt, answer: columns that together make a chat of two turns; for preferences, prompt is the column
@@ -77,6 +79,7 @@ class Read:
       period, ethics, labelled, uses, not_for, shared, kept
     - encoding: of text files; records that are not in it are set aside
     - split: part of a data set of the hub, or of one that `datasets` saved
+    - record_set: which record set of a Croissant description, where it has several
     - skip_lines: lines before the header or the first record that are no data
     - max_chars: a row with more characters in all is set aside
     - rows: read only so many records from the start; all where not given
@@ -103,6 +106,7 @@ class Read:
     about: Mapping[str, str] = field(default_factory=dict, hash=False)
     encoding: str = "utf-8"
     split: str = "train"
+    record_set: str | None = None
     skip_lines: int = 0
     max_chars: int = 100_000
     rows: int | None = None
@@ -152,6 +156,8 @@ class Read:
         """
         key, counts = secret(home(), secret_name(self.study)), Counter[str]()
         reasons = Counter[str]()
+        if about := described(self.source, self.record_set):
+            about.expect_digests()
         with ExitStack() as stack:
             seal = secret_name(self.study) if self.sealed else None
             write = _writers(stack, out, seal)
@@ -203,8 +209,9 @@ class Read:
         return {name: column for name, column in given.items() if column is not None and column in columns}
 
     def _stated(self, columns: tuple[str, ...]) -> dict[str, str]:
-        """Licence and origin in words, the same for every row."""
-        given = {"licence": self.licence, "origin": self.origin}
+        """Licence and origin in words, the same for every row; a licence also from a description."""
+        about = described(self.source, self.record_set) if self.licence is None else None
+        given = {"licence": about.licence if about else self.licence, "origin": self.origin}
         return {name: said for name, said in given.items() if said is not None and said not in columns}
 
     def _batch(
@@ -325,13 +332,17 @@ def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Pr
         yield Problem(f"read.{where}", repr(name), expected)
 
 
+def paths(step: Read) -> list[Path]:
+    """The files of a source, sorted; none for a data set of the hub. Raises DataError as `files` does."""
+    about = described(step.source, step.record_set)
+    return list(about.files) if about else files(step.source, step.split)
+
+
 def sample(step: Read) -> tuple[tuple[str, ...], list[Record]]:
     """The columns of a source and its first records; of several files the first that has any."""
     columns: tuple[str, ...] = ()
-    paths = files(step.source, step.split)
-    for path in paths or (None,):
-        with _source(step, path, None) as (header, found):
-            records = list(islice(found, min(SAMPLED, step.rows or SAMPLED)))
+    for header, found in _opened(step, None):
+        records = list(islice(found, min(SAMPLED, step.rows or SAMPLED)))
         seen: dict[str, None] = {}
         for record in records if header is None else ():
             if isinstance(record.value, Mapping):
@@ -342,24 +353,23 @@ def sample(step: Read) -> tuple[tuple[str, ...], list[Record]]:
     return columns, []
 
 
-@contextmanager
-def _source(
-    step: Read, path: Path | None, layout: Layout | None
-) -> Iterator[tuple[tuple[str, ...] | None, Iterator[Record]]]:
-    """One file of the source, or the hub where there is none."""
-    if path is None:
-        found = hub(step.source, step.split)
-        yield found.columns, found.records
-        return
-    wanted = None if layout is None else layout.columns
-    with opened(path, skip_lines=step.skip_lines, wanted=wanted, encoding=step.encoding) as found:
-        yield found.columns, found.records
+def _opened(step: Read, layout: Layout | None) -> Iterator[tuple[tuple[str, ...] | None, Iterator[Record]]]:
+    """Header and records of each file of the source, or of the hub where there is none."""
+    about, wanted = described(step.source, step.record_set), None if layout is None else layout.columns
+    for path in (about.files if about else files(step.source, step.split)) or (None,):
+        if path is None:
+            found = hub(step.source, step.split)
+            yield found.columns, found.records
+            return
+        with opened_as(
+            path, about, skip_lines=step.skip_lines, wanted=wanted, encoding=step.encoding
+        ) as found:
+            yield found.columns, found.records
 
 
 def _records(step: Read, layout: Layout) -> Iterator[Record]:
-    for path in files(step.source, step.split) or (None,):
-        with _source(step, path, layout) as (_, records):
-            yield from records
+    for _, records in _opened(step, layout):
+        yield from records
 
 
 def _in_batches(step: Read, layout: Layout) -> Iterator[tuple[int, list[Record]]]:

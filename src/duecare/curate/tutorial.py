@@ -27,9 +27,11 @@ _ANSWERS = ("answer", "response", "completion", "output")
 _LOOKED_AT = 100
 _EXPECTED = "columns chosen and rejected, a column of turns, columns prompt and answer, or a column of texts"
 
+_WRITE_IT = "; write rows that are in memory to one (frame.to_json(path, orient='records', lines=True))"
+
 
 def load_and_ethically_filter_data(
-    path: str | Path, *, groups: Sequence[str] = (), keep: Sequence[str] = ()
+    path: str | Path, *, groups: str | Sequence[str] = (), keep: str | Sequence[str] = ()
 ) -> pd.DataFrame:
     """Read a file, drop toxic rows and doubles, replace personal data; return the rows that are left.
 
@@ -39,8 +41,8 @@ def load_and_ethically_filter_data(
 
     The DataFrame has `row` (source and 0-based position in the file), the content (`text`; `messages`, a list
     of dicts with role and content; for preferences `messages`, `chosen`, `rejected`), and the columns
-    named in `groups` (what people declare of themselves) and `keep`. Other columns are left out: nobody
-    has looked for personal data in them, nor is it looked for in `groups` and `keep`.
+    named in `groups` (what people declare of themselves) and `keep`, one name or several. Other columns are
+    left out: nobody has looked for personal data in them, nor is it looked for in `groups` and `keep`.
 
     A row goes where the toxicity detector gives one of its texts 0.5 or more; a preference pair stays and is
     only flagged, for its rejected answer is often toxic on purpose. Personal data becomes a tag such as
@@ -53,7 +55,11 @@ def load_and_ethically_filter_data(
 
     Raises StudyError where no column can be taken for content, DataError where the file cannot be read.
     """
-    read = _guessed(str(path), tuple(groups), tuple(keep))
+    if not isinstance(path, str | Path):
+        raise StudyError([Problem("path", type(path).__name__, f"the path of a file{_WRITE_IT}")])
+    read = _guessed(
+        str(path), *(((names,) if isinstance(names, str) else tuple(names)) for names in (groups, keep))
+    )
     with tempfile.TemporaryDirectory(prefix="duecare-") as scratch:
         done = _run(read, Path(scratch))
         frame = _frame(read, done[-1])
@@ -103,6 +109,8 @@ def _guessed(source: str, groups: tuple[str, ...], keep: tuple[str, ...]) -> Rea
     ]
     if problems:
         raise StudyError(problems)
+    if not records:
+        raise StudyError([Problem("path", repr(Path(source).name), "a file with rows; this one has none")])
     for guess in _guesses(read, columns, records[:_LOOKED_AT]):
         if _fits(guess, columns, records[:_LOOKED_AT]):
             return guess

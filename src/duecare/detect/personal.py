@@ -31,6 +31,8 @@ KNOWN = (*LABELS, *(label for label in names.LABELS if label not in (*LABELS, "L
 
 _BY_NAME = frozenset(names.LABELS) - (frozenset(patterns.LABELS) - {"ADDRESS"})
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
+_LAW = re.compile(r"\b\d{1,2}\s*(?:U\.\s?S\.\s?C\b|U\.\s?S\.?(?:\s?Code\b|$)|USC\s*(?:§|\d)|C\.?F\.?R\b)")
+"""A place in the code of federal law, "15 U.S.C. 1681": a number, a name and a number, as an address is."""
 _ROUNDS = 6
 
 
@@ -74,15 +76,18 @@ class Personal:
         said = texts.to_pylist()
         for number, spans in found.items():
             spans[:] = [
-                span
-                for span in spans
-                if not stands_for_nobody(span.label, said[number][span.start : span.end])
+                span for span in spans if not _harmless(span.label, said[number][span.start : span.end])
             ]
         for number, formed in patterns.forms_in(texts):
             forms = [span for span in formed if span.label in self.labels]
             if forms:
                 found.setdefault(number, []).extend(forms)
         return {number: kept for number in sorted(found) if (kept := _apart(said[number], found[number]))}
+
+
+def _harmless(label: str, said: str) -> bool:
+    """Whether a name or an address is that of nobody: an invented one, or a law."""
+    return stands_for_nobody(label, said) or (label == "ADDRESS" and _LAW.search(said) is not None)
 
 
 def _apart(text: str, spans: list[Span]) -> list[Span]:

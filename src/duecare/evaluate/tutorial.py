@@ -52,7 +52,7 @@ def evaluate_for_fairness(
     model: Generates,
     test_dataset: TestSet,
     *,
-    groups: Sequence[str] | None = None,
+    groups: str | Sequence[str] | None = None,
     reference: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Ask `model` every prompt once, score the answers, and compare groups.
@@ -60,16 +60,20 @@ def evaluate_for_fairness(
     `test_dataset` is a DataFrame, rows as mappings, or a .csv, .jsonl or .parquet file. It has a column
     `prompt`, one column per axis ("gender": "women", "men"), and where known `pair_id` (counterfactual
     prompts share it and are compared as pairs) and `reference` (an answer to compare with). `groups` names
-    the axes; left out, every other column of text with 2 to 50 values that recur is one. `reference` names
-    the group of an axis that others are compared with; left out, the most frequent one.
+    one axis or several; left out, every other column of text with 2 to 50 values that recur is one.
+    `reference` names the group of an axis that others are compared with; left out, the most frequent one.
 
     The module's docstring lists the keys returned. A figure of which nothing can be said is left out with a
     logged warning.
     """
     if not callable(getattr(model, "generate", None)):
-        raise DataError(f"model: {type(model).__name__} has no generate(prompt)")
+        raise DataError(
+            f"model: {type(model).__name__} has no generate(prompt); expected an object with such a method, "
+            "which takes a text and returns one"
+        )
     frame = _frame(test_dataset)
-    axes = _axes(frame, groups)
+    axes = _axes(frame, [groups] if isinstance(groups, str) else groups)
+    _check_reference(frame, axes, reference or {})
     answers = [_answer(model, prompt) for prompt in frame["prompt"]]
     instrument, scores = _scored(answers)
     where = [place for place, score in enumerate(scores) if score is not None]
@@ -134,7 +138,15 @@ def _frame(data: TestSet) -> pd.DataFrame:
 
     if isinstance(data, str | Path):
         data = _file(Path(data))
-    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(list(data))
+    if isinstance(data, pd.DataFrame):
+        frame = data
+    else:
+        rows: list[object] = list(data)
+        for row in rows:
+            if not isinstance(row, Mapping):
+                expected = "rows such as {'prompt': ..., 'gender': ...}"
+                raise DataError(f"test_dataset: expected {expected}, got {type(row).__name__}")
+        frame = pd.DataFrame(rows)
     if "prompt" not in frame:
         columns = ", ".join(map(str, frame.columns)) or "none"
         raise DataError(f"test_dataset: expected a column named prompt, found {columns}")
@@ -146,6 +158,8 @@ def _frame(data: TestSet) -> pd.DataFrame:
 def _file(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    if not path.is_file():
+        raise DataError(f"test_dataset: there is no file {path.name}")
     if path.suffix == ".csv":
         return pd.read_csv(path)
     if path.suffix == ".parquet":
@@ -167,6 +181,17 @@ def _axes(frame: pd.DataFrame, groups: Sequence[str] | None) -> list[str]:
         if name not in RESERVED and texts and 2 <= len(set(values)) <= min(MOST_GROUPS, len(values) - 1):
             found.append(str(name))
     return found
+
+
+def _check_reference(frame: pd.DataFrame, axes: Sequence[str], reference: Mapping[str, str]) -> None:
+    """DataError where a named axis is none, or no row is of the group that others are to be compared with."""
+    for axis, group in reference.items():
+        if axis not in axes:
+            raise DataError(f"reference: {axis!r} is no axis; expected one of {', '.join(axes) or 'none'}")
+        known = sorted({label for label in map(_label, frame[axis]) if label is not None})
+        if group not in known:
+            shown = ", ".join(known[:MOST_GROUPS]) or "none"
+            raise DataError(f"reference: {axis} has no row of {group!r}; its groups are {shown}")
 
 
 def _answer(model: Generates, prompt: str) -> str:

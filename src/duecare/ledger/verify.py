@@ -15,7 +15,7 @@ _LIMIT = "the head is signed by the pinned key and goes on from the head last se
 _NOT_ANCHORED = "Verify where the run was seen before, or give the signer's public key and a trusted head."
 
 
-def verify(run: Path, *, pinned_key: str | None = None, last_head: Head | None = None) -> list[Finding]:
+def verify(run: Path | str, *, pinned_key: str | None = None, last_head: Head | None = None) -> list[Finding]:
     """Hash the whole run again and compare it with its ledger; one Finding a limit, or a broken place.
 
     `pinned_key` is the public key (hex) that must have signed, `last_head` the head last seen of this run,
@@ -23,6 +23,7 @@ def verify(run: Path, *, pinned_key: str | None = None, last_head: Head | None =
     only with them; without, `verify.anchor` is "insufficient evidence": consistent, not anchored.
     Needs no network and never raises, whatever lies in the folder. Meant for a run that nobody is writing.
     """
+    run = Path(run)  # text, as a newcomer writes it, must not be told to be a forged run
     try:
         if not run.is_dir():
             return [

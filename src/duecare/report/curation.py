@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from duecare.core import Estimate
 from duecare.report.cases import Case, Reason, cases_of, reasons_of
 from duecare.report.gather import Figure, Stage, Story
 from duecare.report.metrics import metric as describe
@@ -14,6 +15,7 @@ STEPS = (
     "read",
     "audit",
     "toxicity",
+    "poisoning",
     "duplicates",
     "decontaminate",
     "stereotypes",
@@ -29,6 +31,7 @@ _SAYS = {
     "read": "read from the source; malformed rows set aside",
     "audit": "who is in the data",
     "toxicity": "toxic texts",
+    "poisoning": "rows that look planted",
     "duplicates": "repeated rows",
     "decontaminate": "rows that hold items of an evaluation set",
     "stereotypes": "stereotyped wording",
@@ -69,6 +72,7 @@ class SourceView:
 
 
 _REMOVED = ("curate.removed.share", "curate.removed.mentioning")
+_PARTS = (("curate.split.train", "for training"), ("curate.split.held_out", "held out"))
 _COUNTS = ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
 
 
@@ -96,11 +100,15 @@ def _count(stage: Stage, what: str) -> float | None:
 
 
 def _counted(stage: Stage, what: str) -> Figure | None:
+    return _figure(stage, f"curate.rows.{what}")
+
+
+def _figure(stage: Stage, metric: str) -> Figure | None:
     return next(
         (
             figure
             for figure in stage.figures
-            if figure.estimate.metric == f"curate.rows.{what}" and "group" not in figure.estimate.slice
+            if figure.estimate.metric == metric and "group" not in figure.estimate.slice
         ),
         None,
     )
@@ -110,6 +118,10 @@ def _step(story: Story, stage: Stage, total: float, cases: int) -> StepView:
     counts = [(what.replace("_", " "), figure) for what in _COUNTS if (figure := _counted(stage, what))]
     before = _count(stage, "in")
     after = _count(stage, "kept")
+    parts = [(said, figure) for name, said in _PARTS if (figure := _figure(stage, name))]
+    if parts:
+        counts = parts  # a split keeps every row, on one side or the other
+        before = after = sum(figure.estimate.value or 0 for _, figure in parts)
     reasons = reasons_of(stage)
     shown, withheld = cases_of(story, stage, cases)
     return StepView(
@@ -162,12 +174,21 @@ def _audit(stages: Sequence[Stage], *, who: bool) -> tuple[Forest, ...]:
     )
 
 
+def about_topic(estimate: Estimate) -> bool:
+    """Whether a figure of the audit's outcomes says what rows are about, not how they ended."""
+    return estimate.slice.get("outcome", "").startswith("topic: ")
+
+
+_TOPICS = {"audit.outcome.rate": "audit.topic.rate", "audit.outcome.ratio": "audit.topic.ratio"}
+"""What such figures are called on the page."""
+
+
 def _by_axis(found: Sequence[tuple[Stage, Figure]], *, with_step: bool) -> tuple[Forest, ...]:
     plots: dict[tuple[str, str, str], list[tuple[str, str, list[tuple[str, str, Figure]]]]] = {}
     for stage, figure in found:
         about = figure.estimate.slice
         rest = ", ".join(
-            f"{key} {value}"
+            value if about_topic(figure.estimate) else f"{key} {value}"
             for key, value in sorted(about.items())
             if key not in ("source", "axis", "group", "against", "job")
         )
@@ -178,7 +199,8 @@ def _by_axis(found: Sequence[tuple[Stage, Figure]], *, with_step: bool) -> tuple
         plot.append((about.get("group", "all"), note, [("only", "", figure)]))
     forests = []
     for (metric, axis, rest), lines in plots.items():
-        known = describe(metric, lines[0][2][0][2].estimate.unit)
+        first = lines[0][2][0][2].estimate
+        known = describe(_TOPICS.get(metric, metric) if about_topic(first) else metric, first.unit)
         about_text = ", ".join(part for part in (axis, rest.split("\0")[0]) if part)
         forests.append(forest(f"{known.title}, by {about_text}" if about_text else known.title, lines))
     return tuple(forests)

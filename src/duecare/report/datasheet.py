@@ -7,14 +7,19 @@ owner; a missing one says where to declare it. Nothing is guessed to fill a gap.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from duecare.core.about import ABOUT
 from duecare.report import words
 from duecare.report.card import literal, table_of
+from duecare.report.curation import about_topic
 from duecare.report.gather import Figure, Stage
 from duecare.report.metrics import metric
 from duecare.report.view import View
@@ -22,6 +27,8 @@ from duecare.report.view import View
 MEASURED, DECLARED, MISSING = "measured", "declared", "missing"
 MOST = 12
 """So many figures answer one question here; all of them are in report.json."""
+FEW = 4
+"""More counts of nothing than these are told in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +130,41 @@ def _stated(said: object) -> tuple[str, str]:
 
 def _setting(source: Source, section: str, question: str, key: str) -> Answer:
     said, known = _stated(_listed(source.settings.get(key)))
+    stage, values = _in_rows(source, key) if key in _IN_ROWS else (None, [])
+    if stage is not None and values and values != [said]:
+        told = ", ".join(values[:MOST]) + (", …" if len(values) > MOST else "")
+        return Answer(section, question, told, MEASURED, (stage.entry.index,))
     return Answer(section, question, said or f"not said ({key})", known)
+
+
+def _in_rows(source: Source, key: str) -> tuple[Stage | None, list[str]]:
+    """What its rows themselves say under a kept column, each value once, and the last stage that wrote them.
+
+    What a study says of a licence may be the name of a column, and a description may say it in its stead.
+    """
+    stage = next((each for each in reversed(source.stages) if "kept.parquet" in each.files), None)
+    if stage is None:
+        return None, []
+    values: dict[str, None] = {}
+    with pq.ParquetFile(stage.files["kept.parquet"]) as file:
+        for batch in file.iter_batches(columns=["fields"]):
+            kept = pc.list_flatten(batch.column("fields"))
+            wanted = kept.filter(pc.equal(kept.field("name"), key)).field("value")
+            values |= dict.fromkeys(str(each) for each in wanted.unique().to_pylist())
+    return stage, list(values)
 
 
 def _measured(section: str, question: str, figures: list[Figure]) -> Answer:
     if not figures:
         return Answer(section, question, "not measured in this run", MISSING)
-    said = "; ".join(_told(each) for each in figures[:MOST]) + ("; …" if len(figures) > MOST else "")
+    told = [each for each in figures if each.estimate.value != 0 or not words.is_exact(each.estimate)]
+    none = len(figures) - len(told)
+    if none > FEW:  # a list of counts of nothing hides the one that is not
+        also = [f"none in the other {none}" if told else f"none: {none} counts of 0"]
+    else:
+        told, also = figures, []
+    also += ["…"] if len(told) > MOST else []
+    said = "; ".join([*(_told(each) for each in told[:MOST]), *also])
     return Answer(section, question, said, MEASURED, tuple(dict.fromkeys(each.entry for each in figures)))
 
 
@@ -155,14 +190,16 @@ def _done(stage: Stage) -> str:
     counts = [
         f"{words.value(each.estimate)} {each.estimate.metric.rpartition('.')[2].replace('_', ' ')}"
         for each in stage.figures
-        if each.estimate.metric.startswith("curate.rows.") and each.estimate.value
+        if each.estimate.metric.startswith(("curate.rows.", "curate.split.")) and each.estimate.value
     ]
     settings = {
         key: said
         for key, said in (stage.entry.settings or {}).items()
         if key in _TELLING and said not in (None, [], {}, "")
     }
-    return "; ".join([", ".join(counts), *(f"{key} = {_listed(said)}" for key, said in settings.items())])
+    return "; ".join(
+        [*filter(None, [", ".join(counts)]), *(f"{key} = {_listed(said)}" for key, said in settings.items())]
+    )
 
 
 _TELLING = frozenset(
@@ -218,6 +255,18 @@ def _hit_by(kind: str) -> Measure:
     return found
 
 
+def _common_outcomes(source: Source) -> list[Figure]:
+    """How each group was answered against the rest, what is known best first: of an outcome that hardly
+    anybody had, the ratio says nothing."""
+    found = [each for each in source.figures("audit.outcome.ratio") if not about_topic(each.estimate)]
+    return sorted(found, key=_spread)
+
+
+def _spread(figure: Figure) -> float:
+    low, high = figure.estimate.low, figure.estimate.high
+    return math.log(high / low) if low and high else math.inf
+
+
 _IN, _WHO = "What is in it", "Whom it is about"
 _MEASURED: tuple[tuple[str, str, Measure], ...] = (
     (_IN, "How many rows came in, were set aside, and are left?", _rows),
@@ -228,12 +277,13 @@ _MEASURED: tuple[tuple[str, str, Measure], ...] = (
     (_IN, "Does it look tampered with?", _called("curate.poisoning")),
     (_WHO, "Who declares to be in it?", _called("audit.share")),
     (_WHO, "Whom do its texts name?", _called("audit.mentions.share")),
-    (_WHO, "How were the people in it treated?", _called("audit.outcome.ratio")),
+    (_WHO, "How were the people in it treated?", _common_outcomes),
     (_WHO, "Does it hold toxic texts?", _hit_by("toxicity")),
     (_WHO, "Does it state stereotypes?", _hit_by("stereotypes")),
     (_WHO, "Which personal data was found and replaced?", _called("curate.personal.places")),
 )
 
+_IN_ROWS = frozenset({"licence", "origin"})
 _SETTINGS = (
     (_IN, "What is a row?", "kind"),
     ("How it was collected", "Where does it come from?", "origin"),

@@ -7,7 +7,7 @@ Nothing but the run folder is read. Which step's artifact is current follows fro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from duecare.core.wire import decode
 from duecare.ledger.digest import file_digest
 from duecare.ledger.entry import Entry
 from duecare.ledger.layout import MANIFEST
-from duecare.ledger.manifest import manifest_digest, read_manifest
+from duecare.ledger.manifest import File, manifest_digest, read_manifest
 
 READS = frozenset(
     {
@@ -64,7 +64,8 @@ class Stage:
     """One finished job: the entry that sealed it, what it said, and the files of its artifact.
 
     `files` holds, of the files that the report reads (`READS`), those whose bytes are as recorded;
-    `altered` names those that are missing or are not, which are therefore not shown.
+    `altered` names those that are missing or are not, which are therefore not shown. `listed` is every file
+    that was sealed, as its manifest has it, by name; empty where that manifest is not the recorded one.
     """
 
     job: str
@@ -75,6 +76,12 @@ class Stage:
     digest: str
     files: Mapping[str, Path]
     altered: tuple[str, ...]
+    listed: Mapping[str, File] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The folder of its artifact, from the run's."""
+        return next(iter(self.entry.outputs), "")
 
     @property
     def kind(self) -> str:
@@ -235,7 +242,7 @@ def _stage(run: Path, sealed: Entry, entries: Sequence[Entry]) -> Stage:
         if entry.note is not None:
             notes.append((entry.index, entry.note))
     folder, digest = next(iter(sealed.outputs.items()), ("", ""))
-    files, altered = _files(_inside(run, folder), digest) if folder else ({}, ())
+    files, altered, listed = _files(_inside(run, folder), digest) if folder else ({}, (), {})
     return Stage(
         job=sealed.job or "",
         entry=sealed,
@@ -245,6 +252,7 @@ def _stage(run: Path, sealed: Entry, entries: Sequence[Entry]) -> Stage:
         digest=digest,
         files=files,
         altered=altered,
+        listed=listed,
     )
 
 
@@ -254,29 +262,30 @@ def _inside(run: Path, folder: str) -> Path | None:
     return path if folder and path.is_relative_to(run.resolve()) and path.is_dir() else None
 
 
-def _files(folder: Path | None, digest: str) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """The files the report reads whose bytes are those the ledger recorded, and the names of the others."""
+def _files(folder: Path | None, digest: str) -> tuple[dict[str, Path], tuple[str, ...], dict[str, File]]:
+    """The files the report reads whose bytes are those the ledger recorded, the names of the others,
+    and every file that was sealed."""
     if folder is None:
-        return {}, ("the whole folder",)
+        return {}, ("the whole folder",), {}
     try:
         sealed = manifest_digest(folder) == digest
-        listed = {file.path: file.sha256 for file in read_manifest(folder).files} if sealed else {}
+        listed = {file.path: file for file in read_manifest(folder).files} if sealed else {}
     except LedgerError:
         sealed, listed = False, {}
     if not sealed:
-        return {}, (MANIFEST,)
+        return {}, (MANIFEST,), {}
     files: dict[str, Path] = {}
     altered: list[str] = []
     for name in sorted(listed.keys() & READS):
         try:
-            same = file_digest(folder / name) == listed[name]
+            same = file_digest(folder / name) == listed[name].sha256
         except (OSError, LedgerError):
             same = False
         if same:
             files[name] = folder / name
         else:
             altered.append(name)
-    return files, tuple(altered)
+    return files, tuple(altered), listed
 
 
 def _figures(entry: Entry) -> list[Figure]:

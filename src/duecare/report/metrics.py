@@ -148,6 +148,15 @@ METRICS: dict[str, Metric] = {
         "near",
         log=True,
     ),
+    "audit.topic.rate": Metric("What it is about", "Share of the group's rows with this topic.", "share"),
+    "audit.topic.ratio": Metric(
+        "What it is about, against the rest",
+        "The group's share divided by that of everybody else; 1 means equally common.",
+        "ratio",
+        1.0,
+        "near",
+        log=True,
+    ),
     "curate.removed.share": Metric(
         "Rows removed", "Share of the group's rows that curation removed.", "share", better="near"
     ),
@@ -158,6 +167,9 @@ METRICS: dict[str, Metric] = {
         better="near",
     ),
     "curate.removed.of_all": Metric("Rows removed, of all", form="share"),
+    "curate.split.train": Metric("Rows for training", form="count"),
+    "curate.split.held_out": Metric("Rows held out", form="count"),
+    "curate.personal.places": Metric("Places of personal data", form="count"),
     "balance.weight": Metric("Weight of a row"),
     "balance.share": Metric("Share after balancing", form="share"),
     "balance.effective_size": Metric("Effective number of weighted rows", form="count"),

@@ -15,6 +15,7 @@ from duecare.core import Outcome, refuse_unless
 from duecare.core.wire import encode
 from duecare.report import chart, words
 from duecare.report.card import model_card
+from duecare.report.croissant import croissant
 from duecare.report.datasheet import data_card
 from duecare.report.summary import summary
 from duecare.report.view import View, view
@@ -25,7 +26,7 @@ _MOST_FIGURES = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """Write report.html, model_card.md, data_card.md and report.json from what the run folder holds.
+    """Write report.html, model_card.md, data_card.md, croissant.json and report.json from the run folder.
 
     - cases: how many affected rows and answers are shown behind each number; 0 leaves every text out.
     """
@@ -36,7 +37,7 @@ class Report:
         refuse_unless("report", (0 <= self.cases <= 50, "cases", self.cases, "a whole number from 0 to 50"))
 
     def build(self, run: Path, out: Path) -> Outcome:
-        """Read `run`, write the four files into `out`; the same run folder gives the same bytes.
+        """Read `run`, write the five files into `out`; the same run folder gives the same bytes.
 
         Raises LedgerError where the ledger holds nothing or is not what its head signs.
         """
@@ -45,9 +46,10 @@ class Report:
         (out / "report.html").write_bytes(html(seen).encode("utf-8"))
         (out / "model_card.md").write_bytes(model_card(seen).encode("utf-8"))
         (out / "data_card.md").write_bytes(data_card(seen).encode("utf-8"))
+        (out / "croissant.json").write_bytes(croissant(seen))
         (out / "report.json").write_bytes(encode(summary(seen)) + b"\n")
         files = {"page": "report.html", "card": "model_card.md", "data": "data_card.md"}
-        return Outcome(files=files | {"figures": "report.json"})
+        return Outcome(files=files | {"croissant": "croissant.json", "figures": "report.json"})
 
 
 def html(seen: View) -> str:
