@@ -144,6 +144,28 @@ def test_the_same_study_twice_gives_the_same_results(here):
     assert outputs[0] == outputs[1]
 
 
+def test_processes_change_no_artifact(here):
+    lines = (here / "chats.jsonl").read_text().splitlines()
+    many = [line.replace("where is", f"number {n}: where is") for n in range(200) for line in lines]
+    (here / "chats.jsonl").write_text("\n".join(many) + "\n")
+    assert call("run", "study.yaml").exit_code == 0
+    said = call("run", "study.yaml", "--run", "other", "--workers", 2)
+    assert said.exit_code == 0, said.output
+    outputs = [
+        [list(entry.outputs.values()) for entry in entries(run) if entry.happened == "step.finished"]
+        for run in (here / "runs" / "tidy", here / "other")
+    ]
+    assert outputs[0] == outputs[1]
+
+
+def test_an_engine_that_is_not_known_is_refused(here):
+    said = call("run", "study.yaml", "--engine", "spark")
+    assert said.exit_code == 2
+    assert "engine.name = 'spark'" in said.output
+    assert "expected one of local, daft, ray" in said.output
+    assert not (here / "runs").exists()
+
+
 def test_no_text_of_a_row_is_in_the_ledger(here):
     call("run", "study.yaml")
     log = (here / "runs" / "tidy" / "ledger" / "log.jsonl").read_text()

@@ -149,6 +149,12 @@ def run(
         Path | None, typer.Option("--run", help="The run folder. Left out: runs/<name of the study>.")
     ] = None,
     no_fail: Annotated[bool, typer.Option("--no-fail", help="Exit with 0 also where a gate failed.")] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that curation works in; no figure depends on it.")
+    ] = 1,
+    engine: Annotated[
+        str, typer.Option(help="What starts these processes: local, daft or ray (each with its package).")
+    ] = "local",
 ) -> None:
     """Run a study: what is not done yet, and what a change touches.
 
@@ -159,7 +165,7 @@ def run(
     """
     from duecare.cli.show_run import show_run
 
-    raise typer.Exit(show_run(study, folder, no_fail=no_fail))
+    raise typer.Exit(show_run(study, folder, no_fail=no_fail, engine=engine, workers=workers))
 
 
 @_command

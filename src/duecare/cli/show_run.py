@@ -29,17 +29,20 @@ SAID = {
 }
 
 
-def show_run(path: Path, folder: Path | None, *, no_fail: bool) -> int:
+def show_run(
+    path: Path, folder: Path | None, *, no_fail: bool, engine: str = "local", workers: int = 1
+) -> int:
     """Run a study and say how it ended."""
     from duecare.cli.compose import compose
     from duecare.cli.study import Study
+    from duecare.curate.engine import engine_of, working_on
 
     out = console()
-    began = time.monotonic()
+    began, on = time.monotonic(), engine_of(engine, workers)
     study = Study.read(path)
     plan = compose(study)
     out.print(f"[bold]{escape(study.name)}[/]: {len(plan.jobs)} jobs", soft_wrap=True)
-    with terminal.screen(out) as screen:
+    with terminal.screen(out) as screen, working_on(on):
         result = run(plan, study.place(folder), screen=screen, reporter=study.reporter)
     _ending(out, result, time.monotonic() - began)
     return GATE_FAILED if result.verdict == FAIL and not no_fail else OK

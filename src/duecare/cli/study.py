@@ -130,8 +130,13 @@ class Study:
         place = None if former is None else Path(former)
         return outlook(self, minutes=minutes, rate=rate, effect=effect, former=place)
 
-    def run(self, folder: str | Path | None = None, *, screen: Screen | None = None) -> Result:
+    def run(
+        self, folder: str | Path | None = None, *, screen: Screen | None = None, workers: int = 1
+    ) -> Result:
         """Run what of the study is not done yet, in `folder` or runs/<name>, and report.
+
+        `workers` processes share the work of curation; nothing that is written depends on it. (With more than
+        one, a script that calls this needs `if __name__ == "__main__":`, as processes read it anew.)
 
         Raises StudyError before anything runs, and `duecare.cli.run.StepError` where a step fails.
         """
@@ -139,12 +144,14 @@ class Study:
 
         from duecare.cli import terminal
         from duecare.cli.run import run
+        from duecare.curate.engine import Local, working_on
 
         plan, place = self.plan(), self.place(folder)
-        if screen is not None:
-            return run(plan, place, screen=screen, reporter=self.reporter)
-        with terminal.screen(Console(stderr=True)) as shown:
-            return run(plan, place, screen=shown, reporter=self.reporter)
+        with working_on(Local(workers=workers)):
+            if screen is not None:
+                return run(plan, place, screen=screen, reporter=self.reporter)
+            with terminal.screen(Console(stderr=True)) as shown:
+                return run(plan, place, screen=shown, reporter=self.reporter)
 
     def place(self, folder: str | Path | None = None) -> Path:
         """The run folder: `folder`, or runs/<name> under the working directory."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 from duecare.core import Artifacts, Note, Outcome, Tell, exact, refuse_unless
 from duecare.core.table import texts
 from duecare.curate.evaluation_items import digest_of, items_of
-from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.flow import Sifted, changes, count_rows, sift, split_rows
+from duecare.curate.partition import Tables
 from duecare.curate.texts import mask_of, owners
 from duecare.detect.overlap import passages_of
 from duecare.detect.runs import LEAST, WITHIN, KnownRuns, known_runs
 
 SIDES = ("prompt", "answer")
+HITS = pa.schema([pa.field("set", pa.string()), pa.field("in", pa.string())])
 _SHOWN = 12
 """Hex digits of an item's digest in a reason: enough to find the item, and nothing of its text."""
 
@@ -78,25 +80,33 @@ class Decontaminate:
             text = f"{name}: {len(items)} different texts, {compared} of them of {LEAST} words or more"
             tell(Note(topic="evaluation set", text=text, data={"set": name, "sha256": digest_of(items)}))
         hits = {(name, side): 0 for name in sets for side in SIDES}
-        rows = 0
 
-        def operate(batch: pa.RecordBatch) -> Sifted:
-            nonlocal rows
-            rows += len(batch)
-            found = list(self.find(batch, known))
-            for _, name, side, _ in found:  # one for each row and side
+        def count(made: Tables) -> None:
+            for name, side in zip(
+                *(made["hits"].column(each).to_pylist() for each in HITS.names), strict=True
+            ):
                 hits[name, side] += 1
-            drop = {row for row, *_ in found} if self.mode == "drop" else set()
-            kept, dropped = split_rows(batch, mask_of(sorted(drop), len(batch)))
-            return Sifted(kept, dropped, changes([reason for *_, reason in found]))
 
-        outcome = sift(inputs, out, tell, operate)
+        outcome = sift(inputs, out, tell, _Looking(self, sets), seen=count)
+        rows = count_rows(inputs["examples"])
         source = inputs["examples"].job.partition(":")[2]
         counted = tuple(
             exact("curate.contaminated", count, rows, {"source": source, "set": name, "in": side}, "rows")
             for (name, side), count in hits.items()
         )
-        return Outcome(files=outcome.files, estimates=(*outcome.estimates, *counted))
+        return Outcome(
+            files=outcome.files, estimates=(*outcome.estimates, *counted), findings=outcome.findings
+        )
+
+    def operate(self, batch: pa.RecordBatch, known: Known) -> Sifted:
+        """The search as a pure function of a batch of EXAMPLES; `more` has a hit for each row and side."""
+        found = list(self.find(batch, known))
+        drop = {row for row, *_ in found} if self.mode == "drop" else set()
+        kept, dropped = split_rows(batch, mask_of(sorted(drop), len(batch)))
+        hits = pa.RecordBatch.from_pylist(
+            [{"set": name, "in": side} for _, name, side, _ in found], schema=HITS
+        )
+        return Sifted(kept, dropped, changes([reason for *_, reason in found]), {"hits": hits})
 
     def known(self, sets: Mapping[str, list[str]]) -> Known:
         """The items of all sets, by name; an item that several sets have counts for the first."""
@@ -129,6 +139,19 @@ class Decontaminate:
                     "part": flat.column("part")[place].as_py(),
                 },
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """The search as work on partitions: with the items, and no files to be read again."""
+
+    step: Decontaminate
+    sets: Mapping[str, list[str]]
+    name: str = "decontaminate"
+
+    def load(self) -> Callable[[pa.RecordBatch], Tables]:
+        known = self.step.known(self.sets)
+        return lambda batch: self.step.operate(batch, known).tables()
 
 
 def _answers(batch: pa.RecordBatch, part: pa.Array) -> np.ndarray:

@@ -1,12 +1,15 @@
 """What every curation step shares: rows in by batches, rows out with their reasons, counts as Estimates.
 
-An operator is a pure function of a batch; this carries it over a file with bounded memory.
+An operator is a function of a batch; this carries it over a file with bounded memory. One that is pure comes
+as `Work` (`curate.partition`): batches are then worked on wherever the engine says, a row on which it raises
+is set apart, and a killed run goes on after the last finished batch. One that carries something from batch to
+batch (which rows went before, weights of all rows) comes as a plain function, and is called here, in order.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +18,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import Artifact, Artifacts, DataError, Estimate, Outcome, Progress, Tell, exact
+from duecare.core import (
+    INSUFFICIENT,
+    Artifact,
+    Artifacts,
+    DataError,
+    Estimate,
+    Finding,
+    Outcome,
+    Progress,
+    Tell,
+    exact,
+)
 from duecare.core.table import CHANGES, EXAMPLES, expect
+from duecare.curate.engine import Finished, carried, room_for
 from duecare.curate.mention import mentions, removed_by_mention
+from duecare.curate.partition import Made, Tables, Work
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 
 BATCH = 2048
@@ -28,13 +44,15 @@ BATCH = 2048
 class Sifted:
     """What an operator made of one batch of EXAMPLES.
 
-    `changes` (CHANGES) holds the reasons; `more` further tables by file stem ("scores", "spans").
+    `changes` (CHANGES) holds the reasons; `more` further tables by file stem ("scores", "spans"). Rows that
+    nothing was made of are in none of them, but in `failed` (by position, with the type of an error).
     """
 
     kept: pa.RecordBatch
     dropped: pa.RecordBatch
     changes: pa.RecordBatch
     more: Mapping[str, pa.RecordBatch] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict)
 
     def tables(self) -> dict[str, pa.RecordBatch]:
         """All of it by file stem."""
@@ -100,42 +118,124 @@ def split_rows(batch: pa.RecordBatch, drop: pa.BooleanArray) -> tuple[pa.RecordB
     return batch.filter(pc.invert(drop)), batch.filter(drop)
 
 
+_ALWAYS: Mapping[str, pa.Schema] = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES}
+
+
 def sift(
     inputs: Artifacts,
     out: Path,
     tell: Tell,
-    operator: Operator,
+    operator: Operator | Work,
     *,
     more: Mapping[str, pa.Schema] | None = None,
     plain: bool = False,
+    seen: Callable[[Tables], None] = lambda _: None,
+    name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
     Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
     as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
     rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
-    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open.
+    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
+    what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
     """
-    schemas = {"kept": EXAMPLES, "dropped": EXAMPLES, "changes": CHANGES, **(more or {})}
-    tally = _Tally()
-    seal = None if plain else sealing(inputs["examples"])
-    total, done = count_rows(inputs["examples"]), 0
-    with ExitStack() as stack:
-        writers = {
-            stem: stack.enter_context(table_writer(out, stem, schema, seal))
-            for stem, schema in schemas.items()
+    read = inputs["examples"]
+    total, seal, tally = count_rows(read), sealing(read), _Tally()
+    name = name or (out.name if callable(operator) else operator.name)
+    files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
+    finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
+    with room_for(name, out), files.writing() as write:
+        for batch, made in _made(operator, batches(read), finished):
+            tables = _set_apart(batch, made, name) if made.failed else made.tables
+            tally.add(batch, tables, len(made.failed))
+            seen(tables)
+            write(tables)
+            tell(Progress(tally.rows["in"], total, "row"))
+    source = read.job.partition(":")[2]
+    outcome = Outcome(
+        files=files.names(),
+        estimates=(*tally.estimates(source), *_by_mention(read, out, tally, source)),
+        findings=tuple(tally.findings(source, name)),
+    )
+    if finished is not None:
+        finished.clear()
+    return outcome
+
+
+@dataclass(slots=True)
+class _Files:
+    """The tables that a step leaves in `out`, by stem; `seal` and `plain` as in `sift`."""
+
+    out: Path
+    schemas: Mapping[str, pa.Schema]
+    seal: str | None
+    plain: bool
+    dropped: bool = False
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Tables], None]]:
+        """A function that writes what was made of the next batch."""
+        with ExitStack() as stack:
+            writers = {
+                stem: stack.enter_context(table_writer(self.out, stem, schema, self._seal(stem)))
+                for stem, schema in self.schemas.items()
+            }
+
+            def write(tables: Tables) -> None:
+                self.dropped = self.dropped or len(tables["dropped"]) > 0
+                for stem in writers.keys() & tables.keys():
+                    writers[stem].write_batch(tables[stem])
+
+            yield write
+        if self.plain and self.seal is not None and not self.dropped:
+            self._open_empty()
+
+    def names(self) -> dict[str, str]:
+        """Stem -> name of its file."""
+        sealed = {stem: self._seal(stem) for stem in self.schemas}
+        if self.plain and not self.dropped:
+            sealed["dropped"] = None
+        return {stem: file_name(stem, schema, sealed[stem]) for stem, schema in self.schemas.items()}
+
+    def _seal(self, stem: str) -> str | None:
+        return None if self.plain and stem == "kept" else self.seal
+
+    def _open_empty(self) -> None:
+        """Where no row was dropped and those kept lie open, no secret is needed to read either."""
+        (self.out / file_name("dropped", EXAMPLES, self.seal)).unlink()
+        with table_writer(self.out, "dropped", EXAMPLES, None):
+            pass
+
+
+def _made(
+    operator: Operator | Work, rows: Iterable[pa.RecordBatch], finished: Finished | None
+) -> Iterator[tuple[pa.RecordBatch, Made]]:
+    if callable(operator):
+        for batch in rows:
+            sifted = operator(batch)
+            yield batch, Made(sifted.tables(), sifted.failed)
+        return
+    yield from carried(operator, rows, finished)
+
+
+def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
+    """What was made, with the rows that raised among those dropped; of an error its type alone is told."""
+    lost = sorted(made.failed)
+    reasons: list[dict[str, object]] = [
+        {
+            "row": batch.column("row")[place].as_py(),
+            "key": batch.column("key")[place].as_py(),
+            "step": step,
+            "action": "set aside",
+            "reason": made.failed[place],
         }
-        for batch in batches(inputs["examples"]):
-            made = operator(batch)
-            tally.add(batch, made)
-            for stem, rows in made.tables().items():
-                writers[stem].write_batch(rows)
-            done += len(batch)
-            tell(Progress(done, total, "row"))
-    source = inputs["examples"].job.partition(":")[2]
-    files = {stem: file_name(stem, schema, seal) for stem, schema in schemas.items()}
-    estimates = tally.estimates(source)
-    return Outcome(files=files, estimates=(*estimates, *_by_mention(inputs["examples"], out, tally, source)))
+        for place in lost
+    ]
+    more = {"dropped": batch.take(pa.array(lost, pa.int64())), "changes": changes(reasons)}
+    if made.tables:
+        more = {stem: pa.concat_batches([made.tables[stem], rows]) for stem, rows in more.items()}
+    return {"kept": batch.slice(0, 0), **made.tables, **more}
 
 
 def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
@@ -155,26 +255,39 @@ class _Tally:
         self.removed: Counter[tuple[str, str]] = Counter()
         self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
 
-    def add(self, batch: pa.RecordBatch, made: Sifted) -> None:
+    def add(self, batch: pa.RecordBatch, tables: Tables, failed: int) -> None:
         self.rows["in"] += len(batch)
-        self.rows["kept"] += len(made.kept)
-        self.rows["dropped"] += len(made.dropped)
+        self.rows["kept"] += len(tables["kept"])
+        self.rows["dropped"] += len(tables["dropped"])
+        self.rows["set_aside"] += failed
         for what, names in self.touched.items():
-            hit = made.changes.filter(pc.equal(made.changes.column("action"), what))
+            hit = tables["changes"].filter(pc.equal(tables["changes"].column("action"), what))
             names.update(hit.column("row").to_pylist())
         self.seen += memberships(batch)
-        self.removed += memberships(made.dropped)
+        self.removed += memberships(tables["dropped"])
 
     def estimates(self, source: str) -> Iterator[Estimate]:
         from duecare.measure import proportion  # brings scipy, which a study check does without
 
         counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
         total = self.rows["in"]
-        for what in ("in", "kept", "dropped", "changed", "flagged", "added"):
+        aside = ("set_aside",) if self.rows["set_aside"] else ()
+        for what in ("in", "kept", "dropped", "changed", "flagged", "added", *aside):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}
             yield proportion(self.removed[axis, group], seen).estimate("curate.removed.share", place)
+
+    def findings(self, source: str, step: str) -> Iterator[Finding]:
+        if lost := self.rows["set_aside"]:
+            yield Finding(
+                name=f"curate.{step}.set_aside",
+                verdict=INSUFFICIENT,
+                limit="every row can be worked on",
+                detail=f"{source}: {step} raised an error on {lost:,} of {self.rows['in']:,} rows; "
+                "they went to dropped.",
+                next="Look at these rows (changes.parquet, action set aside), or at the detector.",
+            )
 
 
 def memberships(batch: pa.RecordBatch) -> Counter[tuple[str, str]]:

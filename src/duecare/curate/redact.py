@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ import pyarrow as pa
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
 from duecare.core.table import TEXTS, texts, with_texts
 from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.partition import Tables
 from duecare.curate.surrogate import StandIn, secret_name
 from duecare.curate.texts import mask_of
 from duecare.vault import Replaced, map_writer
@@ -75,21 +75,18 @@ class Redact:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept (redacted), dropped (empty), one change for each place, and the map if asked for."""
-        from duecare.detect.asked import load_asked
-
-        finder, found = load_asked(self.detector, self.labels), Counter[str]()
+        found = Counter[str]()
         stand_in = StandIn.of_study(self.study) if self.replace == "surrogate" else None
-        with ExitStack() as stack:
-            keep: Callable[[Replaced], None] | None = None
-            if self.keep_map:
-                keep = stack.enter_context(map_writer(out, secret_name(self.study))).add
 
-            def operate(batch: pa.RecordBatch) -> Sifted:
-                made = self.operate(batch, finder, stand_in, keep)
-                found.update(made.changes.column("label").to_pylist())
-                return made
+        def count(made: Tables) -> None:
+            found.update(made["changes"].column("label").drop_null().to_pylist())
 
-            outcome = sift(inputs, out, tell, operate, plain=True)
+        redacting = Redacting(self, stand_in)
+        if self.keep_map:  # values go into the map as they are found: nothing else may hold them
+            with map_writer(out, secret_name(self.study)) as written:
+                outcome = sift(inputs, out, tell, redacting.keeping(written.add), plain=True, seen=count)
+        else:
+            outcome = sift(inputs, out, tell, redacting, plain=True, seen=count)
         source = inputs["examples"].job.partition(":")[2]
         total = sum(found.values())
         places = tuple(
@@ -97,7 +94,7 @@ class Redact:
             for kind, count in sorted(found.items())
         )
         files = {**outcome.files, **({"map": NAME} if self.keep_map else {})}
-        return Outcome(files=files, estimates=(*outcome.estimates, *places))
+        return Outcome(files=files, estimates=(*outcome.estimates, *places), findings=outcome.findings)
 
     def operate(
         self,
@@ -132,3 +129,26 @@ class Redact:
         )
         kept, dropped = split_rows(with_texts(batch, fresh), mask_of([], len(batch)))
         return Sifted(kept, dropped, changes(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Redacting:
+    """A redaction as work on partitions; the surrogates' key comes along, so that all write the same."""
+
+    step: Redact
+    stand_in: StandIn | None
+    name: str = "personal"
+
+    def load(self) -> Callable[[pa.RecordBatch], Tables]:
+        """The redaction with its detector."""
+        from duecare.detect.asked import load_asked
+
+        finder = load_asked(self.step.detector, self.step.labels)
+        return lambda batch: self.step.operate(batch, finder, self.stand_in).tables()
+
+    def keeping(self, keep: Callable[[Replaced], None]) -> Callable[[pa.RecordBatch], Sifted]:
+        """The redaction that also hands over every value and what was written for it."""
+        from duecare.detect.asked import load_asked
+
+        finder = load_asked(self.step.detector, self.step.labels)
+        return lambda batch: self.step.operate(batch, finder, self.stand_in, keep)

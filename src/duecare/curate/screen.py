@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duecare.core import (
     INSUFFICIENT,
     Artifacts,
     Finding,
     Outcome,
-    Progress,
     Scorer,
     Tell,
     exact,
     refuse_unless,
 )
-from duecare.core.table import EXAMPLES, SCORES, texts
-from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
+from duecare.core.table import EXAMPLES
+from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.scoring import Scored, Scoring, parts, score
 from duecare.curate.texts import mask_of, worst
 from duecare.detect.endpoint import Endpoint
 from duecare.detect.onnx_classifier import Classifier
@@ -91,36 +90,39 @@ class Screen:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept, dropped, changes and scores; tell whose rows were hit."""
         from duecare.curate.mentioned import Mentioned
-        from duecare.detect import scorer_of
 
-        scorer = scorer_of(self.detector, self.heads)
-        scored = _score(inputs, out, tell, scorer)
+        scored = score(inputs, out, tell, Scoring(self.detector, self.heads))
         hit = self.chosen(scored.highest)
         mentioned = Mentioned(self.mentions)
-        place = 0
+        place, lost = 0, scored.failed
 
         def operate(batch: pa.RecordBatch) -> Sifted:
             nonlocal place
             here = slice(place, place + len(batch))
             place += len(batch)
             mentioned.add(batch, hit[here])
-            return self._sift(batch, hit[here], scored.highest[here], scored.parts[here], scorer.instrument)
+            failed = {row - here.start: scored.failed[row] for row in lost if here.start <= row < here.stop}
+            fine = np.setdiff1d(np.arange(here.start, here.stop), [*lost])
+            left = batch.take(pa.array(fine - here.start)) if failed else batch
+            its = [scored.parts[row] for row in fine]
+            made = self._sift(left, hit[fine], scored.highest[fine], its, scored.instrument)
+            return replace(made, failed=failed)
 
-        outcome = sift(inputs, out, tell, operate)
+        outcome = sift(inputs, out, tell, operate, name="toxicity")
         source = inputs["examples"].job.partition(":")[2]
-        estimates, findings = mentioned.judge(source, self.most, scorer.instrument)
-        unscored = int(np.isnan(scored.highest).sum())
+        estimates, findings = mentioned.judge(source, self.most, scored.instrument)
+        unscored = int(np.isnan(scored.highest).sum()) - len(scored.failed)
         told = exact("curate.rows.unscored", unscored, len(hit), {"source": source}, "rows")
         return Outcome(
             files={**outcome.files, "scores": "scores.parquet"},
             estimates=(*outcome.estimates, told, *estimates),
-            findings=(*findings, *_silence(scored, unscored, source)),
+            findings=(*outcome.findings, *findings, *_silence(scored, unscored, source)),
         )
 
     def operate(self, batch: pa.RecordBatch, scorer: Scorer) -> Sifted:
         """The screen as a pure function of a batch of EXAMPLES, which is taken for all there is."""
         scores, highest, at = worst(batch, scorer)
-        made = self._sift(batch, self.chosen(highest), highest, _parts(batch, at), scorer.instrument)
+        made = self._sift(batch, self.chosen(highest), highest, parts(batch, at), scorer.instrument)
         return Sifted(made.kept, made.dropped, made.changes, {"scores": scores})
 
     def chosen(self, highest: np.ndarray) -> np.ndarray:
@@ -170,38 +172,6 @@ class Screen:
         return f"{before[self.action]}scored {value:.2f}, {' and '.join(limits)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """Of every row: its highest score (NaN: none) and the part that has it; and why texts had no score."""
-
-    highest: np.ndarray
-    parts: list[str | None]
-    why: tuple[str, ...]
-
-
-def _score(inputs: Artifacts, out: Path, tell: Tell, scorer: Scorer) -> _Scored:
-    """Score every text into scores.parquet; a budget needs all scores before the first row is set apart."""
-    highest: list[np.ndarray] = []
-    parts: list[str | None] = []
-    why: dict[str, None] = {}
-    total = count_rows(inputs["examples"])
-    with pq.ParquetWriter(out / "scores.parquet", SCORES, compression="zstd") as writer:
-        for batch in batches(inputs["examples"]):
-            scores, values, at = worst(batch, scorer)
-            writer.write_batch(scores)
-            highest.append(values)
-            parts += _parts(batch, at)
-            why.update(dict.fromkeys(scores.column("reason").drop_null().to_pylist()))
-            tell(Progress(len(parts), total, "row"))
-    return _Scored(np.concatenate(highest) if highest else np.zeros(0), parts, tuple(why))
-
-
-def _parts(batch: pa.RecordBatch, at: np.ndarray) -> list[str | None]:
-    """The address of each row's worst text; None where the row has no score."""
-    part = texts(batch).column("part")
-    return [part[int(place)].as_py() if place >= 0 else None for place in at]
-
-
 def _lighter(batch: pa.RecordBatch, hit: np.ndarray, weight: float) -> pa.RecordBatch:
     """`batch` with the weight of the rows that are hit multiplied by `weight`."""
     before = batch.column("weight").to_numpy(zero_copy_only=False)
@@ -210,15 +180,16 @@ def _lighter(batch: pa.RecordBatch, hit: np.ndarray, weight: float) -> pa.Record
     return pa.RecordBatch.from_arrays([columns[name] for name in EXAMPLES.names], schema=EXAMPLES)
 
 
-def _silence(scored: _Scored, unscored: int, source: str) -> Sequence[Finding]:
-    if not unscored or not scored.why:
+def _silence(scored: Scored, unscored: int, source: str) -> Sequence[Finding]:
+    why = [*scored.why][:3]
+    if not unscored or not why:
         return ()
     return (
         Finding(
             name="curate.toxicity.unscored",
             verdict=INSUFFICIENT,
             limit="every row has a score",
-            detail=f"{source}: {unscored:,} rows without a score went through ({'; '.join(scored.why[:3])}).",
+            detail=f"{source}: {unscored:,} rows without a score went through ({'; '.join(why)}).",
             next="Look at these rows, or at the detector, before relying on the screen.",
         ),
     )

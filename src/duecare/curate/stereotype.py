@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,6 +24,7 @@ from duecare.core import (
 )
 from duecare.core.table import SPANS, texts
 from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.partition import Tables
 from duecare.curate.texts import mask_of, owners, spans_by_text
 
 Mode = Literal["flag", "drop", "rephrase", "augment", "balance"]
@@ -98,14 +99,15 @@ class Stereotypes:
         """
         from duecare.detect import load
 
+        if self.mode in ("flag", "drop"):
+            return sift(inputs, out, tell, _Searching(self), more={"spans": SPANS})
         finder = load(self.detector)
+        # These carry something from row to row, and go through in order: rules' counts, keys, weights.
         if self.mode == "rephrase":
             return self._rephrase(inputs, out, tell, finder)
         if self.mode == "augment":
             return self._augment(inputs, out, tell, finder)
-        if self.mode == "balance":
-            return self._balance(inputs, out, tell, finder)
-        return sift(inputs, out, tell, lambda batch: self.operate(batch, finder), more={"spans": SPANS})
+        return self._balance(inputs, out, tell, finder)
 
     def operate(self, batch: pa.RecordBatch, finder: SpanFinder) -> Sifted:
         """The search as a pure function of a batch of EXAMPLES."""
@@ -211,6 +213,20 @@ class Stereotypes:
         from duecare.vault import home, secret
 
         return secret(home(), secret_name(self.study))
+
+
+@dataclass(frozen=True, slots=True)
+class _Searching:
+    """The search as work on partitions."""
+
+    step: Stereotypes
+    name: str = "stereotypes"
+
+    def load(self) -> Callable[[pa.RecordBatch], Tables]:
+        from duecare.detect import load
+
+        finder = load(self.step.detector)
+        return lambda batch: self.step.operate(batch, finder).tables()
 
 
 def told(

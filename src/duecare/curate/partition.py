@@ -1,0 +1,150 @@
+"""A pure operator on one partition of rows: what it makes, what it could not work on, and both as bytes.
+
+An engine (`curate.engine`) decides where partitions are worked on. What is made of one does not depend on
+that: the same function on the same rows, so artifacts have the same bytes on any engine.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+
+from duecare.core import DataError, DuecareError
+
+Tables = Mapping[str, pa.RecordBatch]
+"""What an operator makes of a partition, by name: "kept", "dropped", "changes", "scores"..."""
+
+STOPS = (DuecareError, OSError, MemoryError)
+"""Errors that are not about a row: they stop the step."""
+
+
+class Work(Protocol):
+    """What is done to every partition: a frozen dataclass of plain values, so that it can be sent about.
+
+    `load` brings what is heavy (a detector); whoever works on partitions calls it once. What it returns
+    looks at nothing but the rows that it is given: not at earlier ones, not at how many there are.
+    """
+
+    @property
+    def name(self) -> str:
+        """What errors call it: the step's name."""
+
+    def load(self) -> Callable[[pa.RecordBatch], Tables]:
+        """The operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Rows (EXAMPLES) that are worked on at once: partition `number`, whose first row is row `start`."""
+
+    number: int
+    start: int
+    rows: pa.RecordBatch
+
+    def __str__(self) -> str:
+        return f"partition {self.number} (rows {self.start} to {self.start + len(self.rows) - 1})"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a partition: tables, and rows (by position) that raised, with the error's type."""
+
+    tables: Tables
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+def attempt(operator: Callable[[pa.RecordBatch], Tables], part: Partition, name: str) -> Made:
+    """`operator` on a partition; where it raises, on halves of it, down to the rows that are lost.
+
+    Raises DataError where no row of several can be worked on: then it is not the rows. An error's message
+    may hold a row's text: its type alone is kept.
+    """
+    failed: dict[int, str] = {}
+    made = list(_halves(operator, part.rows, 0, failed))
+    if len(failed) == len(part.rows) > 1:
+        raise DataError(
+            f"{name}: {failed[0]} on every row of {part}; expected an operator that can work on some row"
+        )
+    if len(made) < 2:
+        return Made(dict(made[0]) if made else {}, failed)
+    return Made({stem: pa.concat_batches([each[stem] for each in made]) for stem in made[0]}, failed)
+
+
+def _halves(
+    operator: Callable[[pa.RecordBatch], Tables], rows: pa.RecordBatch, at: int, failed: dict[int, str]
+) -> Iterator[Tables]:
+    """What can be made of `rows`, the first of which is row `at` of the partition; adds to `failed`."""
+    try:
+        yield operator(rows)
+        return
+    except STOPS:
+        raise
+    except Exception as error:
+        if len(rows) == 1:
+            failed[at] = type(error).__name__
+            return
+    half = len(rows) // 2
+    yield from _halves(operator, rows.slice(0, half), at, failed)
+    yield from _halves(operator, rows.slice(half), at + half, failed)
+
+
+_PACKED = pa.schema([pa.field("table", pa.string()), pa.field("rows", pa.large_binary())])
+_FAILED = b"duecare.failed"
+
+
+def pack(made: Made) -> bytes:
+    """`made` as an Arrow file (compressed): cut short, it is refused, for its footer comes last."""
+    names = list(made.tables)
+    rows = [pack_rows(made.tables[name]) for name in names]
+    schema = _PACKED.with_metadata({_FAILED: msgspec.json.encode(dict(made.failed))})
+    sink = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
+        columns = [pa.array(names, pa.string()), pa.array(rows, pa.large_binary())]
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return sink.getvalue()
+
+
+def unpack(packed: bytes) -> Made:
+    """What `pack` was given; a pyarrow.ArrowInvalid where bytes are missing."""
+    with pa.ipc.open_file(pa.BufferReader(packed)) as reader:
+        table = reader.read_all()
+        failed = msgspec.json.decode(reader.schema.metadata[_FAILED], type=dict[int, str])
+    found = zip(table.column("table").to_pylist(), table.column("rows").to_pylist(), strict=True)
+    return Made({name: unpack_rows(rows) for name, rows in found}, failed)
+
+
+def pack_rows(rows: pa.RecordBatch) -> bytes:
+    """Rows as an Arrow stream."""
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    return sink.getvalue()
+
+
+def unpack_rows(packed: bytes) -> pa.RecordBatch:
+    """What `pack_rows` was given."""
+    with pa.ipc.open_stream(pa.BufferReader(packed)) as reader:
+        return reader.read_next_batch()
+
+
+def attempt_far(work: Work, operator: Callable[[pa.RecordBatch], Tables], part: Partition) -> bytes:
+    """`attempt`, where only bytes go back: what was made, or why the step has to stop."""
+    try:
+        return b"+" + pack(attempt(operator, part, work.name))
+    except DuecareError as error:
+        return b"-" + str(error).encode()
+    except STOPS as error:
+        return b"-" + f"{work.name}: {type(error).__name__} in {part}".encode()
+
+
+def from_far(sent: bytes) -> Made:
+    """What `attempt_far` sent; a DuecareError where the step has to stop."""
+    if sent[:1] != b"+":
+        raise DuecareError(sent[1:].decode())
+    return unpack(sent[1:])
