@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import resource
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from training_toys import Told, chat, data_artifact, run
+from training_toys import Told, chat, data_artifact
 
-from duecare.core import Artifact
 from duecare.model.fetch import Fetch
-from duecare.train import Sft
 
 QUESTIONS = ["How do I block my card?", "Where is my refund?", "Can I change my address?", "Is the app down?"]
 ANSWER = "I am sorry for the trouble. I will look into it for you right away."
@@ -22,17 +22,15 @@ def test_two_steps_on_smollm(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     Fetch(name="smollm2-135m-instruct").run({}, tmp_path / "base", Told())
     rows = [chat(i, QUESTIONS[i % 4], ANSWER, ("women", "men")[i % 2]) for i in range(12)]
-    inputs = {
-        "base": Artifact("base", tmp_path / "base", "digest"),
-        "data": data_artifact(tmp_path / "data", rows[:8], rows[8:]),
-    }
-    step = Sft(on="chats", steps=2, batch_size=2, max_tokens=64, held_out=2, learning_rate=2e-3)
-    outcome, _ = run(step, inputs, tmp_path / "out")
-    told = {
-        (each.metric, each.slice.get("when"), each.slice.get("group")): each for each in outcome.estimates
-    }
-    before, after = (told["sft.loss", when, None].value for when in ("before", "after"))
-    assert 0.5 < before < 4  # a model that knows the language; a random one is at 10.8
-    assert after < before
+    data = data_artifact(tmp_path / "data", rows[:8], rows[8:])
+    child = Path(__file__).with_name("smollm_child.py")
+    done = subprocess.run(
+        [sys.executable, str(child), str(tmp_path / "base"), str(data.path), str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, timeout=800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert 0.5 < told["before"] < 4  # a model that knows the language; a random one is at 10.8
+    assert told["after"] < told["before"]
     assert (tmp_path / "out" / "model" / "model.safetensors").stat().st_size > 500e6
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 7e6  # kibibytes
+    assert told["kibibytes"] < 7e6
