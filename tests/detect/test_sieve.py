@@ -28,8 +28,8 @@ def batch(texts: list[str]) -> pa.RecordBatch:
 
 
 PIECES = """Women|women's|men|old people|Muslims|the elderly|Italians|nurses|a female engineer
-the nurse|every doctor|she|he|her|his|are|aren't|can’t|cannot|should|must|tend to be|belong in|never|always|just|be|naturally|too
-emotional|lazy|bad drivers|drive|cook|the kitchen|because she is a woman|only men can be pilots
+the nurse|every doctor|she|he|her|his|are|aren't|can’t|cannot|should|must|tend to be|belong in
+never|always|just|be|naturally|too|emotional|lazy|bad drivers|drive|cook|the kitchen|because she is a woman|only men can be pilots
 write a story about|why are|explain why|It is a myth that|.|!|,|and|not|😀|ÉLÈVE|İ|ſ"""
 
 
