@@ -27,10 +27,11 @@ def batch(texts: list[str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(each, pa.string()) for each in columns], schema=TEXTS)
 
 
-PIECES = """Women|women's|men|old people|Muslims|the elderly|Italians|nurses|a female engineer
-the nurse|every doctor|she|he|her|his|are|aren't|can’t|cannot|should|must|tend to be|belong in
-never|always|just|be|naturally|too|emotional|lazy|bad drivers|drive|cook|the kitchen|because she is a woman|only men can be pilots
-write a story about|why are|explain why|It is a myth that|.|!|,|and|not|😀|ÉLÈVE|İ|ſ"""
+PIECES = """Women|women's|men|old people|Muslims|the elderly|Italians|nurses|a female engineer|the nurse
+every doctor|she|he|her|his|are|aren't|can’t|cannot|should|must|tend to be|belong in|never
+always|just|be|naturally|too|emotional|lazy|bad drivers|drive|cook|the kitchen
+because she is a woman|only men can be pilots|write a story about|why are|explain why
+It is a myth that|.|!|,|and|not|😀|ÉLÈVE|İ|ſ"""
 
 
 def test_a_detector_finds_the_same_through_the_sieve() -> None:
