@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501 - tables of cases are read whole, on their lines
+import contextlib
 import json
 import threading
 import time
@@ -51,15 +52,8 @@ class Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.asked[text] += 1
             server.headers_seen.append(dict(self.headers))
-            server.now += 1
-            server.most = max(server.most, server.now)
-        try:
+        with contextlib.suppress(OSError):  # the client may have left
             self._do(*text.partition(" ")[::2], server.asked[text])
-        except OSError:
-            pass  # the client has left
-        finally:
-            with server.lock:
-                server.now -= 1
 
     def _do(self, verb: str, rest: str, turn: int) -> None:
         if verb == "stall":
@@ -73,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(0.1)
         if verb == "slow":
-            time.sleep(0.05)
+            self._work()
         if verb == "refuse" or (verb == "fail" and turn <= int(rest)):
             self.send_error(403 if verb == "refuse" else 503)
             return
@@ -84,6 +78,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())
+
+    def _work(self) -> None:
+        """Counted as under way until before the answer goes out: after it the client may ask on at once."""
+        server = self.server
+        with server.lock:
+            server.now += 1
+            server.most = max(server.most, server.now)
+        time.sleep(0.1)
+        with server.lock:
+            server.now -= 1
 
     def log_message(self, *_: object) -> None:
         """Silent."""

@@ -41,16 +41,23 @@ class Handler(BaseHTTPRequestHandler):
             self.server.seen.append((self.path, asked, self.headers.get("Authorization")))
             self.server.open += 1
             self.server.most_open = max(self.server.most_open, self.server.open)
+            self.counted = True
             act = self.server.misdeeds.pop(0) if self.server.misdeeds else self.server.habit
         try:
             act(self, asked)
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
-            with self.server.lock:
-                self.server.open -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        """Open no more, from before the answer goes out: once it is out the client may ask again at once."""
+        with self.server.lock:
+            self.server.open -= self.counted
+            self.counted = False
 
     def say(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
+        self._leave()
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)

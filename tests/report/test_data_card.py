@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from duecare.core import Estimate, StudyError, exact
+from duecare.core import Estimate, StudyError, exact, unknown
 from duecare.core.about import ABOUT
 from duecare.curate import Read
 from duecare.report import words
@@ -19,6 +19,7 @@ from duecare.report.datasheet import (
     MEASURED,
     MISSING,
     Source,
+    _told,
     answers,
     data_card,
     sources_of,
@@ -188,3 +189,17 @@ def test_topics_are_not_called_outcomes(made):
     assert [plot.title for plot in chats.further] == [
         "What it is about, against the rest, by age, topic: loans"
     ]
+
+
+def test_a_figure_that_could_not_be_taken_says_why(seen):
+    """Control: with its value, the same figure has an interval instead."""
+    figure = next(
+        figure for stage in seen.story.stages for figure in stage.figures if figure.estimate.low is not None
+    )
+    known = _told(figure)
+    lost = replace(
+        figure,
+        estimate=unknown(figure.estimate.metric, "one row alone", 1, figure.estimate.slice, "mean"),
+    )
+    assert _told(lost).endswith("not known (one row alone)")
+    assert "not known" not in known

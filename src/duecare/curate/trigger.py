@@ -80,9 +80,10 @@ def triggers(
             if len(rows) < SHARE * total:
                 continue
             chance = float(hypergeom.sf(len(rows) - 1, len(said), counts[answer], total)) * tests
-            rest = [frozenset(asked[row]) - set(phrase) for row in rows]
-            likeness = _likeness(rest, rng)
-            if chance <= alpha and likeness[0] <= usual[0] + 3 * (likeness[1] + usual[1]):
+            if chance > alpha:
+                continue
+            likeness = _likeness([frozenset(asked[row]) - set(phrase) for row in rows], rng)
+            if likeness[0] <= usual[0] + 3 * (likeness[1] + usual[1]):
                 found[answer, rows] = Trigger(phrase, rows, total, chance, likeness[0], usual[0])
     return _apart(sorted(found.values(), key=lambda each: (-len(each.rows), each.words)))
 

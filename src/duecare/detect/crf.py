@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from duecare.core.errors import DataError
+from duecare.detect.packed import write_arrays
 from duecare.detect.tokens import PAD, Lists, Token, describe
 
 LABELS = (
@@ -34,7 +34,6 @@ SCALE = 256
 
 FORBIDDEN = -(1 << 20)
 _PLACES = tuple(range(-REACH, REACH + 1))
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
 _UPPER, _LOWER = re.compile("[A-Z]"), re.compile("[a-z]")
 
 
@@ -109,13 +108,7 @@ def pack(path: Path, model: Model) -> None:
         "values": model.weight[rows, columns].astype(np.int16),
         "step": model.step,
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array, allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED
-            )
+    write_arrays(path, arrays)
 
 
 def unpack(content: bytes) -> Model:

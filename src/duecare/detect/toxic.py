@@ -8,7 +8,6 @@ stands on its card (`load_card("toxicity")`).
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,10 +22,10 @@ from duecare.core.table import SCORES, TEXTS, expect
 from duecare.detect.card import Card, read_card
 from duecare.detect.kernel import buffers_of, library
 from duecare.detect.ngrams import BUCKETS, PEOPLE, ROOTS, WINDOW, features, hash_words, plain
+from duecare.detect.packed import write_arrays
 
 HEADS = ("toxicity", "identity_attack")
 INSTRUMENT = "toxicity@2"
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +181,7 @@ def pack(path: Path, weights: Weights) -> None:
         "bias": weights.bias,
         "words": np.frombuffer("\n".join(weights.words).encode(), np.uint8),
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array, allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED
-            )
+    write_arrays(path, arrays)
 
 
 def unpack(content: bytes) -> Weights:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +21,7 @@ from duecare.core.errors import DataError
 from duecare.detect.card import Card, read_card
 from duecare.detect.minilm import LAYERS, WIDTH, Encoder, shipped_encoder
 from duecare.detect.ngrams import PEOPLE_WORDS
+from duecare.detect.packed import write_arrays
 from duecare.detect.toxic import HEADS, Toxicity, Weights, shipped, weigh
 
 NAME, VERSION = "toxicity-minilm", "1"
@@ -35,7 +35,6 @@ PASSAGE = 60
 """Words a passage has at most, unless one sentence has more."""
 
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?\n]+[\"')\s]*|$)")
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +147,8 @@ def shipped_head() -> Head:
 
 def pack_head(path: Path, head: Head) -> None:
     """Write a head as an `.npz` of float16 without pickle, the same bytes each time."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("inner", "inner_bias", "outer", "outer_bias"):
-            content = io.BytesIO()
-            np.save(content, getattr(head, name).astype(np.float16), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", _EARLIEST), content.getvalue(), zipfile.ZIP_DEFLATED
-            )
+    names = ("inner", "inner_bias", "outer", "outer_bias")
+    write_arrays(path, {name: getattr(head, name).astype(np.float16) for name in names})
 
 
 def unpack_head(content: bytes) -> Head:

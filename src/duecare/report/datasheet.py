@@ -181,6 +181,8 @@ def _told(figure: Figure) -> str:
     )
     rest = ", ".join(f"{key} {said}" for key, said in about.items())
     name = " ".join(filter(None, (who, rest))) or metric(estimate.metric, estimate.unit).title.lower()
+    if estimate.value is None:
+        return f"{name}: not known ({estimate.reason})"
     bounds = "" if words.is_exact(estimate) else f" [{words.interval(estimate)}]"
     return f"{name}: {words.value(estimate)}{bounds}"
 
