@@ -124,6 +124,18 @@ def test_a_repeated_training_step_is_numbered(folder):
     assert dict(job(plan, "sft:2").inputs)["model"] == "sft"
 
 
+def test_no_step_goes_on_from_a_reward_model_and_none_is_evaluated(folder):
+    text = SOUND.replace("  - dpo:", "  - reward-model: {on: pairs, steps: 2}\n  - dpo:")
+    inputs = {each.id: dict(each.inputs) for each in compose(read(folder, text)).jobs}
+    assert inputs["reward-model"] == {"data": "split:pairs", "base": "base", "model": "sft"}
+    assert inputs["dpo"]["model"] == "sft"
+    assert inputs["evaluate"]["tuned"] == "dpo"
+    alone = SOUND.replace("  - sft: {on: chats, steps: 4}\n  - dpo:", "  - reward-model:")
+    inputs = {each.id: dict(each.inputs) for each in compose(read(folder, alone)).jobs}
+    assert inputs["reward-model"] == {"data": "split:pairs", "base": "base"}
+    assert "tuned" not in inputs["evaluate"]
+
+
 def test_the_command_line_fills_in_what_a_study_says_elsewhere(folder):
     text = SOUND.replace("columns: [gender]}", "columns: [gender], mentions: [religion]}")
     plan = compose(read(folder, text.replace("kind: chat}", "kind: chat, outcomes: [gender]}")))

@@ -132,6 +132,16 @@ WRONG = {
     ),
     "trained source unknown": ("sft: {on: chats", "sft: {on: cats", [(13, "train.0.sft.on", '"chats"?')]),
     "dpo on chats": ("dpo: {on: pairs", "dpo: {on: chats", [(14, "train.1.dpo.on", "of kind preference")]),
+    "reward model on chats": (
+        "dpo: {on: pairs",
+        "reward-model: {on: chats",
+        [(14, "train.1.reward-model.on", "of kind preference")],
+    ),
+    "change by a reward model": (
+        "  - sft: {on: chats, steps: 4}\n  - dpo: {on: pairs, steps: 2}",
+        "  - reward-model: {on: pairs, steps: 2, centring: -1}",
+        [(13, "train.0.reward-model.centring", "from 0 to 100")],
+    ),
     "order": (
         "  - duplicates\n",
         "  - duplicates\n  - toxicity: {on: pairs}\n",

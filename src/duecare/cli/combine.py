@@ -198,8 +198,8 @@ def _gate(study: Study, place: int) -> Iterator[Problem]:
     if spec.axis is not None and spec.axis not in settings["axes"]:
         expected = f"an axis that is evaluated ({', '.join(settings['axes'])})"
         yield Problem(f"{where}.axis", show(spec.axis), expected)
-    if not study.train and (spec.model == "tuned" or str(spec.name).endswith(".change")):
+    if not study.tunes and (spec.model == "tuned" or str(spec.name).endswith(".change")):
         key = "model" if spec.model == "tuned" else "metric"
         yield Problem(
-            f"{where}.{key}", show(spec.model or spec.name), "a figure of the base model: nothing is trained"
+            f"{where}.{key}", show(spec.model or spec.name), "a figure of the base model: nothing is tuned"
         )

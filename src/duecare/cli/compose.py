@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from duecare.cli.combine import named, sources_of
 from duecare.cli.plan import Job, Plan
 from duecare.cli.sources import files_of, located, read_steps
-from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, seeded
+from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
 from duecare.core import Step, StudyError
 
@@ -30,11 +30,12 @@ def _jobs(study: Study) -> Iterator[Job]:
     yield _job(study, "base", study.model, {})
     trained = list(_training(study))
     yield from trained
+    tuned = [job for job in trained if not judges(job.step)]
     if study.evaluate is None:
         return
     inputs = {"base": "base"}
-    if trained:
-        inputs["tuned"] = trained[-1].id
+    if tuned:
+        inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
     yield _job(study, "evaluate", study.evaluate, inputs)
@@ -119,4 +120,5 @@ def _training(study: Study) -> Iterator[Job]:
         if before is not None:
             inputs["model"] = before
         yield _job(study, job, step, inputs)
-        before = job
+        if not judges(step):  # what scores answers cannot be taught to give them
+            before = job

@@ -42,6 +42,16 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         return logps(self.model, states[row, place], target)
 
 
+def answer_mask(part: jax.Array) -> jax.Array:
+    """Who sees whom in lines of prompts and answers (`batch.Lines.part` [B, T]): bool [B, T, T].
+
+    An answer sees its prompt and itself, never the other answer; padding is seen by no one.
+    """
+    seen, looks = part[:, None, :], part[:, :, None]
+    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
+    return causal & ((seen == 0) | (seen == looks) & (seen > 0))
+
+
 def logps(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:
     """Log-probability of each target int32 [N] by the model's head at `states` [N, D]: float32 [N].
 
