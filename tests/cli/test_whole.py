@@ -1,4 +1,4 @@
-"""A whole study on a tiny random model: data in, two trained models, an evaluation, gates, a report."""
+"""A whole study on a tiny random model: data in, three trained models, an evaluation, gates, a report."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ curate:
   - balance: {on: chats, by: gender}
 train:
   - sft: {on: chats, steps: 2, batch_size: 2, max_tokens: 64}
+  - reward-model: {on: pairs, steps: 2, batch_size: 2, held_out: 3}
   - dpo: {on: pairs, steps: 2, batch_size: 2}
 watch: {every: 1, limits: {loss_gap: 1.0}}
 evaluate: {prompts: 2, pairs: 4, samples: 2, max_tokens: 4, rows: 4}
@@ -65,7 +66,10 @@ def test_a_study_runs_end_to_end_on_record(here):
     state = standing(entries(run))
     assert state.finished
     assert set(state.planned) == set(state.done)
-    assert {"base", "sft", "dpo", "evaluate", "gate"} <= set(state.done)
+    assert {"base", "sft", "reward-model", "dpo", "evaluate", "gate"} <= set(state.done)
+    done = {entry.job: entry for entry in entries(run) if entry.happened == "step.finished"}
+    assert done["dpo"].inputs["model"] == done["reward-model"].inputs["model"]  # what came of sft
+    assert "reward-model: held-out pairs" in (run / "report" / "report.html").read_text("utf-8")
     assert [finding.verdict for finding in state.gates].count("fail") == 1
     told = {entry.job for entry in entries(run) if entry.happened == "told"}
     assert {"sft", "dpo"} <= told  # what training said of the groups while it went on
