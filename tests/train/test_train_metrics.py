@@ -121,6 +121,17 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         logger_options({"wandb": "mine"}, "x")
 
 
+def test_a_board_that_cannot_be_opened_is_named_with_its_own_words(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise RuntimeError("no such scheme\nand much more")
+
+    monkeypatch.setattr(board, "set_tracking_uri", refuse)
+    with pytest.raises(DataError, match=r"mlflow: 'nowhere' cannot be opened: no such scheme$"):
+        logger({"mlflow": "nowhere"})
+
+
 @pytest.mark.parametrize("wrong", [{"tensorbord": "x"}, {"wandb": ""}, "tensorboard", {"mlflow": 3}])
 def test_what_may_stand_there(wrong: object) -> None:
     assert not metrics_rules(wrong)[0][0]

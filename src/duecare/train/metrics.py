@@ -20,7 +20,7 @@ from duecare.train.rules import Rule, named
 if TYPE_CHECKING:
     from tunix.sft.metrics_logger import MetricsLogger, MetricsLoggerOptions
 
-BACKENDS = {"tensorboard": "a folder", "wandb": "a project", "mlflow": "a tracking address or folder"}
+BACKENDS = {"tensorboard": "a folder", "wandb": "a project", "mlflow": "a tracking address"}
 """Backend to what a study says of it."""
 
 PREFIX = "duecare"
@@ -86,7 +86,15 @@ def _factory(name: str, target: str, run: str) -> Callable[[], Backend]:
         importlib.import_module(package)
     except ImportError as error:
         raise DataError(f"metrics: {name} needs the package {package}: pip install {package}") from error
-    return lambda: _Ours(_OPEN[name](target, run))
+
+    def opened() -> Backend:
+        try:
+            return _Ours(_OPEN[name](target, run))
+        except Exception as error:  # each board has errors of its own; none of them is a defect of ours
+            told = str(error).partition("\n")[0]
+            raise DataError(f"metrics: {name}: {target!r} cannot be opened: {told}") from error
+
+    return opened
 
 
 def _tensorboard(target: str, run: str) -> Backend:

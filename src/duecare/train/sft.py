@@ -37,7 +37,7 @@ class Sft:
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
-      `mlflow: <address or folder>`; changes no result
+      `mlflow: <address>`; changes no result
     """
 
     on: str
