@@ -176,6 +176,9 @@ def _rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Pro
 def _evaluation(study: Study) -> Iterator[Problem]:
     if study.evaluate is not None and study.model is None:
         yield Problem("model", "missing", "a model, because the study evaluates one")
+    if getattr(study.evaluate, "stages", ()) and len(study.train) < 2:
+        expected = "none, or two training steps or more: between base and last model there is no other"
+        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
 
