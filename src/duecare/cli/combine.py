@@ -178,7 +178,7 @@ def _evaluation(study: Study) -> Iterator[Problem]:
         yield Problem("model", "missing", "a model, because the study evaluates one")
     if getattr(study.evaluate, "stages", ()) and len(study.train) < 2:
         expected = "none, or two training steps or more: between base and last model there is no other"
-        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]
+        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
 

@@ -55,7 +55,7 @@ def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> 
         between = {f"stage:{job}": job for job in trained[:-1]}
         splits = {name: job for name, job in inputs.items() if name.startswith("data:")}
         given = {"evaluate": "evaluate", **between, **splits}
-        yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]
+        yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]  # it has stages
 
 
 def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
