@@ -223,3 +223,27 @@ def test_tunixs_default_loss_is_what_ours_is_compared_with() -> None:
     assert {"input_ids", "ref_chosen_logps", "completion_mask", "logits_to_keep"} <= {
         field.name for field in dataclasses.fields(TrainExample)
     }
+
+
+def test_tunix_logs_to_backends_of_ours() -> None:
+    """train/metrics.py: backends are made by factories; scalars come with prefix, mode, name and step."""
+    from tunix.sft.metrics_logger import MetricsLogger, MetricsLoggerOptions
+    from tunix.sft.peft_trainer import TrainingConfig
+
+    named = {field.name for field in dataclasses.fields(MetricsLoggerOptions)}
+    assert {"log_dir", "run_name", "backend_kwargs"} <= named
+    assert {"metrics_logging_options", "metrics_prefix"} <= {
+        field.name for field in dataclasses.fields(TrainingConfig)
+    }
+    made: list[str] = []
+    MetricsLoggerOptions(
+        log_dir="", backend_kwargs={"custom_backend": [lambda: made.append("made")]}
+    ).create_backends()
+    assert made == ["made"]
+    assert parameters(MetricsLogger.log)[:5] == [
+        "metrics_prefix",
+        "metric_name",
+        "scalar_value",
+        "mode",
+        "step",
+    ]

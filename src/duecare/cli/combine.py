@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from duecare.cli.form import choice, near, show
-from duecare.cli.steps import BY_NAME, KINDS, Kind, kind_of
+from duecare.cli.steps import BY_NAME, KINDS, Kind, judges, kind_of
 from duecare.cli.study import Broken, Study, Use
 from duecare.core import Problem, Step
 
@@ -176,6 +176,10 @@ def _rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Pro
 def _evaluation(study: Study) -> Iterator[Problem]:
     if study.evaluate is not None and study.model is None:
         yield Problem("model", "missing", "a model, because the study evaluates one")
+    tuning = [step for step in study.train if not judges(step)]
+    if getattr(study.evaluate, "stages", ()) and len(tuning) < 2:
+        expected = "none, or two steps or more that tune: between base and last model there is no other"
+        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
 
