@@ -65,6 +65,35 @@ def test_padding_that_ends_a_turn_gives_way(rewards: Callable[[str], Path]) -> N
     assert json.loads((rewards("llama") / "config.json").read_text())["pad_token_id"] == 0
 
 
+class Specials:
+    """A tokenizer of nothing but special tokens, the first of which it pads with."""
+
+    def __init__(self, ends: tuple[int, ...], *names: str) -> None:
+        self.eos_ids, self.pad_id = ends, 0
+        self.special = dict(enumerate(names))
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "expected"),
+    [
+        (Specials((1,), "<pad>", "<end>"), None),
+        (Specials((0,), "<end>", "<begin>", "<right_pad>"), (2, "<right_pad>")),
+        (Specials((0, 1), "<end>", "<eot>", "<begin>"), (2, "<begin>")),
+    ],
+)
+def test_another_padding_is_one_called_so_else_the_first(tokenizer: Any, expected: object) -> None:
+    from duecare.model.tokenize import padding
+
+    assert padding(tokenizer) == expected
+
+
+def test_no_padding_at_all_is_refused() -> None:
+    from duecare.model.tokenize import padding
+
+    with pytest.raises(ModelError, match="no special token to pad with"):
+        padding(Specials((0, 1), "<end>", "<eot>"))  # type: ignore[arg-type]  # all that is used of one
+
+
 def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> None:
     from duecare.model.reward import load_reward
 
