@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include "kernel.h"
+#include "utf8.h"
 
 /* Names: tokens of texts, their kinds by hash, and the best labels. `detect/tagging.py` does the same in Python;
    what a token is stands in `detect/tokens.py`, and a test compares every code point. */
@@ -25,17 +26,6 @@ static int sort_of(uint32_t point) {
     for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++)
         if (point - MARKS[i][0] <= MARKS[i][1] - MARKS[i][0]) return MARK;
     return LETTER;
-}
-
-/* The code point at data[at] of valid UTF-8 that ends at `end`; *size its bytes. */
-static uint32_t point_at(const uint8_t *data, int64_t at, int64_t end, int *size) {
-    uint32_t lead = data[at];
-    int more = lead < 0xC0 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-    if (at + more >= end) more = (int)(end - at - 1);
-    uint32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
-    for (int i = 1; i <= more; i++) point = point << 6 | (data[at + i] & 0x3F);
-    *size = more + 1;
-    return point;
 }
 
 #define FNV_START 0xCBF29CE484222325u
