@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
 from duecare.core.table import CHANGES, TEXTS, texts, with_texts
-from duecare.curate.flow import Sifted, sift, split_rows
+from duecare.curate.flow import Sifted, changes, sift, split_rows
 from duecare.curate.partition import Tables
 from duecare.curate.rewriting import Place
 from duecare.curate.surrogate import StandIn, secret_name
@@ -133,10 +133,12 @@ class Redact:
 
 def _changed(replaced: list[tuple[object, ...]], how: str) -> pa.RecordBatch:
     """CHANGES of places (row, key and part of their text, then the fields of a Place)."""
+    if not replaced:
+        return changes([])
     columns = dict(zip(("row", "key", "part", *Place._fields), zip(*replaced, strict=True), strict=True))
     count = len(replaced)
-    written = {label: f"{label.lower()} replaced by {how}" for label in set(columns.get("label", ()))}
-    columns["reason"] = [written[label] for label in columns.get("label", ())]
+    written = {label: f"{label.lower()} replaced by {how}" for label in set(columns["label"])}
+    columns["reason"] = [written[label] for label in columns["label"]]
     columns |= {"step": ["personal"] * count, "action": ["changed"] * count}
     arrays = [pa.array(columns.get(field.name, ()), field.type) for field in CHANGES]
     return pa.RecordBatch.from_arrays(arrays, schema=CHANGES)
