@@ -13,9 +13,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 from duecare.curate.surrogate import Reading, StandIn, given_name, surname
 from duecare.detect.invented import stands_for_nobody
@@ -33,16 +33,14 @@ _BEFORE = 16
 """Code points before a name in which its title stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A name as it stands in a text, and the title before it ("" where there is none)."""
 
     value: str
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
+class _Person(NamedTuple):
     """Given name and surname, folded ("" where not known)."""
 
     given: str
@@ -65,7 +63,7 @@ class Cast:
         self._stand_in = stand_in
         self._people: list[_Person] = []
         self._reading: dict[_Person, Reading] = {}
-        listed = [mention for mention in mentions if not stands_for_nobody("PERSON", mention.value)]
+        listed = [each for each in dict.fromkeys(mentions) if not stands_for_nobody("PERSON", each.value)]
         for mention in sorted(listed, key=lambda mention: len(_parts(mention.value)) < 2):  # full names first
             person = self._person(mention)
             if person not in self._people:

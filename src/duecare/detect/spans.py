@@ -68,7 +68,9 @@ def longest(spans: Iterable[Span]) -> list[Span]:
     if all(one.end <= other.start for one, other in pairwise(ordered)):
         return ordered
     kept: list[Span] = []
-    for span in sorted(ordered, key=lambda span: (span.start - span.end, -span.value, span.start, span.label)):
+    for span in sorted(
+        ordered, key=lambda span: (span.start - span.end, -span.value, span.start, span.label)
+    ):
         place = bisect_left(kept, span)
         apart = place == len(kept) or span.end <= kept[place].start
         if apart and (place == 0 or kept[place - 1].end <= span.start):

@@ -129,7 +129,7 @@ static int adjoining(const reader_t *read, int64_t from, int64_t to) {
 
 /* Whether a sentence or a part of one closes at `at`: a mark, or one of four words, perhaps behind blanks. */
 static int closes(const reader_t *read, int64_t at) {
-    static const char *const word[] = {"and", "so", "or", "but"};
+    static const char word[][4] = {"and", "so", "or", "but"};
     int size;
     while (at < read->stop && is_space(point_at(read->data, at, read->stop, &size))) at += size;
     if (at >= read->stop) return 0;
