@@ -93,7 +93,7 @@ def _add(spans: list[Span], span: Span, text: str) -> None:
 
 @lru_cache(maxsize=1 << 15)
 def _told(said: str, label: str) -> tuple[int, int] | None:
-    """Where the place lies in `said`, less marks at its edges; None where nothing is left that can be meant."""
+    """The place in `said` less marks at its edges; None where nothing is left that can be meant."""
     start, end = len(said) - len(said.lstrip(_EDGE)), len(said.rstrip(_EDGE))
     plain = said[start:end]
     if label in _WORDED and not _TWO_LETTERS.search(plain):
