@@ -51,8 +51,14 @@ def title_before(text: str, start: int) -> str:
     """The title right before a name that begins at `start`, in small letters; "" where none stands there."""
     if not text[start - 1 : start].isspace():
         return ""
-    words = _LETTERS.findall(text[max(0, start - _BEFORE) : start].lower())
-    return words[-1] if words and words[-1] in _TITLES else ""
+    near = text[max(0, start - _BEFORE) : start].lower()
+    chunks = near.split()
+    if chunks and chunks[-1].isalpha():  # most often: one word, and no other sign
+        last = chunks[-1]
+    else:
+        words = _LETTERS.findall(near)
+        last = words[-1] if words else ""
+    return last if last in _TITLES else ""
 
 
 class Cast:
@@ -62,6 +68,7 @@ class Cast:
         """`by_title` lets a title say how a given name reads: in one conversation, but not over many."""
         self._stand_in = stand_in
         self._people: list[_Person] = []
+        self._written: dict[Mention, str] = {}
         self._reading: dict[_Person, Reading] = {}
         listed = [each for each in dict.fromkeys(mentions) if not stands_for_nobody("PERSON", each.value)]
         for mention in sorted(listed, key=lambda mention: len(_parts(mention.value)) < 2):  # full names first
@@ -76,11 +83,15 @@ class Cast:
 
     def name(self, mention: Mention) -> str:
         """What to write for a name: given name and surname as far as it has them, in its case and script."""
-        value = mention.value
-        if stands_for_nobody("PERSON", value):
-            return value
+        if mention not in self._written:
+            self._written[mention] = self._name(mention)
+        return self._written[mention]
+
+    def _name(self, mention: Mention) -> str:
+        if stands_for_nobody("PERSON", mention.value):
+            return mention.value
         person = self._person(mention)
-        return _named(self._stand_in, value, person, self._reading_of(person))
+        return _named(self._stand_in, mention.value, person, self._reading_of(person))
 
     def login(self, label: str, value: str) -> str:
         """What to write for an e-mail address or a user name: made of a person's name where `value` is."""

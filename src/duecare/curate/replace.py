@@ -70,33 +70,24 @@ class Replacing:
         addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
         at_of = {address: at for at, address in enumerate(addresses)}
         said = texts.column("text").to_pylist()
-        ours = self._surrogates(texts.column("text"), said)
+        open_texts = self._may_hold_surrogates(texts.column("text"))
+        places_in = lru_cache(maxsize=1)(lambda at: invented_places(said[at]))  # spans come text by text
         found: dict[int, list[Place]] = defaultdict(list)
         columns = (spans.column(name).to_pylist() for name in ("row", "part", *Place._fields))
-        for row, part, *its in zip(*columns, strict=True):
-            place, at = Place(*its), at_of[row, part]
-            if place.label == "PERSON" and _names_a_group(said[at][place.start : place.end]):
+        for row, part, start, end, label, instrument, value in zip(*columns, strict=True):
+            at = at_of[row, part]
+            if label == "PERSON" and _names_a_group(said[at][start:end]):
                 continue
-            if any(begin < place.end and place.start < stop for begin, stop in ours(at)):
+            if at in open_texts and any(begin < end and start < stop for begin, stop in places_in(at)):
                 continue
-            found[numbers[at]].append(place)
+            found[numbers[at]].append(Place(start, end, label, instrument, value))
         return dict(found)
 
-    def _surrogates(self, texts: pa.Array, said: list[str]) -> Callable[[int], list[tuple[int, int]]]:
-        """Position of a text -> where surrogates stand in it; a text is searched where some may, and once."""
+    def _may_hold_surrogates(self, texts: pa.Array) -> frozenset[int]:
+        """Positions of texts in which surrogates may stand; to look for where is slow."""
         if self.stand_in is None:
-            return lambda at: []
-        open_texts = set(np.flatnonzero(may_hold_invented(texts)).tolist())
-        known: dict[int, list[tuple[int, int]]] = {}
-
-        def ours(at: int) -> list[tuple[int, int]]:
-            if at not in open_texts:
-                return []
-            if at not in known:
-                known[at] = invented_places(said[at])
-            return known[at]
-
-        return ours
+            return frozenset()
+        return frozenset(np.flatnonzero(may_hold_invented(texts)).tolist())
 
     def _rewritten(self, places: Mapping[int, list[Place]], numbers: Iterable[int]) -> dict[int, Rewritten]:
         by_row: dict[str, list[int]] = defaultdict(list)
@@ -117,17 +108,18 @@ class Replacing:
             return lambda number: lambda place, value: f"[{place.label}]"
         stand_in = self.stand_in.within(row) if self.scope == "conversation" else self.stand_in
         names = {
-            (number, place): self._mention(number, place)
+            number: {place: self._mention(number, place) for place in sorted(its) if place.label == "PERSON"}
             for number, its in sorted(places.items())
-            for place in sorted(its)
-            if place.label == "PERSON"
         }
-        cast = Cast(stand_in, names.values(), by_title=self.scope == "conversation")
+        said = (mention for its in names.values() for mention in its.values())
+        cast = Cast(stand_in, said, by_title=self.scope == "conversation")
 
         def of_text(number: int) -> Write:
+            its = names[number]
+
             def write(place: Place, value: str) -> str:
                 if place.label == "PERSON":
-                    return cast.name(names[number, place])
+                    return cast.name(its[place])
                 if place.label in ("EMAIL", "USER_NAME"):
                     return cast.login(place.label, value)
                 return stand_in(place.label, value)
