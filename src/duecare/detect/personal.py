@@ -80,7 +80,9 @@ class Personal:
         for number in sorted(found.keys() | forms.keys()):
             text = said[number]
             spans = [
-                span for span in found.get(number, ()) if not _harmless(span.label, text[span.start : span.end])
+                span
+                for span in found.get(number, ())
+                if not _harmless(span.label, text[span.start : span.end])
             ]
             spans += [span for span in forms.get(number, ()) if span.label in self.labels]
             if spans and (apart := _apart(text, spans)):
