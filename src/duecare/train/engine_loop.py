@@ -62,8 +62,6 @@ class Trains(Loop, Protocol):
     @property
     def targets(self) -> Targets: ...
     @property
-    def batch_size(self) -> int: ...
-    @property
     def every(self) -> int: ...
     @property
     def groups(self) -> tuple[str, ...]: ...
@@ -176,8 +174,8 @@ class Run:
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
 
-        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table) and
-        "figures" (name -> float [B]).
+        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
+        a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
         start, log = self._go_on(trainer)
         watch = Watch(
@@ -227,13 +225,15 @@ class Run:
         return last.step, log
 
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
-        figures = {name: np.asarray(values, np.float64) for name, values in aux["figures"].items()}
+        rows = np.asarray(aux["row"])
+        there = rows >= 0
+        figures = {name: np.asarray(each, np.float64)[there] for name, each in aux["figures"].items()}
         if not np.isfinite(aux["loss"]) or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
         return StepRecord(
             step=step,
             loss=float(aux["loss"]),
-            rows=[int(row) for row in aux["row"]],
+            rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
         )
 

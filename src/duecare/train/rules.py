@@ -18,6 +18,7 @@ Schedule = Literal["constant", "linear", "cosine"]
 Rule = tuple[bool, str, object, str]
 MOST_STEPS = 10_000_000
 LONGEST = 131_072
+MOST_TOKENS = 16_777_216
 
 
 def whole(value: object, low: int, high: int = MOST_STEPS) -> bool:
@@ -48,6 +49,33 @@ def lora_rules(rank: object, alpha: object, targets: object) -> list[Rule]:
         (whole(rank, 1, 1024), "lora_rank", rank, "a whole number from 1 to 1024"),
         (real(alpha, 0, 4096, open_low=True), "lora_alpha", alpha, "a number in (0, 4096]"),
         (targets in get_args(Targets), "targets", targets, f"one of {', '.join(get_args(Targets))}"),
+    ]
+
+
+def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) -> list[Rule]:
+    """Rules of packed batches: `batch_tokens` takes the place of `batch_size`, in lines of `max_tokens`."""
+    if batch_tokens is None:
+        return []
+    whole_lines = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
+    return [
+        (
+            whole(batch_tokens, 2, MOST_TOKENS),
+            "batch_tokens",
+            batch_tokens,
+            f"2 to {MOST_TOKENS} tokens, or none to pad",
+        ),
+        (
+            batch_size is None,
+            "batch_size",
+            batch_size,
+            "none beside batch_tokens, which says how much is read",
+        ),
+        (
+            not whole_lines or batch_tokens % max_tokens == 0,
+            "batch_tokens",
+            batch_tokens,
+            f"a multiple of max_tokens = {max_tokens}, the length of a line",
+        ),
     ]
 
 

@@ -8,7 +8,19 @@ from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
+from duecare.train.rules import (
+    LONGEST,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    named,
+    packing_rules,
+    whole,
+)
+
+ROWS, ROW_TOKENS = 4, 128
+"""Rows in a batch, and tokens of the longest, where a step says nothing of either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,8 +34,11 @@ class Sft:
     - on: the source whose curated rows are taught
     - lora_rank, lora_alpha: width of the update, and its scale (alpha / rank); alpha None means rank
     - targets: "q-v" (query and value projections) or "all-linear"
-    - steps, batch_size: training steps, and rows in each
-    - max_tokens: longer rows are cut at their end; a row of which no answer is left is passed over
+    - steps, batch_size: training steps, and rows in each (4 if neither this nor batch_tokens is given)
+    - max_tokens: longer rows are cut at their end (128, or with batch_tokens its number); a row of which
+      no answer is left is passed over
+    - batch_tokens: instead of batch_size, tokens in each step: rows are packed one behind the other
+      into lines of max_tokens, none seeing another, so that next to nothing is padding
     - learning_rate, schedule, warmup: peak rate of Adam; "constant", "linear" or "cosine" fall after
       `warmup` steps of rise
     - clip: largest norm of a gradient
@@ -41,8 +56,9 @@ class Sft:
     lora_alpha: float | None = None
     targets: Targets = "q-v"
     steps: int = 60
-    batch_size: int = 4
-    max_tokens: int = 128
+    batch_size: int | None = None
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"
     warmup: int = 0
@@ -60,11 +76,12 @@ class Sft:
             "train.sft",
             (named(self.on), "on", self.on, "the name of a source"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
-            (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
+            (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
+            *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *loop_rules(
                 steps=self.steps,
-                batch_size=self.batch_size,
+                batch_size=ROWS if self.batch_size is None else self.batch_size,
                 learning_rate=self.learning_rate,
                 schedule=self.schedule,
                 warmup=self.warmup,
@@ -80,6 +97,20 @@ class Sft:
     def alpha(self) -> float:
         """The scale of the update in effect."""
         return self.lora_rank if self.lora_alpha is None else self.lora_alpha
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of the longest row in effect, and of a line of packed rows."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return ROW_TOKENS if self.batch_tokens is None else self.batch_tokens
+
+    @property
+    def lines(self) -> int:
+        """Lines of tokens in a batch: of one row each, or of packed rows."""
+        if self.batch_tokens is not None:
+            return self.batch_tokens // self.row_tokens
+        return ROWS if self.batch_size is None else self.batch_size
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
