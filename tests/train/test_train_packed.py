@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class World:
 
     module: Any
     tokenizer: Any
+    ask: Any
+    slopes: Any
 
     def passages(self, rows: list[Example]) -> tuple[Any, Any]:
         from duecare.train.batch import Plan
@@ -66,32 +68,35 @@ class World:
 
         data, plan = self.passages(rows)
         held = Lines(plan, tuple(np.array(line) for line in lines))
-        made = PackedPassages(data, held, (len(lines), LENGTH), (len(rows) + 2, 256), 0)
+        made = PackedPassages(data, held, (len(lines), LENGTH), (7, 256), 0)
         return dict(made.step(0))
 
     def losses(self, batch: Mapping[str, Any]) -> np.ndarray:
         """Loss per taught token of each row there is, by its place in the table."""
-        from flax import nnx
-
-        from duecare.train.engine_sft import sft_loss
-
-        # A function of its own each time: what is compiled must not outlive a patched mask.
-        _, aux = nnx.jit(lambda module, batch: sft_loss(module, batch))(self.module, batch)
+        _, aux = self.ask(self.module, batch)
         found = dict(zip(aux["row"].tolist(), np.asarray(aux["figures"]["loss"]).tolist(), strict=True))
         return np.array([found[row] for row in sorted(found) if row >= 0])
 
     def gradient(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
         import jax
-        from flax import nnx
 
-        from duecare.train.engine_sft import sft_loss
-
-        wanted = nnx.DiffState(0, nnx.LoRAParam)
-        found, _ = nnx.grad(sft_loss, argnums=wanted, has_aux=True)(self.module, batch)
+        found, _ = self.slopes(self.module, batch)
         return {
             jax.tree_util.keystr(path): np.asarray(leaf)
             for path, leaf in jax.tree_util.tree_leaves_with_path(found)
         }
+
+
+def asking() -> tuple[Any, Any]:
+    """Loss and gradient, compiled anew: what was compiled before a patch must not outlive it."""
+    from flax import nnx
+
+    from duecare.train.engine_sft import sft_loss
+
+    def loss(module: Any, batch: Mapping[str, Any]) -> Any:
+        return sft_loss(module, batch)
+
+    return nnx.jit(loss), nnx.jit(nnx.grad(loss, argnums=nnx.DiffState(0, nnx.LoRAParam), has_aux=True))
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -109,7 +114,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for _, variable in sorted(state, key=lambda item: str(item[0])):
         variable.set_value(jnp.asarray(0.2 * generator.standard_normal(variable.shape), jnp.float32))
     nnx.update(module, nnx.from_flat_state(state))
-    return World(module, loaded.tokenizer)
+    return World(module, loaded.tokenizer, *asking())
 
 
 ROWS = [
@@ -146,7 +151,7 @@ def test_gradients_are_those_of_the_padded_batch(world: World) -> None:
     for name, each in padded.items():
         np.testing.assert_allclose(packed[name], each, atol=1e-5 * max(scale, 1.0), err_msg=name)
     # Control: the gradient of other lines is another.
-    other = world.gradient(world.packed(ROWS[:4], ((2,), (3, 1, 0))))
+    other = world.gradient(world.packed(ROWS[:4], ((2,), (3, 1), (0,))))
     assert any(not np.allclose(other[name], each, atol=1e-3 * scale) for name, each in padded.items())
 
 
@@ -169,6 +174,7 @@ def test_control_a_plainly_causal_mask_lets_them_see(world: World, monkeypatch: 
 
     alone = world.losses(world.padded(ROWS))
     monkeypatch.setattr(engine_sft, "within", lambda segment: causal(segment >= 0))
+    world = replace(world, ask=asking()[0])
     before = world.losses(world.packed(ROWS, LINES))
     after = world.losses(world.packed(OTHER, LINES))
     assert np.abs(before - alone).max() > 1e-2

@@ -30,7 +30,9 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
+    whole,
 )
+from duecare.train.heldout import HeldOut
 from duecare.train.lora import optimiser
 from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of
 from duecare.train.probe import Figures, Probe, account
@@ -67,8 +69,10 @@ def sft_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Arra
     """
     nll, count = passage_loss(model, batch)
     loss = (batch["weight"] * nll).sum() / count.sum()
+    # Of several batches that make one update each counts by its tokens, as in one batch of all of them.
+    minimised = loss * batch["share"][0] if "share" in batch else loss
     # A packed batch has room for more rows than it holds; those that are none count nothing.
-    return loss, {"loss": loss, "row": batch["row"], "figures": {"loss": nll / jnp.maximum(count, 1)}}
+    return minimised, {"loss": loss, "row": batch["row"], "figures": {"loss": nll / jnp.maximum(count, 1)}}
 
 
 measured = nnx.jit(passage_loss)
@@ -89,7 +93,11 @@ class Passages:
 
     def step(self, number: int) -> Batch:
         """The batch of training step `number`, from 0."""
-        return self.batch(self.plan.step(number, self.size))
+        return self.batch(self.entries(number))
+
+    def entries(self, number: int) -> npt.NDArray[np.int64]:
+        """Which passages training step `number` reads."""
+        return self.plan.step(number, self.size)
 
     @property
     def places(self) -> int:
@@ -137,6 +145,10 @@ class PackedPassages:
     def step(self, number: int) -> Batch:
         """The batch of training step `number`, from 0."""
         return self.batch(self.packing.step(number, self.size))
+
+    def entries(self, number: int) -> npt.NDArray[np.int64]:
+        """Which passages training step `number` reads."""
+        return np.concatenate(self.packing.step(number, self.size))
 
     @property
     def places(self) -> int:
@@ -202,27 +214,34 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         tell(estimate)
     tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
     doing(step, "loading the model", tell)
-    loaded, model = adapted(step, folder)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(folder)
+    gathered = None if step.accumulate == 1 else step.accumulate
+    config = TrainingConfig(eval_every_n_steps=step.every, gradient_accumulation_steps=gathered)
+    trainer = Trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(sft_loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model))
+    looks = HeldOut(
+        "sft", step.on, step.patience, step.keep, probed.plan.rows, held.groups, probed.losses, resume
+    )
+    looks.begin(model, before)
     doing(step, "compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell)
-    watch = run.fit(trainer, taught.step)
-    after = probed.losses(model)
+    run = Run(step, "sft", data.groups, resume, tell, looks)
+    watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
+    kept = looks.settle(watch.done, model, tell)
     probe = Probe(
         method="sft",
         source=step.on,
-        steps=watch.done,
+        steps=kept,
         rows=probed.plan.rows,
         groups=held.groups,
         watched=data.groups,
         before=before,
-        after=after,
+        after=probed.losses(model),
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    curves = watch.curves([*looks.readings(kept), *probe.readings()])
+    return finish(loaded, curves, probe.estimates(), out, watch.findings())
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
@@ -247,6 +266,26 @@ def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[
     shape = (rounded(length, step.row_tokens), asked)
     pad_id = tokenizer.pad_id
     return Passages(data, plan, shape, pad_id, size), Passages(held, held_plan, shape, pad_id, size)
+
+
+def shared(taught: Parts, steps: int, accumulate: int) -> Callable[[int], Batch]:
+    """The batches of training, each with its share in the update it belongs to: "share" float32 [B].
+
+    Tunix averages the gradients of the batches of an update. Shares have mean 1 within it and are as the
+    taught tokens are, so that the average is the gradient of one batch of them all.
+    """
+    if accumulate == 1:
+        return taught.step
+    sizes = _taught(taught.plan)
+    tokens = np.array([sizes[taught.entries(number)].sum() for number in range(steps)], dtype=np.float64)
+    update = tokens.reshape(-1, accumulate)
+    share = (update / update.mean(axis=1, keepdims=True)).ravel().astype(np.float32)
+
+    def batch(number: int) -> Batch:
+        found = taught.step(number)
+        return {**found, "share": np.full(len(found["row"]), share[number])}
+
+    return batch
 
 
 def useful(plan: Plan[Passage]) -> int:

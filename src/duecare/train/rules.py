@@ -12,6 +12,12 @@ from typing import Literal, get_args
 Targets = Literal["q-v", "all-linear"]
 """Which projections get low-rank updates: query and value (Hu et al. 2021, section 4.2), or all."""
 
+Weights = Literal["lora", "full"]
+"""What is trained: low-rank updates beside the weights, which stand still, or all weights themselves."""
+
+Keep = Literal["last", "best"]
+"""Which model of a run is kept: as training left it, or that with the lowest loss on held-out rows."""
+
 Schedule = Literal["constant", "linear", "cosine"]
 """How the learning rate falls after the warm-up: not at all, straight to 0, or as half a cosine to 0."""
 
@@ -75,6 +81,36 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
             "batch_tokens",
             batch_tokens,
             f"a multiple of max_tokens = {max_tokens}, the length of a line",
+        ),
+    ]
+
+
+def stopping_rules(patience: object, keep: object, held_out: object) -> list[Rule]:
+    """Rules of what held-out rows decide."""
+    decides = patience is not None or keep == "best"
+    return [
+        (patience is None or whole(patience, 1), "patience", patience, "a whole number of looks, or none"),
+        (keep in get_args(Keep), "keep", keep, f"one of {', '.join(get_args(Keep))}"),
+        (
+            not decides or held_out != 0,
+            "held_out",
+            held_out,
+            "at least 1 row, by which patience or keep decide",
+        ),
+    ]
+
+
+def update_rules(weights: object, accumulate: object, steps: object) -> list[Rule]:
+    """Rules of which weights are trained, and how many batches make an update."""
+    known = whole(accumulate, 1) and whole(steps, 1)
+    return [
+        (weights in get_args(Weights), "weights", weights, f"one of {', '.join(get_args(Weights))}"),
+        (whole(accumulate, 1), "accumulate", accumulate, "a whole number of steps, at least 1"),
+        (
+            not known or steps % accumulate == 0,  # type: ignore[operator]  # both are whole numbers here
+            "steps",
+            steps,
+            f"a multiple of accumulate = {accumulate}: an update needs all of its batches",
         ),
     ]
 
