@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -135,7 +135,9 @@ def _changed(replaced: list[tuple[object, ...]], how: str) -> pa.RecordBatch:
     """CHANGES of places (row, key and part of their text, then the fields of a Place)."""
     if not replaced:
         return changes([])
-    columns = dict(zip(("row", "key", "part", *Place._fields), zip(*replaced, strict=True), strict=True))
+    columns: dict[str, Any] = dict(
+        zip(("row", "key", "part", *Place._fields), zip(*replaced, strict=True), strict=True)
+    )
     count = len(replaced)
     written = {label: f"{label.lower()} replaced by {how}" for label in set(columns["label"])}
     columns["reason"] = [written[label] for label in columns["label"]]
