@@ -182,7 +182,7 @@ def lay_lines(lines: Sequence[Sequence[Passage]], shape: tuple[int, int], asked:
     tokens = np.full(shape, pad_id, dtype=np.int32)
     position, segment = np.zeros_like(tokens), np.full_like(tokens, -1)
     found: list[tuple[npt.NDArray[Any], ...]] = [(np.zeros(0), np.zeros(0), np.zeros(0))]
-    sides = [np.zeros(0)]
+    sides = [np.zeros(0, np.int64)]
     for number, line in enumerate(lines):
         start = 0
         for one in line:

@@ -62,8 +62,7 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
     """Rules of packed batches: `batch_tokens` takes the place of `batch_size`, in lines of `max_tokens`."""
     if batch_tokens is None:
         return []
-    counted = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
-    even = not counted or batch_tokens % max_tokens == 0  # type: ignore[operator]  # both are numbers here
+    whole_lines = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
     return [
         (
             whole(batch_tokens, 2, MOST_TOKENS),
@@ -78,7 +77,7 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
             "none beside batch_tokens, which says how much is read",
         ),
         (
-            even,
+            not whole_lines or batch_tokens % max_tokens == 0,  # type: ignore[operator]  # both are whole numbers here
             "batch_tokens",
             batch_tokens,
             f"a multiple of max_tokens = {max_tokens}, the length of a line",
