@@ -228,11 +228,13 @@ class Run:
 
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
         figures = {name: np.asarray(values, np.float64) for name, values in aux["figures"].items()}
-        if not np.isfinite(aux["loss"]) or not all(np.isfinite(each).all() for each in figures.values()):
+        loss = None if aux["loss"] is None else float(aux["loss"])  # None: no row was drawn
+        finite_loss = loss is None or np.isfinite(loss)
+        if not finite_loss or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
         return StepRecord(
             step=step,
-            loss=float(aux["loss"]),
+            loss=loss,
             rows=[int(row) for row in aux["row"]],
             figures={name: values.tolist() for name, values in figures.items()},
         )

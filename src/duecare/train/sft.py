@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.private import Privacy, privacy_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
 
 
@@ -33,6 +34,8 @@ class Sft:
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
+    - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
+      `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
     - seed: of the order of rows and of the first low-rank weights
     """
 
@@ -53,6 +56,7 @@ class Sft:
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 24
+    privacy: Privacy | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,6 +65,7 @@ class Sft:
             (named(self.on), "on", self.on, "the name of a source"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
+            *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *loop_rules(
                 steps=self.steps,
@@ -83,7 +88,10 @@ class Sft:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_sft import train
+        if self.privacy is None:
+            from duecare.train.engine_sft import train
+        else:
+            from duecare.train.engine_private import train  # type: ignore[assignment]  # takes either step
 
         outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory

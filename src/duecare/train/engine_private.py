@@ -1,0 +1,161 @@
+"""Training with differential privacy. Imports JAX; see `duecare.train.private` for the settings.
+
+The loop, checkpoints and figures are those of every training step (`engine_loop`); what differs is which
+rows a step sees (Poisson sampling of units) and what becomes of their gradients (`private_step`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tunix.sft.peft_trainer import TrainingConfig
+
+from duecare.core import Artifacts, Outcome, Tell
+from duecare.model.tokenize import Tokenizer
+from duecare.privacy.account import Plan, Promise, plan
+from duecare.privacy.noise import Secret, kept_secret
+from duecare.privacy.sample import poisson_batch
+from duecare.train.answering import Answering
+from duecare.train.engine_loop import (
+    Data,
+    Run,
+    adapted,
+    doing,
+    finish,
+    open_resume,
+    read_parts,
+    start_folder,
+)
+from duecare.train.lora import optimiser
+from duecare.train.prefer import Dpo
+from duecare.train.private import Privacy
+from duecare.train.private_canary import Canaries
+from duecare.train.private_check import Bench, checked
+from duecare.train.private_claim import FILE, Claim, told_apart, unweighted, withheld
+from duecare.train.private_methods import DpoMethod, Method, SftMethod
+from duecare.train.private_step import PrivateTrainer, Recipe
+from duecare.train.probe import Probe, account
+from duecare.train.sft import Sft
+from duecare.train.units import Batches, Entries, Shape, members
+
+
+def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step `Sft` or `Dpo` with its setting `privacy`."""
+    privacy = _given(step)
+    folder = start_folder(inputs)
+    data, held = read_parts(inputs, step.groups)
+    unweighted(data)
+    resume = open_resume(step, inputs, out)
+    secret = kept_secret(resume.folder / "secret", begun=resume.last() is not None)
+    canaries = Canaries.placed(privacy, data, secret, step.seed)
+    method = _method(step, folder, canaries.data, held)
+    canaries = canaries.found(method, Tokenizer(folder).decode)
+    units = canaries.units(members(canaries.data, method.taught.rows, privacy))
+    mechanism = _mechanism(step, privacy, len(units.real), len(canaries))
+    step = replace(step, steps=mechanism.steps)
+    claim = Claim(method=method.name, step=step, privacy=privacy, plan=mechanism, before=inputs.get("model"))
+    tell(claim.note())
+    private_tell = withheld(tell)
+    for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
+        private_tell(estimate)
+    doing(step, "loading the model", tell)
+    loaded, model = adapted(step, folder)
+    method.prepare(units.all, loaded.shape.window)
+    world = _world(step, mechanism, units.all, method, model)
+    doing(step, "measuring the model as it is", tell)
+    before = method.begin(model, np.union1d(world.used(secret), canaries.entries), resume)
+    known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
+    if resume.last() is None:
+        doing(step, "testing noise, clipping and sampling", tell)
+        bench = Bench.of(world.trainer, world.batches)
+        checked(method.name, bench, world.chosen, mechanism.rate, tell)
+    doing(step, "compiling the first step", tell)
+    run = Run(step, method.name, canaries.data.groups, resume, private_tell)
+    watch = run.fit(world.trainer, lambda number: world.batch(secret, number))
+    probe = Probe(
+        method=method.name,
+        source=step.on,
+        steps=watch.done,
+        rows=method.held.rows,
+        groups=held.groups,
+        watched=data.groups,
+        before=before,
+        after=method.after(model),
+    )
+    audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws(secret))
+    claim.write(out / FILE, watch.done, audit)
+    outcome = finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    return told_apart(outcome, claim, watch.done, audit)
+
+
+def _given(step: Sft | Dpo) -> Privacy:
+    if step.privacy is None:
+        raise ValueError("engine_private.train: the step has no setting `privacy`")
+    return step.privacy
+
+
+def _method(step: Sft | Dpo, folder: Path, data: Data, held: Data) -> Method:
+    if isinstance(step, Sft):
+        return SftMethod(step, folder, data, held)
+    return DpoMethod(step, folder, data, held)
+
+
+def _mechanism(step: Sft | Dpo, privacy: Privacy, units: int, canaries: int) -> Plan:
+    """The noise that keeps the promise; of canaries half are expected among the units."""
+    return plan(
+        Promise(epsilon=privacy.epsilon, delta=privacy.delta),
+        units=units + canaries // 2,
+        most=units + canaries,
+        batch=step.batch_size,
+        steps=step.steps,
+        noise_multiplier=privacy.noise_multiplier,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a private run steps through."""
+
+    trainer: PrivateTrainer
+    batches: Batches
+    mechanism: Plan
+
+    def chosen(self, secret: Secret, step: int) -> Entries:
+        """The units of training step `step` (0-based)."""
+        units, shape = len(self.batches.units), self.batches.shape
+        return poisson_batch(secret, step, units=units, rate=self.mechanism.rate, capacity=shape.capacity)
+
+    def batch(self, secret: Secret, step: int) -> dict[str, Any]:
+        """What training step `step` is given."""
+        return {**self.batches.batch(self.chosen(secret, step)), "key": secret.noise_key(step)}
+
+    def draws(self, secret: Secret) -> Entries:
+        """How many steps draw each unit: int64 [units]."""
+        counts = np.zeros(len(self.batches.units), dtype=np.int64)
+        for step in range(self.mechanism.steps):
+            counts[self.chosen(secret, step)] += 1
+        return counts
+
+    def used(self, secret: Secret) -> Entries:
+        """Entries of all units that any step draws, in increasing order."""
+        drawn = np.flatnonzero(self.draws(secret))
+        found = [self.batches.units[unit] for unit in drawn] or [np.zeros(0, dtype=np.int64)]
+        return np.unique(np.concatenate(found))
+
+
+def _world(step: Sft | Dpo, mechanism: Plan, units: list[Entries], method: Method, model: Answering) -> World:
+    shape = Shape.of(units, mechanism.capacity, mechanism.batch)
+    trainer = PrivateTrainer(
+        model, optimiser(step, clipped=False), TrainingConfig(eval_every_n_steps=step.every)
+    )
+    trainer.unit_loss = method.unit_loss
+    trainer.recipe = Recipe(
+        clip=_given(step).clip,
+        noise=mechanism.noise_multiplier,
+        expected=mechanism.batch,
+        together=shape.together,
+    )
+    return World(trainer, Batches(units, shape, method.read, method.owner), mechanism)

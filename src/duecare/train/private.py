@@ -1,0 +1,123 @@
+"""What a private training step promises, and what it refuses. Free of JAX.
+
+The engine is `duecare.train.engine_private`; what the promise covers and what it does not is in
+`duecare.train.private_claim`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from duecare.core import refuse_unless
+from duecare.train.rules import Rule, named, real, whole
+
+Unit = Literal["example", "person"]
+MOST_EPSILON = 1_000.0
+
+GIVES_AWAY: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "on_crossing": (
+        lambda value: value in (None, "warn"),
+        "warn: an end chosen by private figures tells of them",
+    ),
+    "batch_tokens": (
+        lambda value: not value,
+        "none: packed rows share a gradient, which is clipped per unit",
+    ),
+    "early_stop": (lambda value: not value, "none: an end chosen by private figures tells of them"),
+    "patience": (lambda value: not value, "none: an end chosen by private figures tells of them"),
+    "keep_best": (lambda value: not value, "none: a choice by private figures tells of them"),
+}
+"""Settings of a step that would leave the promise: which values keep it, and why the others do not."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Privacy:
+    """Differential privacy of the rows that a step is trained on (DP-SGD; Abadi et al. 2016).
+
+    Whatever one unit holds, leaving it out would change the chance of any model by a factor of at most
+    e^epsilon, but for a part of at most delta. The noise is worked out from this, from the number of
+    units, `batch_size` (units expected in a step, each drawn by itself) and `steps`.
+
+    - epsilon, delta: the promise; delta must lie below 1 / the number of units
+    - clip: largest norm of the gradient of one unit; longer ones are scaled down to it
+    - unit: what is protected, an "example" (a row, or a pair) or a "person" with all their rows
+    - person: for unit "person", the column that says whose a row is (kept with the rows, or a group)
+    - rows_per_person: at most so many rows of a person are read, chosen by the step's seed
+    - noise_multiplier: noise standard deviation / clip, instead of the least that suffices; training then
+      ends at the step that spends epsilon
+    - canaries: made-up secrets put among the rows, half of them left out by coin, to measure a lower bound
+      on epsilon afterwards; 0 for none
+    - audit_alpha: accepted chance that this lower bound is above the true epsilon
+    """
+
+    epsilon: float
+    delta: float
+    clip: float = 1.0
+    unit: Unit = "example"
+    person: str | None = None
+    rows_per_person: int = 4
+    noise_multiplier: float | None = None
+    canaries: int = 0
+    audit_alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        noise = self.noise_multiplier
+        whose = named(self.person) if self.unit == "person" else self.person is None
+        refuse_unless(
+            "privacy",
+            (
+                real(self.epsilon, 0, MOST_EPSILON, open_low=True),
+                "epsilon",
+                self.epsilon,
+                f"a number above 0 and at most {MOST_EPSILON:g}",
+            ),
+            (
+                real(self.delta, 0, 0.01, open_low=True),
+                "delta",
+                self.delta,
+                "a number above 0, at most 0.01, and below 1 / the number of units",
+            ),
+            (real(self.clip, 0, 1e6, open_low=True), "clip", self.clip, "a gradient norm above 0"),
+            (self.unit in get_args(Unit), "unit", self.unit, f"one of {', '.join(get_args(Unit))}"),
+            (whose, "person", self.person, 'a column for unit "person", and none for unit "example"'),
+            (
+                whole(self.rows_per_person, 1, 10_000),
+                "rows_per_person",
+                self.rows_per_person,
+                "a whole number of rows, at least 1",
+            ),
+            (
+                noise is None or real(noise, 0.05, 1e6),
+                "noise_multiplier",
+                noise,
+                "a number of at least 0.05, or none to have it worked out",
+            ),
+            (
+                self.canaries == 0 or whole(self.canaries, 20, 1_000_000),
+                "canaries",
+                self.canaries,
+                "0, or at least 20: fewer can show nothing",
+            ),
+            (
+                real(self.audit_alpha, 0, 0.5, open_low=True),
+                "audit_alpha",
+                self.audit_alpha,
+                "a number above 0 and at most 0.5",
+            ),
+        )
+
+
+def privacy_rules(step: Any) -> list[Rule]:
+    """Rules of a training step with the setting `privacy` (None: nothing to keep)."""
+    privacy = getattr(step, "privacy", None)
+    if privacy is None:
+        return []
+    if not isinstance(privacy, Privacy):
+        return [(False, "privacy", privacy, "settings of privacy, or none")]
+    return [
+        (keeps(getattr(step, name)), name, getattr(step, name), f"with privacy: {why}")
+        for name, (keeps, why) in GIVES_AWAY.items()
+        if hasattr(step, name)
+    ]
