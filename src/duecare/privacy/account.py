@@ -9,6 +9,7 @@ for two data sets that differ in one unit more or less.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -130,6 +131,7 @@ def epsilon_of(noise_multiplier: float, rate: float, steps: int, delta: float) -
     return found if found > _SMALL else _epsilon(noise_multiplier, rate, steps, delta, FINE)
 
 
+@functools.lru_cache(maxsize=256)
 def _epsilon(noise_multiplier: float, rate: float, steps: int, delta: float, interval: float) -> float:
     import dp_accounting
     from dp_accounting.pld import PLDAccountant

@@ -46,7 +46,8 @@ def canaries(count: int, seed: int) -> list[Canary]:
 
 def coins(secret: Secret, count: int) -> npt.NDArray[np.bool_]:
     """Which canaries are put in: bool [count], each by a fair coin."""
-    return (secret.draws("canaries", 0, count) & np.uint64(1)) == 1
+    tossed: npt.NDArray[np.bool_] = (secret.draws("canaries", 0, count) & np.uint64(1)) == 1
+    return tossed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

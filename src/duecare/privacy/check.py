@@ -7,6 +7,7 @@ tests/privacy and tests/train.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -149,4 +150,4 @@ def moves(before: Floats, after: Floats, expected: Floats) -> Seen:
 
 def _tolerance(clip: float, deviation: float, size: int) -> float:
     """Error of a norm that was read off as a difference of noised float32 numbers."""
-    return SLACK * clip + 2 * _ULP * deviation * np.sqrt(size)
+    return SLACK * clip + 2 * _ULP * deviation * math.sqrt(size)

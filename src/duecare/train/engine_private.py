@@ -37,30 +37,31 @@ from duecare.train.private_check import Bench, checked
 from duecare.train.private_claim import FILE, Claim, told_apart, unweighted, withheld
 from duecare.train.private_methods import DpoMethod, Method, SftMethod
 from duecare.train.private_step import PrivateTrainer, Recipe
-from duecare.train.probe import Probe, account
+from duecare.train.probe import Figures, Probe, account
 from duecare.train.sft import Sft
 from duecare.train.units import Batches, Entries, Shape, members
+from duecare.train.watch import Groups
 
 
 def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Sft` or `Dpo` with its setting `privacy`."""
-    privacy = _given(step)
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
     unweighted(data)
     resume = open_resume(step, inputs, out)
-    secret = kept_secret(resume.folder / "secret", begun=resume.last() is not None)
+    begun = resume.last() is not None
+    secret = kept_secret(resume.folder / "secret", begun=begun)
+    privacy = _given(step)
     canaries = Canaries.placed(privacy, data, secret, step.seed)
     method = _method(step, folder, canaries.data, held)
     canaries = canaries.found(method, Tokenizer(folder).decode)
     units = canaries.units(members(canaries.data, method.taught.rows, privacy))
-    mechanism = _mechanism(step, privacy, len(units.real), len(canaries))
+    mechanism = _mechanism(step, len(units.real), len(canaries))
     step = replace(step, steps=mechanism.steps)
     claim = Claim(method=method.name, step=step, privacy=privacy, plan=mechanism, before=inputs.get("model"))
     tell(claim.note())
-    private_tell = withheld(tell)
     for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
-        private_tell(estimate)
+        withheld(tell)(estimate)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
     method.prepare(units.all, loaded.shape.window)
@@ -68,27 +69,38 @@ def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "measuring the model as it is", tell)
     before = method.begin(model, np.union1d(world.used(secret), canaries.entries), resume)
     known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
-    if resume.last() is None:
+    if not begun:
         doing(step, "testing noise, clipping and sampling", tell)
-        bench = Bench.of(world.trainer, world.batches)
-        checked(method.name, bench, world.chosen, mechanism.rate, tell)
+        checked(method.name, Bench.of(world.trainer, world.batches), world.chosen, mechanism.rate, tell)
     doing(step, "compiling the first step", tell)
-    run = Run(step, method.name, canaries.data.groups, resume, private_tell)
+    run = Run(step, method.name, canaries.data.groups, resume, withheld(tell))
     watch = run.fit(world.trainer, lambda number: world.batch(secret, number))
-    probe = Probe(
-        method=method.name,
-        source=step.on,
-        steps=watch.done,
-        rows=method.held.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=method.after(model),
-    )
+    probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
     audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws(secret))
     claim.write(out / FILE, watch.done, audit)
     outcome = finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
     return told_apart(outcome, claim, watch.done, audit)
+
+
+def _probe(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo,
+    method: Method,
+    done: int,
+    groups: tuple[Groups, Groups],
+    before: Figures | None,
+    after: Figures,
+) -> Probe:
+    held, watched = groups
+    return Probe(
+        method=method.name,
+        source=step.on,
+        steps=done,
+        rows=method.held.rows,
+        groups=held,
+        watched=watched,
+        before=before,
+        after=after,
+    )
 
 
 def _given(step: Sft | Dpo) -> Privacy:
@@ -103,8 +115,9 @@ def _method(step: Sft | Dpo, folder: Path, data: Data, held: Data) -> Method:
     return DpoMethod(step, folder, data, held)
 
 
-def _mechanism(step: Sft | Dpo, privacy: Privacy, units: int, canaries: int) -> Plan:
+def _mechanism(step: Sft | Dpo, units: int, canaries: int) -> Plan:
     """The noise that keeps the promise; of canaries half are expected among the units."""
+    privacy = _given(step)
     return plan(
         Promise(epsilon=privacy.epsilon, delta=privacy.delta),
         units=units + canaries // 2,
@@ -142,7 +155,7 @@ class World:
     def used(self, secret: Secret) -> Entries:
         """Entries of all units that any step draws, in increasing order."""
         drawn = np.flatnonzero(self.draws(secret))
-        found = [self.batches.units[unit] for unit in drawn] or [np.zeros(0, dtype=np.int64)]
+        found = [self.batches.units[int(unit)] for unit in drawn] or [np.zeros(0, dtype=np.int64)]
         return np.unique(np.concatenate(found))
 
 

@@ -100,7 +100,7 @@ class Dpo:
         if self.privacy is None:
             from duecare.train.engine_prefer import train
         else:
-            from duecare.train.engine_private import train  # type: ignore[assignment]  # takes either step
+            from duecare.train.engine_private import train
 
         outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory

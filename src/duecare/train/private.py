@@ -63,50 +63,42 @@ class Privacy:
     audit_alpha: float = 0.05
 
     def __post_init__(self) -> None:
-        noise = self.noise_multiplier
-        whose = named(self.person) if self.unit == "person" else self.person is None
-        refuse_unless(
-            "privacy",
-            (
-                real(self.epsilon, 0, MOST_EPSILON, open_low=True),
-                "epsilon",
-                self.epsilon,
-                f"a number above 0 and at most {MOST_EPSILON:g}",
-            ),
-            (
-                real(self.delta, 0, 0.01, open_low=True),
-                "delta",
-                self.delta,
-                "a number above 0, at most 0.01, and below 1 / the number of units",
-            ),
-            (real(self.clip, 0, 1e6, open_low=True), "clip", self.clip, "a gradient norm above 0"),
-            (self.unit in get_args(Unit), "unit", self.unit, f"one of {', '.join(get_args(Unit))}"),
-            (whose, "person", self.person, 'a column for unit "person", and none for unit "example"'),
-            (
-                whole(self.rows_per_person, 1, 10_000),
-                "rows_per_person",
-                self.rows_per_person,
-                "a whole number of rows, at least 1",
-            ),
-            (
-                noise is None or real(noise, 0.05, 1e6),
-                "noise_multiplier",
-                noise,
-                "a number of at least 0.05, or none to have it worked out",
-            ),
-            (
-                self.canaries == 0 or whole(self.canaries, 20, 1_000_000),
-                "canaries",
-                self.canaries,
-                "0, or at least 20: fewer can show nothing",
-            ),
-            (
-                real(self.audit_alpha, 0, 0.5, open_low=True),
-                "audit_alpha",
-                self.audit_alpha,
-                "a number above 0 and at most 0.5",
-            ),
-        )
+        refuse_unless("privacy", *_promise_rules(self), *_unit_rules(self), *_audit_rules(self))
+
+
+def _promise_rules(privacy: Privacy) -> list[Rule]:
+    noise, small = privacy.noise_multiplier, "a number above 0, at most 0.01, below 1 / the number of units"
+    most = f"a number above 0 and at most {MOST_EPSILON:g}"
+    return [
+        (real(privacy.epsilon, 0, MOST_EPSILON, open_low=True), "epsilon", privacy.epsilon, most),
+        (real(privacy.delta, 0, 0.01, open_low=True), "delta", privacy.delta, small),
+        (real(privacy.clip, 0, 1e6, open_low=True), "clip", privacy.clip, "a gradient norm above 0"),
+        (
+            noise is None or real(noise, 0.05, 1e6),
+            "noise_multiplier",
+            noise,
+            "a number of at least 0.05, or none to have it worked out",
+        ),
+    ]
+
+
+def _unit_rules(privacy: Privacy) -> list[Rule]:
+    whose = named(privacy.person) if privacy.unit == "person" else privacy.person is None
+    rows = privacy.rows_per_person
+    return [
+        (privacy.unit in get_args(Unit), "unit", privacy.unit, f"one of {', '.join(get_args(Unit))}"),
+        (whose, "person", privacy.person, 'a column for unit "person", and none for unit "example"'),
+        (whole(rows, 1, 10_000), "rows_per_person", rows, "a whole number of rows, at least 1"),
+    ]
+
+
+def _audit_rules(privacy: Privacy) -> list[Rule]:
+    count, alpha = privacy.canaries, privacy.audit_alpha
+    enough = whole(count, 0, 0) or whole(count, 20, 1_000_000)
+    return [
+        (enough, "canaries", count, "0, or at least 20: fewer can show nothing"),
+        (real(alpha, 0, 0.5, open_low=True), "audit_alpha", alpha, "a number above 0 and at most 0.5"),
+    ]
 
 
 def privacy_rules(step: Any) -> list[Rule]:

@@ -110,7 +110,7 @@ class Canaries:
             return None
         fell = before.astype(np.float64) - after
         inside, outside = fell[self.put_in], fell[~self.put_in]
-        told = {"delta": plan.promise.delta, "alpha": self.privacy.audit_alpha}
+        told: dict[str, float] = {"delta": plan.promise.delta, "alpha": self.privacy.audit_alpha}
         mine = draws[len(draws) - len(inside) :]
         return Audit(
             claimed=plan.promise.epsilon,
@@ -126,11 +126,11 @@ class Canaries:
 def _row(number: int, one: Canary, like: Example, privacy: Privacy) -> Example:
     """A canary as a row of the kind of `like`; of a person of its own."""
     asked = (Message(role="user", content=one.question),)
-    content: dict[str, Any] = {
+    contents: dict[str, dict[str, Any]] = {
         "text": {"text": f"{one.question} {one.answer}"},
         "chat": {"messages": (*asked, Message(role="assistant", content=one.answer))},
         "preference": {"messages": asked, "chosen": one.answer, "rejected": one.other},
-    }[like.kind]
+    }
     whose = () if privacy.person is None else (Field(name=privacy.person, value=f"canary {number}"),)
     return Example(
         row=f"canary:{number}",
@@ -138,7 +138,7 @@ def _row(number: int, one: Canary, like: Example, privacy: Privacy) -> Example:
         source=like.source,
         kind=like.kind,
         fields=whose,
-        **content,
+        **contents[like.kind],
     )
 
 

@@ -35,10 +35,14 @@ class Method(Protocol):
     `taught` is the plan of all rows that can be trained on, `held` that of rows to measure on.
     """
 
-    name: str
-    taught: Plan[Any]
-    held: Plan[Any]
-    unit_loss: UnitLoss
+    @property
+    def name(self) -> str: ...
+    @property
+    def taught(self) -> Plan[Any]: ...
+    @property
+    def held(self) -> Plan[Any]: ...
+    @property
+    def unit_loss(self) -> UnitLoss: ...
 
     def prepare(self, units: Sequence[Entries], window: int | None) -> None:
         """Settle the shape of batches; `window` is the model's sliding window, if any."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,7 @@ class Batches:
         self.units, self.shape, self.read, self.owner = units, shape, read, owner
         self._places = filling_order(shape.capacity, shape.together)
 
-    def batch(self, chosen: Entries) -> dict[str, npt.NDArray[np.generic]]:
+    def batch(self, chosen: Entries) -> dict[str, npt.NDArray[Any]]:
         """The units `chosen`: what `read` gives, with a first axis of `capacity`; and of each place
 
         absent bool [C] (holds no unit), present bool [C, R] (holds a row), scale float32 [C] (factor on
@@ -109,7 +110,7 @@ class Batches:
         absent[list(made)] = False
         return {**whole, "absent": absent, "scale": np.ones(self.shape.capacity, dtype=np.float32)}
 
-    def _unit(self, unit: int) -> dict[str, npt.NDArray[np.generic]]:
+    def _unit(self, unit: int) -> dict[str, npt.NDArray[Any]]:
         """The rows of one unit; places beyond its last row repeat its first and count for nothing."""
         entries = self.units[unit]
         filled = np.concatenate([entries, np.repeat(entries[:1], self.shape.rows - len(entries))])
