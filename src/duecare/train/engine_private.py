@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tunix.sft.peft_trainer import TrainingConfig
 
-from duecare.core import Artifacts, Outcome, Tell
+from duecare.core import Artifacts, Estimate, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
 from duecare.privacy.account import Plan, Promise, plan
 from duecare.privacy.noise import Secret, kept_secret
@@ -37,7 +37,9 @@ from duecare.train.private_check import Bench, checked
 from duecare.train.private_claim import FILE, Claim, told_apart, unweighted, withheld
 from duecare.train.private_methods import DpoMethod, Method, SftMethod
 from duecare.train.private_step import PrivateTrainer, Recipe
+from duecare.train.private_twin import compared, twin
 from duecare.train.probe import Figures, Probe, account
+from duecare.train.resume import Resume
 from duecare.train.sft import Sft
 from duecare.train.units import Batches, Entries, Shape, members
 from duecare.train.watch import Groups
@@ -65,20 +67,21 @@ def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
     method.prepare(units.all, loaded.shape.window)
-    world = _world(step, mechanism, units.all, method, model)
+    world = world_of(step, mechanism, units.all, method, model, secret)
     doing(step, "measuring the model as it is", tell)
-    before = method.begin(model, np.union1d(world.used(secret), canaries.entries), resume)
+    before = method.begin(model, np.union1d(world.used(), canaries.entries), resume)
     known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
     if not begun:
         doing(step, "testing noise, clipping and sampling", tell)
         checked(method.name, Bench.of(world.trainer, world.batches), world.chosen, mechanism.rate, tell)
     doing(step, "compiling the first step", tell)
     run = Run(step, method.name, canaries.data.groups, resume, withheld(tell))
-    watch = run.fit(world.trainer, lambda number: world.batch(secret, number))
+    watch = run.fit(world.trainer, world.batch)
     probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
-    audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws(secret))
+    audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws())
     claim.write(out / FILE, watch.done, audit)
-    outcome = finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    figures = [*probe.estimates(), *_cost(step, folder, world, resume, tell, probe)]
+    outcome = finish(loaded, watch.curves(probe.readings()), figures, out, watch.findings())
     return told_apart(outcome, claim, watch.done, audit)
 
 
@@ -135,31 +138,41 @@ class World:
     trainer: PrivateTrainer
     batches: Batches
     mechanism: Plan
+    method: Method
+    secret: Secret
 
     def chosen(self, secret: Secret, step: int) -> Entries:
         """The units of training step `step` (0-based)."""
         units, shape = len(self.batches.units), self.batches.shape
         return poisson_batch(secret, step, units=units, rate=self.mechanism.rate, capacity=shape.capacity)
 
-    def batch(self, secret: Secret, step: int) -> dict[str, Any]:
+    def batch(self, step: int) -> dict[str, Any]:
         """What training step `step` is given."""
-        return {**self.batches.batch(self.chosen(secret, step)), "key": secret.noise_key(step)}
+        return {**self.batches.batch(self.chosen(self.secret, step)), "key": self.secret.noise_key(step)}
 
-    def draws(self, secret: Secret) -> Entries:
+    def draws(self) -> Entries:
         """How many steps draw each unit: int64 [units]."""
         counts = np.zeros(len(self.batches.units), dtype=np.int64)
         for step in range(self.mechanism.steps):
-            counts[self.chosen(secret, step)] += 1
+            counts[self.chosen(self.secret, step)] += 1
         return counts
 
-    def used(self, secret: Secret) -> Entries:
+    def used(self) -> Entries:
         """Entries of all units that any step draws, in increasing order."""
-        drawn = np.flatnonzero(self.draws(secret))
+        drawn = np.flatnonzero(self.draws())
         found = [self.batches.units[int(unit)] for unit in drawn] or [np.zeros(0, dtype=np.int64)]
         return np.unique(np.concatenate(found))
 
 
-def _world(step: Sft | Dpo, mechanism: Plan, units: list[Entries], method: Method, model: Answering) -> World:
+def world_of(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo,
+    mechanism: Plan,
+    units: list[Entries],
+    method: Method,
+    model: Answering,
+    secret: Secret,
+) -> World:
+    """A private run of `step` on `units`; `method` is prepared."""
     shape = Shape.of(units, mechanism.capacity, mechanism.batch)
     trainer = PrivateTrainer(
         model, optimiser(step, clipped=False), TrainingConfig(eval_every_n_steps=step.every)
@@ -171,4 +184,15 @@ def _world(step: Sft | Dpo, mechanism: Plan, units: list[Entries], method: Metho
         expected=mechanism.batch,
         together=shape.together,
     )
-    return World(trainer, Batches(units, shape, method.read, method.owner), mechanism)
+    batches = Batches(units, shape, method.read, method.owner)
+    return World(trainer, batches, mechanism, method, secret)
+
+
+def _cost(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo, folder: Path, world: World, resume: Resume, tell: Tell, probe: Probe
+) -> list[Estimate]:
+    """What privacy costs each group, where the step asks for a twin."""
+    if not _given(step).twin:
+        return []
+    figures = twin(step, folder, world.method, world.trainer.recipe, world.batch, resume, tell)
+    return compared(world.method.name, step.on, probe.groups, probe.rows, probe.after, figures)

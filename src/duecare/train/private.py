@@ -49,6 +49,8 @@ class Privacy:
       ends at the step that spends epsilon
     - canaries: made-up secrets put among the rows, half of them left out by coin, to measure a lower bound
       on epsilon afterwards; 0 for none
+    - twin: also train a model without privacy on the same batches, to say what privacy costs each group on
+      held-out rows; it is thrown away, and takes as long again
     - audit_alpha: accepted chance that this lower bound is above the true epsilon
     """
 
@@ -60,6 +62,7 @@ class Privacy:
     rows_per_person: int = 4
     noise_multiplier: float | None = None
     canaries: int = 0
+    twin: bool = False
     audit_alpha: float = 0.05
 
     def __post_init__(self) -> None:
@@ -96,6 +99,7 @@ def _audit_rules(privacy: Privacy) -> list[Rule]:
     count, alpha = privacy.canaries, privacy.audit_alpha
     enough = whole(count, 0, 0) or whole(count, 20, 1_000_000)
     return [
+        (isinstance(privacy.twin, bool), "twin", privacy.twin, "true or false"),
         (enough, "canaries", count, "0, or at least 20: fewer can show nothing"),
         (real(alpha, 0, 0.5, open_low=True), "audit_alpha", alpha, "a number above 0 and at most 0.5"),
     ]

@@ -76,6 +76,9 @@ class PrivateTrainer(Trainer):
         there, norm, of_unit = (told.pop(name) for name in ("there", "norm", "of_unit"))
         row, present = told.pop("row"), told.pop("present") & there[:, None]
         wide = {"grad_norm": norm, "clipped": (norm > self.recipe.clip).astype(np.float32)}
+        if self.recipe.noise:
+            # A unit's clipped gradient against the noise in its own direction.
+            wide["signal_to_noise"] = np.minimum(norm / self.recipe.clip, 1.0) / self.recipe.noise
         figures = told | {name: np.repeat(each[:, None], row.shape[1], axis=1) for name, each in wide.items()}
         self.after_step(
             {
