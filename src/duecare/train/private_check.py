@@ -1,6 +1,6 @@
 """The self-test of a private step, before hours are spent: on the very step that will train. Imports JAX.
 
-The trainer's own step is run on chosen batches with noise of a throw-away secret, and what it hands to the
+The compiled step is run on chosen batches with noise of a throw-away secret, and what it hands to the
 optimiser is looked at. Afterwards the weights are as they were.
 """
 
@@ -44,41 +44,36 @@ LIMITS = {
 }
 
 
-class _Catch:
-    """Stands in for an optimiser and keeps the gradient that it is given."""
-
-    gradient: Any = None
-
-    def update(self, model: Any, gradient: Any) -> None:
-        self.gradient = gradient
-
-
 @dataclass(slots=True)
 class Bench:
-    """The step under test: what it hands to the optimiser, times the units expected, as arrays."""
+    """The step under test, from the start: what it hands to the optimiser, and where the weights go."""
 
     trainer: PrivateTrainer
     batches: Batches
-    call: Callable[[Any, Any], Any]
+    start: dict[str, npt.NDArray[Any]]
 
     @staticmethod
     def of(trainer: PrivateTrainer, batches: Batches) -> Bench:
-        """The trainer's own step, compiled with the catching optimiser."""
+        """The trainer as it stands."""
+        return Bench(trainer, batches, training_state(trainer.model, trainer.optimizer))
 
-        def caught(model: Any, inputs: Any) -> tuple[Any, Any]:
-            catch = _Catch()
-            _, aux, _ = trainer._train_step(model, catch, inputs)
-            return catch.gradient, aux["norm"]
+    def run(self, inputs: Any) -> tuple[Any, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The compiled step, once: the gradient, norms before clipping [C], weights after it [D].
 
-        return Bench(trainer, batches, nnx.jit(caught))
+        Then everything is put back as it was.
+        """
+        step, _ = self.trainer.jit_train_and_eval_step()
+        _, aux, _ = step(inputs)
+        weights = _flat(lora_state(self.trainer.model).values())
+        restore(self.trainer.model, self.trainer.optimizer, self.start)
+        return aux["gradient"], np.asarray(aux["norm"]), weights
 
     def sums(self, units: Entries, key: npt.NDArray[np.uint32], scale: Any) -> tuple[list[Any], Any]:
         """The noised sum of `units`' gradients, one array a weight, and norms before clipping [C]."""
         batch = self.batches.batch(units)
-        inputs = {**batch, "scale": batch["scale"] * np.float32(scale), "key": key}
-        gradient, norms = self.call(self.trainer.model, inputs)
+        gradient, norms, _ = self.run({**batch, "scale": batch["scale"] * np.float32(scale), "key": key})
         expected = self.trainer.recipe.expected
-        return [np.asarray(leaf) * expected for leaf in jax.tree.leaves(gradient)], np.asarray(norms)
+        return [np.asarray(leaf) * expected for leaf in jax.tree.leaves(gradient)], norms
 
 
 def checked(
@@ -142,21 +137,15 @@ def _sampling(bench: Bench, choose: Callable[[Secret, int], Entries], rate: floa
 
 
 def _weights(bench: Bench) -> Seen:
-    """The real step once, with its optimiser, against that optimiser fed with the gradient caught."""
+    """Where the step takes the weights, against its optimiser fed with the gradient seen."""
     trainer = bench.trainer
-    start = training_state(trainer.model, trainer.optimizer)
     batch = bench.batches.batch(np.arange(min(FEW, len(bench.batches.units))))
-    inputs = {**batch, "key": Secret.fresh().noise_key(0)}
-    gradient, _ = bench.call(trainer.model, inputs)
+    before = _flat(lora_state(trainer.model).values())
+    gradient, _, after = bench.run({**batch, "key": Secret.fresh().noise_key(0)})
     weights = nnx.state(trainer.model, nnx.LoRAParam)
     rule = trainer.optimizer.tx
     update, _ = rule.update(gradient, rule.init(weights), weights)
     expected = _flat(jax.tree.leaves(optax.apply_updates(weights, update)))
-    before = _flat(lora_state(trainer.model).values())
-    real, _ = trainer.jit_train_and_eval_step()
-    real(inputs)
-    after = _flat(lora_state(trainer.model).values())
-    restore(trainer.model, trainer.optimizer, start)
     return check.moves(before, after, expected)
 
 

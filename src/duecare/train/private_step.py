@@ -57,6 +57,7 @@ class PrivateTrainer(Trainer):
         there = ~inputs["absent"]
         mean = jnp.where(there, figures["of_unit"], 0.0).sum() / jnp.maximum(there.sum(), 1)
         aux = {"row": units["row"], "present": units["present"], "there": there, "norm": norms, **figures}
+        aux["gradient"] = gradient  # for the self-test, which looks at what the optimiser was given
         return mean, aux, optax.global_norm(gradient)
 
     def gradient(
@@ -72,7 +73,8 @@ class PrivateTrainer(Trainer):
 
     def _post_process_train_step(self, aux: Any) -> None:
         """Hand on the figures of rows that are there; those of a step that drew no one are empty."""
-        told = {name: np.asarray(array) for name, array in jax.device_get(aux).items()}
+        kept = {name: array for name, array in aux.items() if name != "gradient"}
+        told = {name: np.asarray(array) for name, array in jax.device_get(kept).items()}
         there, norm, of_unit = (told.pop(name) for name in ("there", "norm", "of_unit"))
         row, present = told.pop("row"), told.pop("present") & there[:, None]
         wide = {"grad_norm": norm, "clipped": (norm > self.recipe.clip).astype(np.float32)}
