@@ -3,7 +3,7 @@
 The loop is Tunix's own (`PeftTrainer.train`). It is entered where `_post_process_train_step` hands over
 what the loss function returned beside the loss: there the step's figures are kept and checkpoints are
 written, in step with each other. It stops because its iterator ends: with the last step, or where a
-watched limit was crossed and the step says so.
+watched limit was crossed and the step says so, or held-out rows have shown that it is enough.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.gauge import Gauge
+from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
-from duecare.train.watch import Groups, StepLog, StepRecord, Watch
+from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
 
 Batch = Mapping[str, npt.NDArray[Any]]
 
@@ -61,8 +62,6 @@ class Trains(Loop, Protocol):
     def alpha(self) -> float: ...
     @property
     def targets(self) -> Targets: ...
-    @property
-    def batch_size(self) -> int: ...
     @property
     def every(self) -> int: ...
     @property
@@ -149,6 +148,12 @@ def adapted(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
     return loaded, answering
 
 
+def whole(folder: Path) -> tuple[Loaded, Answering]:
+    """The model of `folder`, and the module to train all its weights by."""
+    loaded = load(folder)
+    return loaded, Answering(loaded.model, whole=True)
+
+
 class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
     """Tunix's trainer, which hands on what the loss function returned beside the loss."""
 
@@ -172,12 +177,13 @@ class Run:
     groups: Groups
     resume: Resume
     tell: Tell
+    held: HeldOut | None = None
 
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
 
-        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table) and
-        "figures" (name -> float [B]).
+        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
+        a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
         start, log = self._go_on(trainer)
         watch = Watch(
@@ -193,12 +199,18 @@ class Run:
         def after_step(aux: Mapping[str, Any]) -> None:
             record = self._record(len(watch.log.records) + 1, aux)
             if watch.step(record, self.tell):
+                if self.held is not None:
+                    self.held.look(record.step, trainer.model, self.tell)
                 self._keep(record.step, trainer)
 
         trainer.after_step = after_step
-        if start < self.step.steps and not watch.stopped:
-            trainer.train(_batches(batch, range(start, self.step.steps), watch))
+        if start < self.step.steps and not self._over(watch):
+            trainer.train(_batches(batch, range(start, self.step.steps), lambda: self._over(watch)))
         return watch
+
+    def _over(self, watch: Watch) -> bool:
+        """Whether training is to end before its last step."""
+        return watch.stopped or (self.held is not None and self.held.enough)
 
     def _gauge(self) -> Gauge:
         step = self.step
@@ -219,15 +231,22 @@ class Run:
         """
         last = self.resume.last()
         log = StepLog(self.resume.steps_file, upto=0 if last is None else last.step)
-        if last is None or not log.complete:
+        if last is None or not log.complete or not self._looked(last.step):
             return 0, StepLog(self.resume.steps_file, upto=0)
         restore(trainer.model, trainer.optimizer, last.arrays)
         text = f"training goes on after step {last.step} of {self.step.steps}"
         self.tell(Note(topic=f"{self.method}.resumed", text=text))
         return last.step, log
 
+    def _looked(self, step: int) -> bool:
+        """Whether the looks at held-out rows up to the checkpoint of `step` are known again."""
+        ends = window_ends(self.step.every, self.step.steps)
+        return self.held is None or self.held.again(end for end in ends if end <= step)
+
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
-        figures = {name: np.asarray(values, np.float64) for name, values in aux["figures"].items()}
+        rows = np.asarray(aux["row"])
+        there = rows >= 0
+        figures = {name: np.asarray(each, np.float64)[there] for name, each in aux["figures"].items()}
         loss = None if aux["loss"] is None else float(aux["loss"])  # None: no row was drawn
         finite_loss = loss is None or np.isfinite(loss)
         if not finite_loss or not all(np.isfinite(each).all() for each in figures.values()):
@@ -235,7 +254,7 @@ class Run:
         return StepRecord(
             step=step,
             loss=loss,
-            rows=[int(row) for row in aux["row"]],
+            rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
         )
 
@@ -261,13 +280,13 @@ class Run:
         raise ModelError(f"train.{self.method}: {finding.detail}")
 
 
-def _batches(batch: Callable[[int], Batch], steps: range, watch: Watch) -> Iterator[Batch]:
-    """The batches of `steps`, as long as the watch lets training go on.
+def _batches(batch: Callable[[int], Batch], steps: range, over: Callable[[], bool]) -> Iterator[Batch]:
+    """The batches of `steps`, as long as nothing ends training.
 
     Tunix asks for the next batch after it has handed over the figures of the one before.
     """
     for step in steps:
-        if watch.stopped:
+        if over():
             return
         yield batch(step)
 
@@ -279,9 +298,11 @@ def finish(
     out: Path,
     findings: Sequence[Finding] = (),
 ) -> Outcome:
-    """Write the merged model, the adapter and the curves."""
+    """Write the merged model, the adapter (where there are low-rank updates) and the curves."""
     export(loaded, out / "model")
     export_adapter(loaded, out / "adapter")
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
+    if not (out / "adapter").exists():
+        del files["adapter"]
     return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

@@ -125,7 +125,7 @@ def _mechanism(step: Sft | Dpo, units: int, canaries: int) -> Plan:
         Promise(epsilon=privacy.epsilon, delta=privacy.delta),
         units=units + canaries // 2,
         most=units + canaries,
-        batch=step.batch_size,
+        batch=step.lines if isinstance(step, Sft) else step.batch_size,
         steps=step.steps,
         noise_multiplier=privacy.noise_multiplier,
     )

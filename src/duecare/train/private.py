@@ -16,18 +16,15 @@ from duecare.train.rules import Rule, named, real, whole
 Unit = Literal["example", "person"]
 MOST_EPSILON = 1_000.0
 
+_TELLS = "an end or a choice made by private figures tells of them"
 GIVES_AWAY: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "on_crossing": (
-        lambda value: value in (None, "warn"),
-        "warn: an end chosen by private figures tells of them",
-    ),
-    "batch_tokens": (
-        lambda value: not value,
-        "none: packed rows share a gradient, which is clipped per unit",
-    ),
-    "early_stop": (lambda value: not value, "none: an end chosen by private figures tells of them"),
-    "patience": (lambda value: not value, "none: an end chosen by private figures tells of them"),
-    "keep_best": (lambda value: not value, "none: a choice by private figures tells of them"),
+    "on_crossing": (lambda value: value in (None, "warn"), f"warn: {_TELLS}"),
+    "patience": (lambda value: value is None, f"none: {_TELLS}"),
+    "keep": (lambda value: value == "last", f"last: {_TELLS}"),
+    "batch_tokens": (lambda value: value is None, "none: packed rows share a gradient, each must be clipped"),
+    "accumulate": (lambda value: value == 1, "1: every step draws, clips and noises anew"),
+    "weights": (lambda value: value == "lora", "lora: what is clipped and noised are low-rank updates"),
+    "debias": (lambda value: value is None, "none: it weighs rows by the figures of others"),
 }
 """Settings of a step that would leave the promise: which values keep it, and why the others do not."""
 

@@ -20,7 +20,7 @@ from duecare.core import FAIL, PASS, Finding, ModelError, Tell
 from duecare.privacy import check
 from duecare.privacy.check import Seen
 from duecare.privacy.noise import Secret
-from duecare.train.lora import lora_state, restore, training_state
+from duecare.train.lora import restore, training_state, weights_state
 from duecare.train.private_step import PrivateTrainer
 from duecare.train.units import Batches, Entries
 
@@ -64,7 +64,7 @@ class Bench:
         """
         step, _ = self.trainer.jit_train_and_eval_step()
         _, aux, _ = step(inputs)
-        weights = _flat(lora_state(self.trainer.model).values())
+        weights = _flat(weights_state(self.trainer.model).values())
         restore(self.trainer.model, self.trainer.optimizer, self.start)
         return aux["gradient"], np.asarray(aux["norm"]), weights
 
@@ -140,7 +140,7 @@ def _weights(bench: Bench) -> Seen:
     """Where the step takes the weights, against its optimiser fed with the gradient seen."""
     trainer = bench.trainer
     batch = bench.batches.batch(np.arange(min(FEW, len(bench.batches.units))))
-    before = _flat(lora_state(trainer.model).values())
+    before = _flat(weights_state(trainer.model).values())
     gradient, _, after = bench.run({**batch, "key": Secret.fresh().noise_key(0)})
     weights = nnx.state(trainer.model, nnx.LoRAParam)
     rule = trainer.optimizer.tx

@@ -72,7 +72,7 @@ class SftMethod:
         tokenizer = Tokenizer(folder)
 
         def reader(part: Data) -> Callable[[int], Passage]:
-            return lambda place: passage(part.example(place), tokenizer, step.max_tokens)
+            return lambda place: passage(part.example(place), tokenizer, step.row_tokens)
 
         self.step, self.data, self.held_data, self.pad_id = step, data, held, tokenizer.pad_id
         self.taught = take(data.names, reader(data), len(data.names), step.seed)
@@ -80,13 +80,13 @@ class SftMethod:
 
     def prepare(self, units: Sequence[Entries], window: int | None) -> None:
         length = max(len(one.tokens) for one in (*self.taught.read, *self.held.read))
-        length, size = rounded(length, self.step.max_tokens), self.step.batch_size
+        length, size = rounded(length, self.step.row_tokens), self.step.lines
         sizes = _taught(self.taught)
         alone = most_of_a_unit(units, sizes)
         asked = most_asked(_taught(self.held), chunks(len(self.held.read), size))
         self._units = Passages(self.data, self.taught, (length, alone), self.pad_id)
         self._all = Passages(self.data, self.taught, (length, most_together(sizes, size)), self.pad_id)
-        self._held = Passages(self.held_data, self.held, (length, asked), self.pad_id)
+        self._held = Passages(self.held_data, self.held, (length, asked), self.pad_id, size)
 
     @staticmethod
     def unit_loss(model: Answering, unit: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -104,13 +104,13 @@ class SftMethod:
         return batch["asked_row"]
 
     def after(self, model: Answering) -> Figures:
-        return self._held.losses(model, self.step.batch_size)
+        return self._held.losses(model)
 
     def losses(self, model: Answering, entries: Entries) -> npt.NDArray[np.float32]:
         from duecare.train.engine_sft import measured
 
         found = np.zeros(len(entries), dtype=np.float32)
-        for some in chunks(len(entries), self.step.batch_size):
+        for some in chunks(len(entries), self.step.lines):
             nll, count = measured(model, self._all.batch(entries[some]))
             found[some] = np.asarray(nll / count)
         return found
