@@ -273,11 +273,13 @@ class Run:
         rows = np.asarray(aux["row"])
         there = rows >= 0
         figures = {name: np.asarray(each, np.float64)[there] for name, each in aux["figures"].items()}
-        if not np.isfinite(aux["loss"]) or not all(np.isfinite(each).all() for each in figures.values()):
+        loss = None if aux["loss"] is None else float(aux["loss"])  # None: no row was drawn
+        finite_loss = loss is None or np.isfinite(loss)
+        if not finite_loss or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
         return StepRecord(
             step=step,
-            loss=float(aux["loss"]),
+            loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
         )

@@ -75,9 +75,10 @@ def _smallest_call() -> tuple[Any, ...]:
     return tokens, tokens, jnp.ones((1, 2, 2), bool), (asked, asked, asked)
 
 
-def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
+def optimiser(loop: Loop, accumulate: int = 1, *, clipped: bool = True) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015) on gradients clipped to norm `clip`, without weight decay.
 
+    Not `clipped` where each unit's gradient has been already, and noise lies on their sum.
     It makes one update for every `accumulate` steps of `loop`. The rates are computed here once and looked
     up by update: in one float32 table they are the same numbers however the schedule's arithmetic would
     have been compiled.
@@ -94,7 +95,7 @@ def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
     def rate(step: Any) -> Any:
         return jnp.asarray(rates)[step]
 
-    return optax.chain(optax.clip_by_global_norm(loop.clip), optax.adam(rate))
+    return optax.chain(*([optax.clip_by_global_norm(loop.clip)] if clipped else []), optax.adam(rate))
 
 
 def in_training(model: nnx.Module) -> tuple[str, Any]:

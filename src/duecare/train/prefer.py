@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
+from duecare.train.private import Privacy, privacy_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
 Algorithm = Literal["dpo", "orpo"]
@@ -33,7 +34,7 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, privacy, seed,
       metrics: as in Sft
     """
 
@@ -57,6 +58,7 @@ class Dpo:
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
+    privacy: Privacy | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
@@ -75,6 +77,7 @@ class Dpo:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *privacy_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *loop_rules(
@@ -98,7 +101,10 @@ class Dpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_prefer import train
+        if self.privacy is None:
+            from duecare.train.engine_prefer import train
+        else:
+            from duecare.train.engine_private import train
 
         outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory

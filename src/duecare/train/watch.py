@@ -60,10 +60,13 @@ UNITS = {
 
 
 class StepRecord(Noun, frozen=True, kw_only=True):
-    """What one training step saw: `rows` are places in the table, `figures` one value per row each."""
+    """What one training step saw: `rows` are places in the table, `figures` one value per row each.
+
+    `loss` is None where it saw no row: a private step draws its rows by chance.
+    """
 
     step: int
-    loss: float
+    loss: float | None
     rows: list[int]
     figures: dict[str, list[float]]
 
@@ -153,7 +156,7 @@ def readings(
 def mean_of_rows(metric: str, values: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64]) -> Interval:
     """Mean of one value per reading of a row; a row read twice is one cluster, accuracy a proportion."""
     clusters = None if len(np.unique(rows)) == len(rows) else rows.tolist()
-    if metric == "accuracy":
+    if metric in ("accuracy", "clipped"):
         return cluster_proportion(values, clusters)
     return cluster_mean(values, clusters)
 
@@ -172,6 +175,8 @@ def window(records: Sequence[StepRecord], end: int, every: int, groups: Groups) 
     """Readings over the rows seen since the window before."""
     mine = seen(records, end, every)
     rows = np.array([row for record in mine for row in record.rows], dtype=np.int64)
+    if not len(rows):
+        return []
     figures = {
         name: np.array([value for record in mine for value in record.figures[name]], dtype=np.float64)
         for name in mine[0].figures
@@ -232,7 +237,8 @@ class Watch:
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
         self.log.add(record)
-        tell(Progress(record.step, self.steps, "step", f"loss {record.loss:.3f}"))
+        said = "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
+        tell(Progress(record.step, self.steps, "step", said))
         if record.step % self.every and record.step != self.steps:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
@@ -255,6 +261,7 @@ class Watch:
                 (record.step, "train", None, None, "batch_loss"), record.loss, (None, None), len(record.rows)
             )
             for record in self.log.records
+            if record.loss is not None
         ]
         drawn = [
             reading
