@@ -60,7 +60,7 @@ class Study:
     - groups: whose treatment is looked at
     - data: name -> `Read` step
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
-    - train: `Sft` and `Dpo` steps; each goes on from the model of the one before
+    - train: `Sft`, `Dpo`, `Grpo` and `Ppo` steps; each goes on from the model of the one before
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - seed: of every step that draws; in Python it is given to each step itself
     - folder: from where relative paths start (that of the study file)

@@ -157,7 +157,7 @@ def _data(view: View) -> list[str]:
 
 
 def _training(view: View) -> list[str]:
-    stages = view.story.of("sft", "dpo")
+    stages = view.story.of("sft", "dpo", "grpo", "ppo")
     if not stages:
         return []
     rows = [[stage.job, stage.entry.step or "", str(stage.entry.seed or 0), stage.digest] for stage in stages]

@@ -8,7 +8,7 @@ pass needs is worked out on the way (as in fused linear cross-entropy kernels; H
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -20,10 +20,13 @@ from duecare.train.batch import ASKED_TOGETHER
 
 
 class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
-    """`model` under a call that returns log-probabilities; low-rank updates are put on this module."""
+    """`model` under a call that returns log-probabilities; low-rank updates are put on this module.
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    At a `temperature` other than 1 they are those by which tokens are sampled at that temperature.
+    """
+
+    def __init__(self, model: Any, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model, temperature
 
     def __call__(
         self,
@@ -39,15 +42,36 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         """
         states, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
-        return logps(self.model, states[row, place], target)
+        return logps(self.model, states[row, place], target, self.temperature)
 
 
-def logps(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:
+def token_logps(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """Log-probabilities of all answers' tokens, float32 [N]; `batch` holds `Lines` by name."""
+    return model(*call_of(batch))
+
+
+def call_of(batch: Mapping[str, jax.Array]) -> tuple[Any, ...]:
+    """The arguments by which a model is asked for all answers' tokens of a batch."""
+    part = batch["part"]
+    seen, looks = part[:, None, :], part[:, :, None]
+    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
+    # An answer sees its prompt and itself, never another answer; padding is seen by no one.
+    mask = causal & ((seen == 0) | (seen == looks) & (seen > 0))
+    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
+    return batch["tokens"], batch["position"], mask, asked
+
+
+def logps(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:
     """Log-probability of each target int32 [N] by the model's head at `states` [N, D]: float32 [N].
 
     Differentiable in `states`; the head itself is frozen and gets no gradient.
     """
-    return _Fused(lambda chunk: logits(model, chunk[None])[0])(states, targets)
+
+    def head(chunk: jax.Array) -> jax.Array:
+        found = logits(model, chunk[None])[0]
+        return found if temperature == 1 else found / temperature
+
+    return _Fused(head)(states, targets)
 
 
 class _Fused:

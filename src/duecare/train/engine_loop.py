@@ -138,11 +138,21 @@ def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     )
 
 
-def adapted(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
-    """The model of `folder` with low-rank updates as the step says, and the module to train it by."""
+def adapted(
+    step: Trains, folder: Path, under: Callable[[Any], Answering] = Answering
+) -> tuple[Loaded, Answering]:
+    """The model of `folder` with low-rank updates as the step says, and the module to train it by.
+
+    `under` is the call that the model is put under.
+    """
     loaded = load(folder)
     answering = with_lora(
-        loaded.model, rank=step.lora_rank, alpha=step.alpha, targets=step.targets, seed=step.seed
+        loaded.model,
+        rank=step.lora_rank,
+        alpha=step.alpha,
+        targets=step.targets,
+        seed=step.seed,
+        under=under,
     )
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank

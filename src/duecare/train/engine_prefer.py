@@ -21,7 +21,7 @@ from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
-from duecare.train.answering import Answering
+from duecare.train.answering import Answering, token_logps
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
 from duecare.train.engine_loop import (
     Batch,
@@ -50,13 +50,8 @@ def answer_logps(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.
 
     `batch` as from `Pairs.batch`.
     """
-    part, side, counts = batch["part"], batch["side"], batch["counts"]
-    seen, looks = part[:, None, :], part[:, :, None]
-    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
-    # An answer sees its prompt and itself, never the other answer; padding is seen by no one.
-    mask = causal & ((seen == 0) | (seen == looks) & (seen > 0))
-    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
-    logps = model(batch["tokens"], batch["position"], mask, asked)
+    side, counts = batch["side"], batch["counts"]
+    logps = token_logps(model, batch)
     per_answer = partial(jax.ops.segment_sum, segment_ids=side, num_segments=2 * len(batch["row"]))
     return per_answer(logps * counts), per_answer(counts)
 

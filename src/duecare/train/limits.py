@@ -19,6 +19,8 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "sft": ("loss",),
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
+    "grpo": ("reward",),
+    "ppo": ("reward",),
 }
 """Of which figures the gap between groups is followed, by method."""
 
@@ -32,11 +34,13 @@ class Limits:
     - loss_gap: in nats per token, for sft
     - margin_gap: in nats, for dpo and orpo
     - accuracy_gap: a share from 0 to 1, for dpo and orpo
+    - reward_gap: in units of the reward, for grpo and ppo
     """
 
     loss_gap: float | None = None
     margin_gap: float | None = None
     accuracy_gap: float | None = None
+    reward_gap: float | None = None
 
     def __post_init__(self) -> None:
         widest = {"accuracy_gap": 1.0}

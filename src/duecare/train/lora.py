@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
@@ -44,14 +45,22 @@ class Loop(Protocol):
     def clip(self) -> float: ...
 
 
-def with_lora(model: Any, *, rank: int, alpha: float, targets: Targets, seed: int) -> Answering:
+def with_lora(
+    model: Any,
+    *,
+    rank: int,
+    alpha: float,
+    targets: Targets,
+    seed: int,
+    under: Callable[[Any], Answering] = Answering,
+) -> Answering:
     """`model` under a call for log-probabilities, with low-rank updates that as yet change nothing.
 
     qwix makes a copy: let go of the model given, or its weights are held twice.
     """
     provider = qwix.LoraProvider(module_path=PATHS[targets], rank=rank, alpha=alpha)
     adapted: Answering = qwix.apply_lora_to_model(
-        Answering(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
+        under(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
     )
     if not jax.tree.leaves(nnx.state(adapted, nnx.LoRAParam)):
         raise ModelError(f"{type(model).__name__} has no projections for targets {targets!r}")
