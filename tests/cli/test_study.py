@@ -136,12 +136,27 @@ WRONG = {
         "grpo: {on: pairs, steps: 2, reward: {toxicty: -1.0}}",
         [(14, "train.1.grpo.reward.toxicty", "a detector or an installed reward function")],
     ),
+    "a reward model that is none": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward_model: sft}",
+        [(14, "train.1.grpo.reward_model", "trained before this step (none is)")],
+    ),
     "code as a reward": (
         "dpo: {on: pairs, steps: 2}",
         "grpo: {on: pairs, steps: 2, reward: {'os:getcwd': 1.0}}",
         [(14, "train.1.grpo.reward", "module:function in Python only")],
     ),
     "dpo on chats": ("dpo: {on: pairs", "dpo: {on: chats", [(14, "train.1.dpo.on", "of kind preference")]),
+    "reward model on chats": (
+        "dpo: {on: pairs",
+        "reward-model: {on: chats",
+        [(14, "train.1.reward-model.on", "of kind preference")],
+    ),
+    "change by a reward model": (
+        "  - sft: {on: chats, steps: 4}\n  - dpo: {on: pairs, steps: 2}",
+        "  - reward-model: {on: pairs, steps: 2, centring: -1}",
+        [(13, "train.0.reward-model.centring", "from 0 to 100")],
+    ),
     "order": (
         "  - duplicates\n",
         "  - duplicates\n  - toxicity: {on: pairs}\n",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from duecare.cli.combine import named, sources_of
+from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
 from duecare.cli.sources import files_of, located, read_steps
-from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, seeded
+from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
 from duecare.core import Step, StudyError
 
@@ -30,11 +29,12 @@ def _jobs(study: Study) -> Iterator[Job]:
     yield _job(study, "base", study.model, {})
     trained = list(_training(study))
     yield from trained
+    tuned = [job for job in trained if not judges(job.step)]
     if study.evaluate is None:
         return
     inputs = {"base": "base"}
-    if trained:
-        inputs["tuned"] = trained[-1].id
+    if tuned:
+        inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
     yield _job(study, "evaluate", study.evaluate, inputs)
@@ -109,14 +109,13 @@ def step_on(step: Step) -> str:
 
 
 def _training(study: Study) -> Iterator[Job]:
-    counts: Counter[str] = Counter()
     before: str | None = None
-    for step in study.train:
-        name = named(step)
-        counts[name] += 1
-        job = name if counts[name] == 1 else f"{name}:{counts[name]}"
+    for job, step in zip(training_jobs(study.train), study.train, strict=True):
         inputs = {"data": f"split:{step_on(step)}", "base": "base"}
         if before is not None:
             inputs["model"] = before
+        if judge := getattr(step, "reward_model", ""):
+            inputs["reward"] = judge
         yield _job(study, job, step, inputs)
-        before = job
+        if not judges(step):  # what scores answers cannot be taught to give them
+            before = job

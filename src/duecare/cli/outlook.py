@@ -115,7 +115,7 @@ def outlook(
         raise StudyError(f"plan: former={former}: expected the folder of a run or of an evaluation")
     known = before(former or study.place(), READ)
     sizes = _sizes(study, step)
-    models = 2 if study.train else 1
+    models = 2 if study.tunes else 1
     second = known.speed / models
     proposed = None if minutes is None else _fitting(sizes, 60 * minutes * second)
     suites = tuple(
@@ -151,7 +151,7 @@ def _gates(
         data={name: path for name, path in full.data.items() if not kept or name in kept},
         items={name: most for name, most in full.items.items() if not kept or name in kept},
     )
-    planned = rehearse(some, ("base", "tuned") if study.train else ("base",), list(study.data))
+    planned = rehearse(some, ("base", "tuned") if study.tunes else ("base",), list(study.data))
     found = forecast(specs, planned, Assumed(*assumed, DEVIATION), known.evaluation)
     return tuple(
         GateOutlook(spec.name, spec.words, each.comparisons, each.n, each.gap, each.needed, each.assumes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
-from duecare.report import behind, curation, origin, treatment, verdict
+from duecare.report import behind, curation, judged, origin, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
@@ -68,6 +68,11 @@ class View:
     after: tuple[origin.Node, ...]
     account: origin.Account
     limits: tuple[str, ...]
+
+    @property
+    def judges(self) -> tuple[judged.Judge, ...]:
+        """What each reward model came to on held-out pairs."""
+        return judged.judges(self.story)
 
     @property
     def training(self) -> tuple[tuple[str, tuple[Panel, ...]], ...]:

@@ -1,8 +1,9 @@
-"""Training on Tunix, watched per group: the steps, and Limits. Importing this imports no JAX."""
+"""Training on Tunix, watched per group: a class for each step, and Limits. Importing this imports no JAX."""
 
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
 from duecare.train.reinforce import Grpo, Ppo
+from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 
-__all__ = ["Dpo", "Grpo", "Limits", "Ppo", "Sft"]
+__all__ = ["Dpo", "Grpo", "Limits", "Ppo", "RewardModel", "Sft"]

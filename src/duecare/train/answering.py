@@ -52,13 +52,18 @@ def token_logps(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
 
 def call_of(batch: Mapping[str, jax.Array]) -> tuple[Any, ...]:
     """The arguments by which a model is asked for all answers' tokens of a batch."""
-    part = batch["part"]
+    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
+    return batch["tokens"], batch["position"], answer_mask(batch["part"]), asked
+
+
+def answer_mask(part: jax.Array) -> jax.Array:
+    """Who sees whom in lines of prompts and answers (`batch.Lines.part` [B, T]): bool [B, T, T].
+
+    An answer sees its prompt and itself, never another answer; padding is seen by no one.
+    """
     seen, looks = part[:, None, :], part[:, :, None]
     causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
-    # An answer sees its prompt and itself, never another answer; padding is seen by no one.
-    mask = causal & ((seen == 0) | (seen == looks) & (seen > 0))
-    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
-    return batch["tokens"], batch["position"], mask, asked
+    return causal & ((seen == 0) | (seen == looks) & (seen > 0))
 
 
 def logps(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:

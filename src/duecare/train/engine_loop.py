@@ -36,7 +36,7 @@ from duecare.core import (
 )
 from duecare.core.table import EXAMPLES, examples, expect
 from duecare.core.wire import settings
-from duecare.model.export import export, export_adapter
+from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
@@ -286,10 +286,15 @@ def finish(
     estimates: Sequence[Estimate],
     out: Path,
     findings: Sequence[Finding] = (),
+    *,
+    head: npt.NDArray[np.float32] | None = None,
 ) -> Outcome:
-    """Write the merged model, the adapter and the curves."""
-    export(loaded, out / "model")
-    export_adapter(loaded, out / "adapter")
+    """Write the merged model, the adapter and the curves; with a `head` [D], as a reward model."""
+    if head is None:
+        export(loaded, out / "model")
+    else:
+        export_reward(loaded, head, out / "model")
+    export_adapter(loaded, out / "adapter", head)
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
     return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

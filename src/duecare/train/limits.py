@@ -19,6 +19,7 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "sft": ("loss",),
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
+    "reward-model": ("margin", "accuracy"),
     "grpo": ("reward",),
     "ppo": ("reward",),
 }
@@ -32,8 +33,8 @@ class Limits:
     """The widest gap, up or down, between a group's rows and all other rows that declare a group.
 
     - loss_gap: in nats per token, for sft
-    - margin_gap: in nats, for dpo and orpo
-    - accuracy_gap: a share from 0 to 1, for dpo and orpo
+    - margin_gap: in nats, for dpo, orpo and reward-model
+    - accuracy_gap: a share from 0 to 1, for dpo, orpo and reward-model
     - reward_gap: in units of the reward, for grpo and ppo
     """
 

@@ -56,13 +56,14 @@ def with_lora(
 ) -> Answering:
     """`model` under a call for log-probabilities, with low-rank updates that as yet change nothing.
 
-    qwix makes a copy: let go of the model given, or its weights are held twice.
+    `under` puts it under another call, of the same arguments. qwix makes a copy: let go of the model given,
+    or its weights are held twice.
     """
     provider = qwix.LoraProvider(module_path=PATHS[targets], rank=rank, alpha=alpha)
     adapted: Answering = qwix.apply_lora_to_model(
         under(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
     )
-    if not jax.tree.leaves(nnx.state(adapted, nnx.LoRAParam)):
+    if not jax.tree.leaves(nnx.state(adapted.model, nnx.LoRAParam)):
         raise ModelError(f"{type(model).__name__} has no projections for targets {targets!r}")
     return adapted
 

@@ -54,6 +54,7 @@ Place = tuple[int, str, str | None, str | None, str]
 UNITS = {
     ("sft", "loss"): "nats per token",
     **{(method, name): "nats" for method in ("dpo", "orpo") for name in ("loss", "margin")},
+    **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
     **{(method, "kl"): "nats per token" for method in ("grpo", "ppo")},
     **{(method, "length"): "tokens" for method in ("grpo", "ppo")},
 }
