@@ -31,7 +31,7 @@ def test_detectors_are_weighted_summed_and_silence_does_not_pay() -> None:
     found = rewards({"toxicity": -2.0})(PROMPTS, ANSWERS, ENDED, {})
     expected = [-2 * detect_toxicity(text) for text in ANSWERS[:2]]
     assert found.rewards.tolist() == pytest.approx([*expected, -1.0])
-    assert found.unjudged == {"toxicity": 1}
+    assert found.unjudged.tolist() == [False, False, True]
     assert found.rewards[0] < -1 < found.rewards[1]
     both = rewards({"toxicity": -2.0, "toy_rewards:constant": 4.0})(PROMPTS, ANSWERS, ENDED, {})
     assert both.rewards == pytest.approx(found.rewards + 3.0)
@@ -73,6 +73,17 @@ def test_a_broken_function_is_named_and_no_text_is_told(function: str, said: str
     assert SECRET not in str(caught.value)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     assert not any(answer and answer in str(caught.value) for answer in ANSWERS)
+
+
+def test_an_installed_package_adds_a_function_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    installed = [EntryPoint("steady", "toy_rewards:constant", "duecare.rewards")]
+    monkeypatch.setattr("duecare.train.rewards.entry_points", lambda group: installed)
+    Grpo(on="chats", reward={"steady": 1.0})
+    assert rewards({"steady": 2.0})(PROMPTS, ANSWERS, ENDED, {}).rewards.tolist() == [1.5] * 3
+    with pytest.raises(StudyError, match="steady"):
+        Grpo(on="chats", reward={"stedy": 1.0})
 
 
 @pytest.mark.parametrize("name", ["toy_rewards:nothing", "no_such_module:f", "toy_rewards:NOT_A_FUNCTION"])

@@ -22,7 +22,7 @@ from duecare.model.forward import through
 from duecare.train.advantage import Floats, gae, whitened
 from duecare.train.answering import Answering, call_of, logps
 from duecare.train.engine_loop import Batch
-from duecare.train.engine_reinforce import clipped, per_prompt, reinforce
+from duecare.train.engine_reinforce import clipped, known, per_prompt, reinforce, told
 from duecare.train.reinforce import Ppo
 from duecare.train.rollout import Players, Round, divergence
 
@@ -78,9 +78,8 @@ def ppo_loss(model: Answering, batch: Mapping[str, jax.Array], step: Ppo) -> tup
     weight = jnp.tile(batch["weight"], step.samples)[batch["side"]] * batch["counts"]
     loss = (weight * (push + step.value_weight * error)).sum() / batch["counts"].sum()
     figures = {
-        "reward": batch["reward"],
+        **told(batch),
         "advantage": per_prompt(jnp.abs(batch["advantages"]), batch, answers),
-        "length": batch["length"],
         "kl": per_prompt(divergence(logps, batch["reference"]), batch, answers),
         "clipped": per_prompt(held, batch, answers),
         "value_error": per_prompt((values - batch["returns"]) ** 2, batch, answers),
@@ -102,14 +101,12 @@ def ppo_batch(one: Round, players: Players) -> Batch:
     expected = spread(values.astype(np.float64), where, lengths)
     advantages = gae(rewards, expected, lengths, step.gamma, step.decay)
     return {
-        **one.batch,
+        **known(one, players),
         "old": old,
         "old_values": values,
         "reference": reference,
         "advantages": gathered(whitened(advantages, lengths), where),
         "returns": gathered(advantages + expected, where),
-        "reward": one.rewards.mean(axis=0).astype(np.float32),
-        "length": one.lengths.mean(axis=0).astype(np.float32),
     }
 
 

@@ -6,9 +6,8 @@ paper; rounds of answers are ours, see `duecare.train.rollout`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from tunix.sft.peft_trainer import TrainingConfig
 
-from duecare.core import Artifacts, Estimate, ModelError, Note, Outcome, Tell, exact
+from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
 from duecare.train.answering import Answering, token_logps
 from duecare.train.batch import draw, take
@@ -88,14 +88,30 @@ def grpo_loss(
     else:
         loss = (weight[side] * each * batch["counts"]).sum() / batch["counts"].sum()
     figures = {
-        "reward": batch["reward"],
+        **told(batch),
         "advantage": batch["advantage"],
-        "length": batch["length"],
         "kl": per_prompt(kl, batch, answers),
     }
     if "old" in batch:  # else every ratio is 1
         figures["clipped"] = per_prompt(held, batch, answers)
     return loss, {"loss": loss, "row": batch["row"], "figures": figures}
+
+
+TOLD = ("reward", "length", "unjudged")
+"""Figures of each prompt, [B], that are known before the loss is."""
+
+
+def told(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a batch."""
+    return {name: batch[name] for name in TOLD if name in batch}
+
+
+def known(one: Round, players: Players) -> Batch:
+    """A round as a batch with what is to be told of it: reward, length, and the share not judged."""
+    means: dict[str, npt.NDArray[Any]] = {"reward": one.rewards, "length": one.lengths}
+    if players.rewards.detects:
+        means["unjudged"] = one.unjudged
+    return {**one.batch, **{name: each.mean(axis=0).astype(np.float32) for name, each in means.items()}}
 
 
 def grpo_batch(one: Round, players: Players) -> Batch:
@@ -105,12 +121,10 @@ def grpo_batch(one: Round, players: Players) -> Batch:
     """
     advantages = group_advantages(one.rewards)
     batch = {
-        **one.batch,
+        **known(one, players),
         "advantages": advantages.ravel().astype(np.float32),
         "reference": players.logps(one.batch, at_start=True),
-        "reward": one.rewards.mean(axis=0).astype(np.float32),
         "advantage": np.abs(advantages).mean(axis=0).astype(np.float32),
-        "length": one.lengths.mean(axis=0).astype(np.float32),
     }
     if players.step.iterations > 1:
         batch["old"] = players.logps(one.batch)
@@ -157,8 +171,6 @@ def reinforce(
     doing(step, "answering the first prompts", tell)
     rounds = Rounds(step, asked, lambda one: made(one, players))
     watch = Run(step, method, data.groups, resume, tell).fit(trainer, rounds.batch)
-    for estimate in rounds.account(method):
-        tell(estimate)
     doing(step, "answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
     readings = [reading for probe in probes for reading in probe.readings()]
@@ -173,8 +185,6 @@ class Rounds:
     step: Reinforces
     prompts: Prompts
     made: Callable[[Round], Batch]
-    unjudged: Counter[str] = field(default_factory=Counter)
-    answers: int = 0
     _kept: tuple[int, Batch] | None = None
 
     def batch(self, number: int) -> Batch:
@@ -182,17 +192,8 @@ class Rounds:
         turn = number // self.step.iterations
         if self._kept is None or self._kept[0] != turn:
             entries = self.prompts.plan.step(turn, self.step.batch_size)
-            one = self.prompts.round(entries, f"round {turn}")
-            self.unjudged.update(one.unjudged)
-            self.answers += one.rewards.size
-            self._kept = (turn, self.made(one))
+            self._kept = (turn, self.made(self.prompts.round(entries, f"round {turn}")))
         return self._kept[1]
-
-    def account(self, method: str) -> Iterator[Estimate]:
-        """How many of the answers given since the run was (re)started a detector could not judge."""
-        for name, count in sorted(self.unjudged.items()):
-            place = {"source": self.step.on, "detector": name}
-            yield exact(f"{method}.answers.unjudged", count, self.answers, place)
 
 
 def _rewards(step: Reinforces, inputs: Artifacts, method: str, tell: Tell) -> Rewards:

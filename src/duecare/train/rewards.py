@@ -49,10 +49,10 @@ those of the groups' axes that it has a parameter for; gives one number for each
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Rewards float64 [N]; `unjudged` counts by detector the answers that it could not judge."""
+    """Rewards float64 [N], and which of the answers some detector could not judge, bool [N]."""
 
     rewards: Floats
-    unjudged: Mapping[str, int]
+    unjudged: npt.NDArray[np.bool_]
 
 
 def reward_rules(parts: object, model: object, model_weight: object, unjudged: object) -> list[Rule]:
@@ -134,18 +134,23 @@ class Rewards:
     ) -> Judged:
         """Rewards of `answers` to `prompts`, `ended` or cut off (all [N]); `groups` [N] by axis."""
         total = np.zeros(len(answers))
-        silent: dict[str, int] = {}
+        silent = np.zeros(len(answers), dtype=np.bool_)
         for name, weight in self.parts.items():
             if name in self._detectors:
                 scores = self._scores(name, answers)
                 missing = np.isnan(scores)
-                silent[name] = int(missing.sum())
+                silent |= missing
                 total += np.where(missing, self.unjudged, weight * scores)
             else:
                 total += weight * self._asked(name, prompts, answers, groups)
         if self.model is not None:
             total += self.model_weight * self._modelled(self.model, prompts, answers, ended)
         return Judged(rewards=total, unjudged=silent)
+
+    @property
+    def detects(self) -> bool:
+        """Whether a detector is part of the reward, so that there may be answers it cannot judge."""
+        return bool(self._detectors)
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the file behind each function, if it is a file: a name alone does not say what ran."""

@@ -41,16 +41,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of answers to B prompts, G to each, ready to be learned from.
+    """A round of answers to B prompts, G to each, ready to be learned from.
 
     `batch` holds `Lines` by name with `row` and `weight` [B]; `rewards` and `lengths` (in tokens) are [G, B];
-    `unjudged` counts answers by detector.
+    `unjudged` bool [G, B] says which answers some detector could not judge.
     """
 
     batch: Batch
     rewards: Floats
     lengths: npt.NDArray[np.int64]
-    unjudged: Mapping[str, int]
+    unjudged: npt.NDArray[np.bool_]
 
 
 class Players:
@@ -98,7 +98,8 @@ class Prompts:
         """Answer the prompts `entries` and reward the answers; `name` decides the randomness."""
         loaded, rows = self.players.loaded, self.plan.rows[entries]
         read = [self.plan.read[entry] for entry in entries]
-        names = [f"{name}\0{place}\0{self.part.names[row]}" for place, row in enumerate(rows)]
+        turns = [int((rows[:place] == row).sum()) for place, row in enumerate(rows)]
+        names = [f"{name}\0{turn}\0{self.part.names[row]}" for turn, row in zip(turns, rows, strict=True)]
         answers = self.players.answers([one.tokens for one in read], names, self.prompt_length)
         told = [Told(one.tokens, tuple(own)) for one, own in zip(read, answers, strict=True)]
         count = self.players.step.samples
@@ -125,7 +126,7 @@ class Prompts:
             },
             rewards=judged.rewards.reshape(count, len(entries)),
             lengths=np.array([len(ids) for ids in flat], np.int64).reshape(count, len(entries)),
-            unjudged=judged.unjudged,
+            unjudged=judged.unjudged.reshape(count, len(entries)),
         )
 
     def measured(self, name: str) -> Figures:
@@ -135,9 +136,9 @@ class Prompts:
             one = self.round(entries, name)
             now, start = (self.players.logps(one.batch, at_start=before) for before in (False, True))
             kl = per_answer(divergence(now, start), one.batch, one.rewards.size) / one.lengths.ravel()
-            found["reward"][entries] = one.rewards.mean(axis=0)
-            found["length"][entries] = one.lengths.mean(axis=0)
-            found["kl"][entries] = kl.reshape(one.lengths.shape).mean(axis=0)
+            own = len(np.unique(entries))  # the last round is filled up with more answers to its last prompt
+            for key, each in (("reward", one.rewards), ("length", one.lengths), ("kl", kl)):
+                found[key][entries[:own]] = each.reshape(one.lengths.shape).mean(axis=0)[:own]
         return found
 
 
