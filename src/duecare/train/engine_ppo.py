@@ -66,7 +66,7 @@ def value_loss(values: jax.Array, old: jax.Array, returns: jax.Array, reach: flo
     return 0.5 * jnp.maximum((values - returns) ** 2, (bound - returns) ** 2)
 
 
-def ppo_loss(model: Answering, batch: Mapping[str, jax.Array], step: Ppo) -> tuple[jax.Array, dict[str, Any]]:
+def ppo_loss(model: Valued, batch: Mapping[str, jax.Array], step: Ppo) -> tuple[jax.Array, dict[str, Any]]:
     """Clipped objective (Schulman et al. 2017) and critic's loss of a round of answers, means over tokens.
 
     `batch` as from `ppo_batch`; each prompt's figures are beside the loss.
@@ -152,7 +152,7 @@ def _both(graph: Any, state: Any, batch: Mapping[str, jax.Array]) -> tuple[jax.A
 def train(step: Ppo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Ppo`."""
 
-    def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
+    def loss(model: Any, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return ppo_loss(model, batch, step)
 
     def under(model: Any) -> Answering:

@@ -154,7 +154,10 @@ def divergence(logps: Any, reference: Any) -> Any:
 
 def per_answer(values: npt.NDArray[Any], batch: Batch, answers: int) -> Floats:
     """Sum of what each answer's tokens have: [N] to float64 [answers]."""
-    return np.bincount(batch["side"], weights=values * batch["counts"], minlength=answers)
+    found: Floats = np.bincount(
+        batch["side"], weights=np.asarray(values * batch["counts"], np.float64), minlength=answers
+    ).astype(np.float64)
+    return found
 
 
 def asked(model: Answering, batch: Batch, *, at_start: bool) -> jax.Array:
