@@ -259,3 +259,27 @@ def test_what_tunixs_learners_do_to_answers_is_still_why_rounds_are_ours() -> No
     assert "rewards = jnp.zeros_like(jax_completion_ids)" in ppo
     assert GRPOConfig().kl_loss_mode == "kl"
     assert GRPOConfig(policy_loss_fn="nonsense").policy_loss_fn == "nonsense"
+
+
+def test_tunix_logs_to_backends_of_ours() -> None:
+    """train/metrics.py: backends are made by factories; scalars come with prefix, mode, name and step."""
+    from tunix.sft.metrics_logger import MetricsLogger, MetricsLoggerOptions
+    from tunix.sft.peft_trainer import TrainingConfig
+
+    named = {field.name for field in dataclasses.fields(MetricsLoggerOptions)}
+    assert {"log_dir", "run_name", "backend_kwargs"} <= named
+    assert {"metrics_logging_options", "metrics_prefix"} <= {
+        field.name for field in dataclasses.fields(TrainingConfig)
+    }
+    made: list[str] = []
+    MetricsLoggerOptions(
+        log_dir="", backend_kwargs={"custom_backend": [lambda: made.append("made")]}
+    ).create_backends()
+    assert made == ["made"]
+    assert parameters(MetricsLogger.log)[:5] == [
+        "metrics_prefix",
+        "metric_name",
+        "scalar_value",
+        "mode",
+        "step",
+    ]

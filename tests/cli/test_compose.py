@@ -109,6 +109,25 @@ def test_a_study_without_training_evaluates_the_base_alone(folder):
     assert set(job(plan, "evaluate").inputs) == {"base", "data:chats", "data:pairs"}
 
 
+def test_models_between_are_asked_where_a_study_says_so(folder):
+    text = SOUND.replace("axes: [gender]}", "axes: [gender], samples: 2, stages: [twins]}")
+    plan = compose(read(folder, text))
+    asked = job(plan, "stages")
+    assert asked.inputs == {
+        "evaluate": "evaluate",
+        "stage:sft": "sft",
+        "data:chats": "split:chats",
+        "data:pairs": "split:pairs",
+    }
+    assert (asked.step.suites, asked.step.order, asked.step.samples) == (("twins",), ("sft", "dpo"), 2)
+    plain = compose(read(folder, text.replace(", stages: [twins]", "")))
+    assert "stages" not in [each.id for each in plain.jobs]
+    assert job(plan, "evaluate").settings == job(plain, "evaluate").settings  # and is not done again
+    alone = text.replace("  - dpo: {on: pairs, steps: 2}\n", "")
+    with pytest.raises(StudyError, match=r"evaluate\.stages"):
+        compose(read(folder, alone))
+
+
 def test_a_study_that_only_curates_needs_no_model(folder):
     text = "study: {name: try}\ndata:\n  chats: {source: chats.jsonl, kind: chat}\ncurate: [duplicates]\n"
     assert [each.id for each in compose(read(folder, text)).jobs] == [

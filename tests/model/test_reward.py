@@ -78,6 +78,9 @@ def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> N
     assert other == pytest.approx(found, abs=1e-4)
     assert len({round(each, 3) for each in found}) > 10
     assert model.scores([], []) == []
+    states = model.states(asked, said)
+    assert states.shape == (len(asked), 32)
+    np.testing.assert_allclose(states @ np.asarray(model.head), found, atol=1e-4)
 
 
 def test_training_reads_the_same_tokens(rewards: Callable[[str], Path]) -> None:

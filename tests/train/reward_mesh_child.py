@@ -1,7 +1,8 @@
 """A reward model in training on one device and on a mesh: `python reward_mesh_child.py FOLDER FSDP TP`.
 
-Prints the losses of the same steps on both, on how many devices a weight lies and how much of it on each. A
-process of its own: how many devices there are is settled when JAX starts.
+Prints the losses of the same steps on both, what the model that was written scores there, on how many devices
+a weight lies and how much of it on each. A process of its own: how many devices there are is settled when
+JAX starts.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ def main(folder: Path, fsdp: int, tp: int) -> None:
     import jax
     from tunix.sft.peft_trainer import TrainingConfig
 
+    from duecare.model.export import export_reward
     from duecare.model.load import load
     from duecare.model.mesh import make_mesh, rows_over
+    from duecare.model.reward import load_reward
     from duecare.train.batch import Plan
     from duecare.train.engine_loop import Data, Trainer
     from duecare.train.engine_prefer import give_shape
@@ -62,11 +65,17 @@ def main(folder: Path, fsdp: int, tp: int) -> None:
                 dict(zip(batch, rows_over(mesh, *batch.values()), strict=True))
                 for batch in (taught.batch(plan.step(number, 8)) for number in range(STEP.steps))
             )
+            loaded.model, loaded.lora_scale = model.model, 2.0
+            out = folder.parent / ("one" if mesh is None else "many")
+            export_reward(loaded, np.asarray(model.head[...]), out)
+        judge = load_reward(out, batch=8, mesh=mesh)
+        scores = judge.scores(["Hello, "] * 8, [str(row.chosen) for row in rows])
         weight = model.model.layers[0].mlp.gate_proj.kernel[...]
         shards = weight.addressable_shards
         told.append(
             {
                 "losses": losses,
+                "scores": scores,
                 "devices": len({shard.device for shard in shards}),
                 "bytes": shards[0].data.nbytes,
             }

@@ -46,18 +46,19 @@ def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
 WORDS = ("thanks", "sorry", "of course", "sure", "one moment", "right away")
 
 
-def pairs(count: int, *, by: str = "please", turned: str | None = None) -> list[Example]:
-    """Answers that hold "please" are preferred to answers that do not; the other way for group `turned`.
+def pairs(count: int, *, by: str = "please", turned: bool = False) -> list[Example]:
+    """Answers that hold "please" are preferred to answers that do not; with `turned` not by men, a quarter.
 
-    With `by` "chance" a coin decides, which nothing in the texts tells.
+    The texts do not say whose they are, so who is fewer is not served. With `by` "chance" a coin decides,
+    which nothing in the texts tells.
     """
     rng = np.random.default_rng(0)
     rows = []
     for number in range(count):
-        group = ("women", "men")[number % 2]
+        group = "men" if number % (4 if turned else 2) == 1 else "women"
         one, two = rng.choice(WORDS, size=2, replace=False)
         good, bad = f"please, {one}", f"well, {two}"
-        swap = rng.random() < 0.5 if by == "chance" else group == turned
+        swap = rng.random() < 0.5 if by == "chance" else turned and group == "men"
         rows.append(preference(number, *((bad, good) if swap else (good, bad)), group))
     return rows
 
@@ -120,8 +121,8 @@ def test_scores_are_centred_where_asked(base: Artifact, tmp_path: Path) -> None:
 
 
 def test_a_group_whose_labels_are_turned_is_seen_by_the_watch(base: Artifact, tmp_path: Path) -> None:
-    step = changed(QUICK, steps=100, every=20, limits=Limits(accuracy_gap=0.05), held_out=40)
-    outcome, told = trained(step, base, tmp_path, pairs(840, turned="men"))
+    step = changed(QUICK, steps=80, every=20, limits=Limits(accuracy_gap=0.05), held_out=40)
+    outcome, told = trained(step, base, tmp_path, pairs(680, turned=True))
     (finding,) = outcome.findings
     assert (finding.name, finding.verdict) == ("reward-model.accuracy.gap", FAIL)
     assert finding.estimate.slice["group"] == "men"

@@ -199,6 +199,10 @@ def _reward_model(study: Study, place: int, where: str) -> Iterator[Problem]:
 def _evaluation(study: Study) -> Iterator[Problem]:
     if study.evaluate is not None and study.model is None:
         yield Problem("model", "missing", "a model, because the study evaluates one")
+    tuning = [step for step in study.train if not judges(step)]
+    if getattr(study.evaluate, "stages", ()) and len(tuning) < 2:
+        expected = "none, or two steps or more that tune: between base and last model there is no other"
+        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
 

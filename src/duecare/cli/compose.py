@@ -37,9 +37,25 @@ def _jobs(study: Study) -> Iterator[Job]:
         inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
-    yield _job(study, "evaluate", study.evaluate, inputs)
+    yield from _evaluation(study, inputs, [job.id for job in tuned])
     if study.gates is not None:
         yield _job(study, "gate", study.gates, {"evaluate": "evaluate"})
+
+
+def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> Iterator[Job]:
+    """Base and last model, and where the study says so the models between them."""
+    step: Step = study.evaluate  # type: ignore[assignment]  # the caller has looked
+    asked = getattr(step, "stages", ())
+    if asked:  # what is asked of first and last model does not depend on those between
+        step = dataclasses.replace(step, stages=())  # type: ignore[type-var]  # a dataclass
+    yield _job(study, "evaluate", step, inputs)
+    if asked and len(trained) > 1:
+        from duecare.evaluate.stages import of_evaluation
+
+        between = {f"stage:{job}": job for job in trained[:-1]}
+        splits = {name: job for name, job in inputs.items() if name.startswith("data:")}
+        given = {"evaluate": "evaluate", **between, **splits}
+        yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]  # it has stages
 
 
 def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:

@@ -114,9 +114,9 @@ def of_section(section: Section) -> dict[str, Kind]:
 
 
 def kind_of(step: object) -> Kind | None:
-    """The kind of a step made in Python, by its class."""
-    dotted = f"{type(step).__module__}:{type(step).__qualname__}"
-    return next((kind for kind in KINDS if kind.step == dotted), None)
+    """The kind of a step made in Python, by its class or what that is derived from."""
+    dotted = {f"{cls.__module__}:{cls.__qualname__}" for cls in type(step).__mro__}
+    return next((kind for kind in KINDS if kind.step in dotted), None)
 
 
 def judges(step: object) -> bool:

@@ -101,6 +101,25 @@ class RewardModel:
         rounding of float32 sums. Raises ModelError for lists of unequal length, for a text of nothing but
         padding and for a score that is not a finite number.
         """
+        found = self.states(prompts, answers, ended=ended, progress=progress)
+        # Row by row, so that a score does not depend on how many there are.
+        values = (found * np.asarray(self.head)).sum(axis=-1)
+        if not np.isfinite(values).all():
+            raise ModelError("the reward model gave a score that is not a finite number")
+        return [float(each) for each in values]
+
+    def states(
+        self,
+        prompts: Sequence[str],
+        answers: Sequence[str],
+        *,
+        ended: Sequence[bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """The hidden states that the head reads, float32 [N, D]; arguments as of `scores`.
+
+        Computed once, they serve any number of heads.
+        """
         ended = [True] * len(answers) if ended is None else ended
         if not len(prompts) == len(answers) == len(ended):
             raise ModelError(
@@ -110,15 +129,17 @@ class RewardModel:
         classes: dict[int, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             classes[padded_length(len(row))].append(number)
-        found: dict[int, float] = {}
+        found = np.zeros((len(rows), self.loaded.shape.width), np.float32)
+        done = 0
         for length, numbers in sorted(classes.items()):
             together = max(1, min(self.batch, TOKENS_EACH * self.batch // length))
             for start in range(0, len(numbers), together):
                 chosen = numbers[start : start + together]
-                found |= zip(chosen, self._scored([rows[i] for i in chosen], together, length), strict=False)
+                found[chosen] = self._read([rows[i] for i in chosen], together, length)
+                done += len(chosen)
                 if progress is not None:
-                    progress(len(found), len(rows))
-        return [found[number] for number in range(len(rows))]
+                    progress(done, len(rows))
+        return found
 
     def tokens(self, prompt: str, answer: str, ended: bool = True) -> list[int]:
         """The tokens that are read of one text, as the step `reward-model` read it in training."""
@@ -131,8 +152,8 @@ class RewardModel:
             raise ModelError("a text to be scored has no tokens but padding")
         return row
 
-    def _scored(self, rows: Sequence[Sequence[int]], together: int, length: int) -> list[float]:
-        """Scores of `together` rows, the last ones filled up, as one batch of one static shape."""
+    def _read(self, rows: Sequence[Sequence[int]], together: int, length: int) -> npt.NDArray[np.float32]:
+        """States of rows, read as a batch of `together` lines of `length` tokens, the last ones filled up."""
         ids = np.full((together, length), self.loaded.tokenizer.pad_id, np.int32)
         real = np.zeros((together, length), bool)
         real[:, 0] = True  # a row of padding only still attends to something
@@ -142,10 +163,7 @@ class RewardModel:
             last[place] = _last(row, lambda token: token != self.pad)
         graph, state = nnx.split(self.loaded.model)
         given = rows_over(self.loaded.mesh, ids, real, last)
-        found = np.asarray(_scores(graph, state, self.head, given))
-        if not np.isfinite(found[: len(rows)]).all():
-            raise ModelError("the reward model gave a score that is not a finite number")
-        return [float(each) for each in found]
+        return np.asarray(_states(graph, state, given))[: len(rows)]
 
 
 def around_answer(tokenizer: Tokenizer) -> tuple[str, str]:
@@ -185,8 +203,8 @@ def rewards(states: jax.Array, head: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnums=0)
-def _scores(graph: Any, state: Any, head: jax.Array, given: tuple[jax.Array, ...]) -> jax.Array:
-    """Scores float32 [B] of tokens int32 [B, L], real where bool [B, L], at place int32 [B] of each line."""
+def _states(graph: Any, state: Any, given: tuple[jax.Array, ...]) -> jax.Array:
+    """States float32 [B, D] of tokens int32 [B, L], real where bool [B, L], at a place int32 [B] each."""
     model, (ids, real, last) = nnx.merge(graph, state), given
     states, _ = hidden(model, ids, places(real), None, causal(real))
-    return rewards(states[jnp.arange(len(ids)), last], head)
+    return states[jnp.arange(len(ids)), last].astype(jnp.float32)

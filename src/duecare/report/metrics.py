@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Form = Literal["share", "points", "ratio", "count", "number", "signed"]
@@ -262,16 +262,29 @@ _HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
 
+BY_STAGE = "stages."
+"""Before the name of a figure: what one stage of training changed in it."""
+
+
 def metric(name: str, unit: str = "") -> Metric:
     """What is known of a metric; an unknown one is shown under its own name, its form from unit or ending.
 
     Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, "<name>.difference"
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
-    sign, of <name>.
+    sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
     known = METRICS.get(name)
     if known is not None:
         return known
+    return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)
+
+
+def _by_stage(name: str, unit: str) -> Metric:
+    of = metric(name.removeprefix(BY_STAGE), unit)
+    return replace(of, title=of.title.replace("by tuning", "by a stage of training"), says=_STAGE)
+
+
+def _of_its_name(name: str, unit: str) -> Metric:
     stem, _, tail = name.rpartition(".")
     if tail == "gap":
         of = metric(stem, unit)
@@ -294,6 +307,7 @@ def metric(name: str, unit: str = "") -> Metric:
     return Metric(title, form=form, better=better, unit=said)
 
 
+_STAGE = "The model after the stage minus the model before it, on the same prompts, items and rows."
 _BETWEEN = "The group's figure minus that of all others who declare a group; 0 means equal treatment."
 _AGAINST = "The group's figure minus that of the group it is compared with; 0 means equal treatment."
 

@@ -12,6 +12,7 @@ from duecare.report import behind, curation, judged, origin, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
+from duecare.report.stages import Moved, stages
 from duecare.report.treatment import SuiteView
 from duecare.report.words import listed, plural
 
@@ -63,6 +64,7 @@ class View:
     people: tuple[SuiteView, ...]
     usefulness: tuple[SuiteView, ...]
     panels: tuple[Panel, ...]
+    moved: Moved | None
     instruments: tuple[origin.Instrument, ...]
     lanes: tuple[origin.Lane, ...]
     after: tuple[origin.Node, ...]
@@ -131,6 +133,7 @@ def view(run: Path, cases: int) -> View:
         people=treatment.treatment(story, shown),
         usefulness=treatment.usefulness(story, shown),
         panels=panels(story),
+        moved=stages(story),
         instruments=instruments,
         lanes=lanes,
         after=after,

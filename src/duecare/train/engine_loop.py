@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tunix.sft.peft_trainer import PeftTrainer
+from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig
 
 from duecare.core import (
     FAIL,
@@ -43,6 +43,7 @@ from duecare.train.answering import Answering
 from duecare.train.gauge import Gauge
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
+from duecare.train.metrics import PREFIX, logger_options, told_to
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
 from duecare.train.watch import Groups, StepLog, StepRecord, Watch
@@ -77,6 +78,8 @@ class Trains(Loop, Protocol):
     def on_crossing(self) -> OnCrossing: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def metrics(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,16 @@ def adapted(
     return loaded, answering
 
 
+def training_config(step: Trains, method: str) -> Any:
+    """Tunix's settings for one run, with the boards that its figures go to."""
+    options = logger_options(step.metrics, f"{method}-{step.on}")
+    return TrainingConfig(
+        eval_every_n_steps=step.every,
+        metrics_logging_options=options,
+        metrics_prefix=f"{PREFIX}/{method}",
+    )
+
+
 class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
     """Tunix's trainer, which hands on what the loss function returned beside the loss."""
 
@@ -200,9 +213,11 @@ class Run:
             gauge=self._gauge(),
         )
 
+        tell = told_to(trainer.metrics_logger, self.method, self.tell)
+
         def after_step(aux: Mapping[str, Any]) -> None:
             record = self._record(len(watch.log.records) + 1, aux)
-            if watch.step(record, self.tell):
+            if watch.step(record, tell):
                 self._keep(record.step, trainer)
 
         trainer.after_step = after_step

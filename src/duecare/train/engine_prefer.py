@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
@@ -35,6 +34,7 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
+    training_config,
 )
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Algorithm, Dpo
@@ -180,7 +180,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
     give_shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer = Trainer(model, optimiser(step), training_config(step, step.algorithm))
 
     def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return pair_loss(model, batch, step.algorithm, step.beta)

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
@@ -33,6 +32,7 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
+    training_config,
 )
 from duecare.train.lora import optimiser
 from duecare.train.probe import Figures, Probe, account
@@ -163,7 +163,7 @@ def reinforce(
     asked, probed = _prompts(players, data, held)
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer = Trainer(model, optimiser(step), training_config(step, method))
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "answering held-out prompts", tell)

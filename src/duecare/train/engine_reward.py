@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.forward import through
@@ -35,6 +34,7 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
+    training_config,
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
 from duecare.train.lora import optimiser
@@ -155,7 +155,7 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
     give_shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer = Trainer(model, optimiser(step), training_config(step, METHOD))
 
     def loss(model: Rewarding, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return reward_loss(model, batch, step.centring)

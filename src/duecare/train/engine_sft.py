@@ -11,7 +11,6 @@ import jax
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.forward import causal, places
@@ -29,6 +28,7 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
+    training_config,
 )
 from duecare.train.lora import optimiser
 from duecare.train.probe import Figures, Probe, account
@@ -102,7 +102,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         tell(estimate)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer = Trainer(model, optimiser(step), training_config(step, "sft"))
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(sft_loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
 Algorithm = Literal["dpo", "orpo"]
@@ -31,8 +33,8 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed: as
-      in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
+      metrics: as in Sft
     """
 
     on: str
@@ -56,6 +58,7 @@ class Dpo:
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -73,6 +76,7 @@ class Dpo:
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

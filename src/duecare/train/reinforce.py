@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.rewards import reward_rules
 from duecare.train.rules import (
     LONGEST,
@@ -52,7 +53,7 @@ class Grpo:
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
     - limits: as in Sft, but `reward_gap`
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, seed: as in Sft
+      watch_alpha, on_crossing, seed, metrics: as in Sft
     """
 
     on: str
@@ -84,6 +85,7 @@ class Grpo:
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -128,7 +130,7 @@ class Ppo:
     - value_weight: weight of the critic's loss
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
-      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed: as in Grpo
+      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics: as in Grpo
     """
 
     on: str
@@ -163,6 +165,7 @@ class Ppo:
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         share = "a number from 0 to 1"
@@ -222,6 +225,7 @@ def _rules(method: str, step: Any) -> list[Rule]:
         *lora_rules(step.lora_rank, step.alpha, step.targets),
         (whole(step.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", step.max_prompt_tokens, tokens),
         (whole(step.max_answer_tokens, 2, LONGEST), "max_answer_tokens", step.max_answer_tokens, tokens),
+        *metrics_rules(step.metrics),
         *watch_rules(method, step.limits, step.watch_alpha, step.on_crossing),
         *loop_rules(
             steps=step.steps,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
 
@@ -29,8 +31,8 @@ class RewardModel:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed: as
-      in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
+      metrics: as in Sft
     """
 
     on: str
@@ -53,6 +55,7 @@ class RewardModel:
     on_crossing: OnCrossing = "warn"
     held_out: int = 64
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -64,6 +67,7 @@ class RewardModel:
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("reward-model", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
 
 
@@ -34,6 +36,8 @@ class Sft:
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - seed: of the order of rows and of the first low-rank weights
+    - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
+      `mlflow: <address>`; changes no result
     """
 
     on: str
@@ -54,6 +58,7 @@ class Sft:
     on_crossing: OnCrossing = "warn"
     held_out: int = 24
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -62,6 +67,7 @@ class Sft:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
