@@ -173,6 +173,50 @@ def test_our_grpo_loss_is_tunixs_own(tmp_path: Any, average: Any) -> None:
     np.testing.assert_allclose(own, compute_advantages(in_order, STEP.samples), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["grpo", "ppo"])
+def test_the_gradient_is_the_slope_of_the_loss(tmp_path: Any, method: str) -> None:
+    """Against differences of the loss, where it is steepest and in a chance direction.
+
+    Of ppo without the critic's part, which is kept from moving what it reads.
+    """
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    from duecare.train.engine_ppo import ppo_batch, ppo_loss
+    from duecare.train.engine_reinforce import grpo_batch, grpo_loss
+
+    alone = dataclasses.replace(CRITIC, value_weight=1e-9)
+    made = world(tmp_path, STEP if method == "grpo" else alone)
+    batch = (grpo_batch if method == "grpo" else ppo_batch)(made.round, made.players)
+    graph, low_rank, rest = nnx.split(made.model, nnx.LoRAParam, ...)
+
+    @jax.jit
+    def loss(state: Any) -> Any:
+        model = nnx.merge(graph, state, rest)
+        if method == "grpo":
+            return grpo_loss(model, batch, 0.5, 0.2, "answer")[0]
+        return ppo_loss(model, batch, alone)[0]
+
+    gradient = jax.grad(loss)(low_rank)
+    rng = np.random.default_rng(0)
+    for direction in (
+        gradient,
+        jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape)), gradient),
+    ):
+        size = float(jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(direction))))
+        unit = jax.tree.map(lambda leaf, size=size: (leaf / size).astype(jnp.float32), direction)
+        ahead, behind = (
+            float(loss(jax.tree.map(lambda leaf, way, far=far: leaf + far * way, low_rank, unit)))
+            for far in (3e-3, -3e-3)
+        )
+        slope = sum(
+            float(jnp.vdot(one, two))
+            for one, two in zip(jax.tree.leaves(gradient), jax.tree.leaves(unit), strict=True)
+        )
+        assert (ahead - behind) / 6e-3 == pytest.approx(slope, rel=0.05, abs=2e-3)
+
+
 def test_a_shared_prompt_says_what_separate_lines_say(tmp_path: Any) -> None:
     from duecare.train.engine_reinforce import grpo_batch, grpo_loss
 
