@@ -131,6 +131,21 @@ WRONG = {
         [(8, "curate.0.toxicity.on", '"chats"?')],
     ),
     "trained source unknown": ("sft: {on: chats", "sft: {on: cats", [(13, "train.0.sft.on", '"chats"?')]),
+    "a reward that is none": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward: {toxicty: -1.0}}",
+        [(14, "train.1.grpo.reward.toxicty", "a detector or an installed reward function")],
+    ),
+    "a reward model that is none": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward_model: sft}",
+        [(14, "train.1.grpo.reward_model", "trained before this step (none is)")],
+    ),
+    "code as a reward": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward: {'os:getcwd': 1.0}}",
+        [(14, "train.1.grpo.reward", "module:function in Python only")],
+    ),
     "dpo on chats": ("dpo: {on: pairs", "dpo: {on: chats", [(14, "train.1.dpo.on", "of kind preference")]),
     "reward model on chats": (
         "dpo: {on: pairs",

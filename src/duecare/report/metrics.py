@@ -258,7 +258,7 @@ _ENDINGS: dict[str, Form] = {
 }
 _GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
 """Ends of names of figures that are one share less another."""
-_HIGHER = ("accuracy", "rouge_l", "rouge")
+_HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
 

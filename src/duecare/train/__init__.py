@@ -3,7 +3,8 @@
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
 from duecare.train.private import Privacy
+from duecare.train.reinforce import Grpo, Ppo
 from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 
-__all__ = ["Dpo", "Limits", "Privacy", "RewardModel", "Sft"]
+__all__ = ["Dpo", "Grpo", "Limits", "Ppo", "Privacy", "RewardModel", "Sft"]

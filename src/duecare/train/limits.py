@@ -20,6 +20,8 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
     "reward-model": ("margin", "accuracy"),
+    "grpo": ("reward",),
+    "ppo": ("reward",),
 }
 """Of which figures the gap between groups is followed, by method."""
 
@@ -33,11 +35,13 @@ class Limits:
     - loss_gap: in nats per token, for sft
     - margin_gap: in nats, for dpo, orpo and reward-model
     - accuracy_gap: a share from 0 to 1, for dpo, orpo and reward-model
+    - reward_gap: in units of the reward, for grpo and ppo
     """
 
     loss_gap: float | None = None
     margin_gap: float | None = None
     accuracy_gap: float | None = None
+    reward_gap: float | None = None
 
     def __post_init__(self) -> None:
         widest = {"accuracy_gap": 1.0}

@@ -55,6 +55,9 @@ UNITS = {
     ("sft", "loss"): "nats per token",
     **{(method, name): "nats" for method in ("dpo", "orpo") for name in ("loss", "margin")},
     **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
+    **{(method, "kl"): "nats per token" for method in ("grpo", "ppo")},
+    **{(method, "length"): "tokens" for method in ("grpo", "ppo")},
+    **{(method, name): "share" for method in ("grpo", "ppo") for name in ("clipped", "unjudged")},
 }
 """Units by method and figure; accuracy is a share and has none."""
 
@@ -237,8 +240,7 @@ class Watch:
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
         self.log.add(record)
-        said = "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
-        tell(Progress(record.step, self.steps, "step", said))
+        tell(Progress(record.step, self.steps, "step", _said(record)))
         if record.step % self.every and record.step != self.steps:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
@@ -273,6 +275,13 @@ class Watch:
             found = reading.interval
             lines.append(_line(reading.place, reading.mean, (found.low, found.high), found.n))
         return pa.Table.from_pylist(lines, schema=CURVES)
+
+
+def _said(record: StepRecord) -> str:
+    """What the screen shows of a step: its loss, or its reward where the loss says nothing by itself."""
+    if "reward" in record.figures:
+        return f"reward {np.mean(record.figures['reward']):.3f}"
+    return "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
 
 
 def _untold(_: object) -> None:
