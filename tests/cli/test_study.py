@@ -47,6 +47,17 @@ def test_each_step_takes_the_limits_that_it_follows_unless_it_has_its_own(folder
     assert (sft.limits.given, dpo.limits.given, sft.watch_alpha) == ({}, {}, 0.05)
 
 
+def test_twins_are_asked_where_the_watch_or_the_step_says_so(folder):
+    watch = "watch: {probe: {axes: [age], issues: 20}, limits: {twins_gap: 0.2, loss_gap: 1}}"
+    sft, dpo = read(folder, SOUND.replace("watch: {every: 2}", watch)).train
+    assert (sft.probe.axes, dpo.probe.issues) == (("age",), 20)
+    assert (sft.limits.twins, dpo.limits.twins) == ({"gap": 0.2}, {"gap": 0.2})
+    own = SOUND.replace("watch: {every: 2}", "watch: {limits: {twins_amplification: 0.1}}")
+    sft, dpo = read(folder, own.replace("steps: 4}", "steps: 4, probe: {every: 2}}")).train
+    assert (sft.probe.every, dpo.probe) == (2, None)
+    assert (sft.limits.twins, dpo.limits.twins) == ({"amplification": 0.1}, {})
+
+
 def test_a_limit_on_gaps_needs_groups(folder):
     ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
         "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
@@ -205,6 +216,16 @@ WRONG = {
         "steps: 4}",
         "steps: 4, limits: {accuracy_gap: 0.2}}",
         [(13, "train.0.sft.limits", "sft follows")],
+    ),
+    "twins of an unknown axis": (
+        "watch: {every: 2}",
+        "watch: {probe: {axes: [shoes]}}",
+        [(15, "watch.probe.axes", "gender, religion, age, nationality")],
+    ),
+    "limit on twins that nobody asks": (
+        "watch: {every: 2}",
+        "watch: {limits: {twins_gap: 0.1}}",
+        [(15, "watch.limits.twins_gap", "nobody asks them")],
     ),
     "unknown answer to a crossing": (
         "watch: {every: 2}",

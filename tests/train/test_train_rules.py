@@ -19,6 +19,7 @@ WRONG_SFT = {
     "batch_size": True,
     "max_tokens": 1,
     "learning_rate": float("nan"),
+    "probe": "gender",
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,

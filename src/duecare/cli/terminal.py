@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Outcome, Progress
+from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Note, Outcome, Progress
 
 EVERY_SECONDS = 10.0
 """Between two plain lines about one job."""
@@ -83,6 +83,10 @@ class Watched:
             self._bars.reset(self._task, total=progress.total)
         self._bars.update(self._task, completed=progress.done, unit=progress.unit, said=progress.message)
 
+    def note(self, note: Note) -> None:
+        """A line above the bar, that stays."""
+        self._console.print(f"      {note.text}", style="dim", markup=False, highlight=False)
+
     def end(self, job: str, seconds: float | None, outcome: Outcome | None) -> None:
         """Replace the bar by one line that stays."""
         if self._task is not None:
@@ -123,6 +127,10 @@ class Lines:
             left = f", about {duration(max(0.0, rest))} left"
         said = f" ({progress.message})" if progress.message else ""
         self._print(f"{self._label}: {progress.done}{of} {progress.unit}{said}{left}")
+
+    def note(self, note: Note) -> None:
+        """A line of its own."""
+        self._print(f"{self._label}: {note.text}")
 
     def end(self, job: str, seconds: float | None, outcome: Outcome | None) -> None:
         """One line for the job."""

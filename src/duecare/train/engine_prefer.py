@@ -35,6 +35,7 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_probe import asker
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
@@ -173,8 +174,9 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell)
+    run = Run(step, step.algorithm, data.groups, resume, tell, twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     probe = Probe(
         method=step.algorithm,

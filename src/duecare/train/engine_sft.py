@@ -30,6 +30,7 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_probe import asker
 from duecare.train.lora import optimiser
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.rows import Passage, passage
@@ -107,8 +108,9 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model, step.batch_size))
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell)
+    run = Run(step, "sft", data.groups, resume, tell, twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     after = probed.losses(model, step.batch_size)
     probe = Probe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 import jax
@@ -117,6 +118,19 @@ def restore(model: nnx.Module, optimizer: nnx.Optimizer, arrays: dict[str, npt.N
 def finite(arrays: dict[str, npt.NDArray[Any]]) -> bool:
     """Whether no weight is NaN or infinite."""
     return all(bool(np.isfinite(array).all()) for name, array in arrays.items() if name.startswith("lora"))
+
+
+def most_memory() -> tuple[int | None, bool]:
+    """The most memory held so far in bytes, and whether that is the accelerator's (else this process's)."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in told:
+        return int(told["peak_bytes_in_use"]), True
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, False
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024), False
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
 Algorithm = Literal["dpo", "orpo"]
@@ -31,8 +32,8 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed: as
-      in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out, seed:
+      as in Sft
     """
 
     on: str
@@ -54,6 +55,7 @@ class Dpo:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 16
     seed: int = 0
 
@@ -73,6 +75,7 @@ class Dpo:
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
+            *probe_rules(self.probe, self.limits),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
 
 
@@ -29,9 +30,12 @@ class Sft:
     - clip: largest norm of a gradient
     - every: steps between two readings per group, and between two checkpoints
     - groups: the axes watched; none means every axis that the rows declare
-    - limits: the widest gap between groups over the course of training; for sft `loss_gap`
+    - limits: the widest gap between groups over the course of training; for sft `loss_gap`,
+      and with `probe` `twins_gap` and `twins_amplification`
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
-    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model,
+      "rollback" ends it with the model of the last good checkpoint before
+    - probe: counterfactual twins that are asked while training goes on; none asks nothing
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - seed: of the order of rows and of the first low-rank weights
     """
@@ -52,6 +56,7 @@ class Sft:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 24
     seed: int = 0
 
@@ -62,6 +67,7 @@ class Sft:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
+            *probe_rules(self.probe, self.limits),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
