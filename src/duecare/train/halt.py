@@ -99,7 +99,8 @@ class Halt:
 class Signals:
     """While entered, the first SIGINT or SIGTERM is only noted, so that a training step can be finished.
 
-    A second one acts as it would have without this. Outside the main thread signals are left alone.
+    A second one acts as it would have without this. Outside the main thread signals are left alone, and so
+    are those that are ignored (as Ctrl-C is of a command in the background).
     """
 
     def __init__(self) -> None:
@@ -108,7 +109,8 @@ class Signals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._note) for each in SIGNALS}
+            heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+            self._before = {each: signal.signal(each, self._note) for each in heeded}
         return self
 
     def __exit__(self, *_: object) -> None:
