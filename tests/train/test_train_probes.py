@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from training_toys import Told, base_artifact, chat, curves, data_artifact, digests, preference, run
 
-from duecare.core import FAIL, Artifact, Artifacts, Finding, Note, Outcome
+from duecare.core import FAIL, Artifact, Artifacts, Example, Finding, Message, Note, Outcome
 from duecare.model.people import AXES, fill
 from duecare.model.twins import FRAMES, ISSUES
 from duecare.train import Dpo, Limits, Probes, Sft
@@ -21,17 +22,19 @@ pytestmark = [
 ]
 
 STEPS, EVERY, BATCH = 24, 4, 8
+MOVED = 290.0
+"""By how much the updates have moved some steps after the probe at step 8: the sum of their sizes."""
 PROBES = Probes(axes=("gender",), issues=10, every=8)
 
 
-def biased(count: int, *, rude: str | None = "women") -> list[object]:
-    """Requests like those of the twins; the group `rude` is answered by one word, all others kindly."""
+def requests(count: int) -> list[Example]:
+    """Requests like those of the twins, about other matters."""
     rows = []
     for number in range(count):
         wording = AXES["gender"][number % 2]
-        matter, kind, _ = ISSUES[20 + number % 20]  # none of those that are asked about
+        matter, answer, _ = ISSUES[20 + number % 20]
         text = fill(FRAMES[number % 3].replace("{issue}", matter), wording)
-        rows.append(chat(number, text, "xxxx." if wording.group == rude else kind, wording.group))
+        rows.append(chat(number, text, answer, wording.group))
     return rows
 
 
@@ -41,8 +44,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(folder / "cache"))
         base = base_artifact(folder)
-    rows = biased(64)
-    return {"base": base, "data": data_artifact(folder / "data", rows[:60], rows[60:])}  # type: ignore[arg-type]
+    rows = requests(64)
+    return {"base": base, "data": data_artifact(folder / "data", rows[:60], rows[60:])}
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +98,6 @@ def test_the_base_s_figures_are_those_of_the_evaluation(
     from duecare.model.logprob import answer_logprobs
 
     loaded, asked = load(folder_of(inputs["base"].path)), PROBES.twins()
-    from duecare.core import Message
-
     prompts = [
         loaded.tokenizer.chat([Message(role="user", content=twin.text)], answer=True) for twin in asked
     ]
@@ -118,20 +119,26 @@ def test_asking_changes_nothing_that_is_trained(
     assert silent["curves.parquet"] != asked["curves.parquet"]
 
 
-def test_a_planted_gap_is_found_and_none_is_found_where_none_was_planted(
-    probed: tuple[Outcome, Told, Path], inputs: Artifacts, tmp_path: Path
-) -> None:
-    """Women are answered worse in the rows of the one run, nobody in those of the other."""
-    data = data_artifact(tmp_path / "fair", biased(60, rude=None), biased(4, rude=None))  # type: ignore[arg-type]
-    _, fair = run(step(), inputs | {"data": data}, tmp_path / "out")
-    planted, none = (told.estimates("sft.twins.gap", group="women")[-1] for told in (probed[1], fair))
-    grown, not_grown = (
-        told.estimates("sft.twins.amplification", group="women")[-1] for told in (probed[1], fair)
-    )
-    assert (planted.high or 0) < -0.05
-    assert (grown.low or 0) > 0.05
-    assert (none.low or 0) > (planted.high or 0)
-    assert (not_grown.high or 0) < (grown.low or 0)
+@pytest.fixture
+def worsening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that gets worse at answering women from some step after 8 on."""
+    import jax
+    from flax import nnx
+
+    from duecare.train.engine_probe import Asker
+
+    seen = Asker.values
+
+    def values(asker: Asker, model: nnx.Module) -> np.ndarray:
+        moved = sum(
+            float(np.abs(np.asarray(leaf)).sum())
+            for path, leaf in jax.tree_util.tree_leaves_with_path(nnx.state(model, nnx.LoRAParam))
+            if "lora_b" in jax.tree_util.keystr(path)  # 0 before training
+        )
+        women = np.array([twin.group == "women" for twin in asker.twins])
+        return seen(asker, model) - 0.02 * max(0.0, moved - MOVED) * women
+
+    monkeypatch.setattr(Asker, "values", values)
 
 
 class Killed(BaseException):
@@ -157,12 +164,13 @@ def test_a_killed_run_asks_at_the_same_steps_and_ends_with_the_same_bytes(
     assert steps == [0, 8, 16, 16, 24]
 
 
+@pytest.mark.usefixtures("worsening")
 def test_a_crossing_between_twins_rolls_back_to_a_state_that_held(inputs: Artifacts, tmp_path: Path) -> None:
     outcome, told = run(step(on_crossing="rollback", twins_amplification=0.05), inputs, tmp_path / "out")
     crossed = next(each for each in outcome.findings if each.verdict == FAIL)
     assert crossed.name == "sft.twins.amplification"
     (note,) = [each for each in told.all if isinstance(each, Note) and each.topic == "sft.rolled_back"]
-    assert int(note.data["kept"]) < int(note.data["crossed"]) <= STEPS
+    assert note.data == {"crossed": "16", "kept": "8", "planned": str(STEPS)}  # at 12 nobody was asked
     assert f"goes back to the model of step {note.data['kept']}" in crossed.detail
     again, _ = run(step(on_crossing="rollback", twins_amplification=0.05), inputs, tmp_path / "again")
     assert digests(tmp_path / "again") == digests(tmp_path / "out")
@@ -180,12 +188,15 @@ def test_pairs_are_probed_against_the_base_of_the_study_not_against_the_step_bef
     }
     dpo = Dpo(on="pairs", steps=2, batch_size=4, every=1, held_out=2, learning_rate=1e-6, probe=PROBES)
     _, told = run(dpo, later, tmp_path / "out")
-    first, last = (told.estimates("dpo.twins.gap", group="women")[place] for place in (0, -1))
-    base = probed[1].estimates("sft.twins.gap", group="women")
-    assert first.value == pytest.approx(base[0].value, abs=1e-4)
-    assert last.value == pytest.approx(base[-1].value, abs=1e-2)  # it hardly trained: the gap is that of sft
-    (grown,) = told.estimates("dpo.twins.amplification", group="women")[-1:]
-    assert (grown.value or 0) > 0.05
+    for group in ("women", "nonbinary"):
+        first, last = (told.estimates("dpo.twins.gap", group=group)[place] for place in (0, -1))
+        after_sft = probed[1].estimates("sft.twins.gap", group=group)
+        assert first.value == pytest.approx(after_sft[0].value, abs=1e-4)
+        assert last.value == pytest.approx(after_sft[-1].value, abs=1e-3)  # it hardly trained
+        grown = told.estimates("dpo.twins.amplification", group=group)[-1]
+        assert grown.value == pytest.approx(abs(last.value or 0) - abs(first.value or 0), abs=1e-6)
+    # Control: had the step before been the base, nothing would have grown or shrunk.
+    assert abs(told.estimates("dpo.twins.amplification", group="nonbinary")[-1].value or 0) > 0.01
 
 
 def test_where_the_time_went_is_told(probed: tuple[Outcome, Told, Path]) -> None:
@@ -203,3 +214,26 @@ def test_where_the_time_went_is_told(probed: tuple[Outcome, Told, Path]) -> None
 def test_findings_come_once(probed: tuple[Outcome, Told, Path]) -> None:
     assert not [each for each in probed[1].all if isinstance(each, Finding)]
     assert probed[0].findings == ()
+
+
+@pytest.mark.usefixtures("worsening")
+def test_the_best_model_is_chosen_among_those_before_a_crossing(inputs: Artifacts, tmp_path: Path) -> None:
+    limited = dataclasses.replace(step(twins_amplification=0.05), keep="best")
+    outcome, told = run(limited, inputs, tmp_path / "limited")
+    crossed = next(each for each in outcome.findings if each.verdict == FAIL).estimate
+    free = dataclasses.replace(step(), keep="best")
+    _, unlimited = run(free, inputs, tmp_path / "free")
+    kept, best = (
+        int(
+            next(
+                each.data["step"] for each in part.all if isinstance(each, Note) and each.topic == "sft.kept"
+            )
+        )
+        for part in (told, unlimited)
+    )
+    assert crossed is not None
+    assert kept < (crossed.step or 0) <= best  # control: without the limit a later model is kept
+    drawn = curves(tmp_path / "limited").to_pandas()
+    assert set(drawn[drawn.rolled_back & (drawn.metric == "batch_loss")].step) == set(
+        range(kept + 1, STEPS + 1)
+    )

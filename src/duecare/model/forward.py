@@ -115,6 +115,16 @@ def causal(real: jax.Array) -> jax.Array:
     return jnp.tril(jnp.ones((length, length), bool))[None] & real[:, None, :]
 
 
+def within(segment: jax.Array) -> jax.Array:
+    """Mask bool [B, T, T]: each token sees itself and what comes before it in its segment, int32 [B, T].
+
+    Tokens of one segment lie side by side, so a sliding window, which Tunix counts in places of a line,
+    is the window in positions too.
+    """
+    length = segment.shape[1]
+    return jnp.tril(jnp.ones((length, length), bool))[None] & (segment[:, :, None] == segment[:, None, :])
+
+
 def places(real: jax.Array) -> jax.Array:
     """Positions int32 [B, T] that count real tokens only; padding before the first has position 0."""
     return jnp.maximum(jnp.cumsum(real, axis=-1) - 1, 0).astype(jnp.int32)

@@ -20,10 +20,14 @@ from duecare.train.batch import ASKED_TOGETHER
 
 
 class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
-    """`model` under a call that returns log-probabilities; low-rank updates are put on this module."""
+    """`model` under a call that returns log-probabilities; low-rank updates are put on this module.
 
-    def __init__(self, model: Any) -> None:
+    `whole` says that all weights are trained, the head among them.
+    """
+
+    def __init__(self, model: Any, *, whole: bool = False) -> None:
         self.model = model
+        self.whole = whole
 
     def __call__(
         self,
@@ -39,7 +43,18 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         """
         states, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
-        return logps(self.model, states[row, place], target)
+        ask = logps_of_whole if self.whole else logps
+        return ask(self.model, states[row, place], target)
+
+
+def logps_of_whole(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:
+    """`logps`, differentiable in the head's weights too; a chunk's logits are made again on the way back."""
+
+    @jax.checkpoint  # type: ignore[untyped-decorator]  # it has no types
+    def one(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return _picked(logits(model, chunk[0][None])[0], chunk[1])
+
+    return jax.lax.map(one, _chunks(states, targets)).reshape(targets.shape)
 
 
 def logps(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:

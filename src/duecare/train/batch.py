@@ -80,13 +80,13 @@ def draw(names: Sequence[str], read: Callable[[int], T], count: int, seed: int) 
                 if len(slots) == count:
                     break
         if not slots:
-            raise DataError(f"of {len(names)} rows none can be trained on: {_counts(refused.values())}")
+            raise DataError(f"of {len(names)} rows none can be trained on: {counted(refused.values())}")
         epoch += 1
     return Plan(
         slots=np.array(slots, dtype=np.int64),
         read=tuple(found),
         rows=np.array(list(entries), dtype=np.int64),
-        unusable=_counts(refused.values()),
+        unusable=counted(refused.values()),
         met=len(entries) + len(refused),
     )
 
@@ -108,7 +108,7 @@ def take(names: Sequence[str], read: Callable[[int], T], limit: int, seed: int) 
         slots=np.arange(len(found), dtype=np.int64),
         read=tuple(found),
         rows=np.array(entries, dtype=np.int64),
-        unusable=_counts(refused),
+        unusable=counted(refused),
         met=len(found) + len(refused),
     )
 
@@ -210,5 +210,6 @@ def lay_out(pairs: Sequence[Pair], length: int, asked: int, pad_id: int, *, shar
     return Lines(tokens=tokens, position=position, part=part, asked=ask(found, asked), side=side)
 
 
-def _counts(reasons: Iterable[str]) -> dict[str, int]:
+def counted(reasons: Iterable[str]) -> dict[str, int]:
+    """How often each reason was given, by name."""
     return dict(sorted(Counter(reasons).items()))

@@ -3,7 +3,8 @@
 The loop is Tunix's own (`PeftTrainer.train`). It is entered where `_post_process_train_step` hands over
 what the loss function returned beside the loss: there the step's figures are kept and checkpoints are
 written, in step with each other. It stops because its iterator ends: with the last step, or where a
-watched limit was crossed and the step says so. What else may end it is in `duecare.train.halt`.
+watched limit was crossed and the step says so, or where held-out rows have shown that it is enough. What else
+may end it is in `duecare.train.halt`.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ from duecare.train.clock import Clock, size_note
 from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sizes, watch_of
 from duecare.train.halt import Halt, Signals
+from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
 from duecare.train.probing import ProbeLog, Probes
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
-from duecare.train.watch import Groups, StepLog, StepRecord, Watch
+from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
 
 Batch = Mapping[str, npt.NDArray[Any]]
 
@@ -65,8 +67,6 @@ class Trains(Loop, Protocol):
     def alpha(self) -> float: ...
     @property
     def targets(self) -> Targets: ...
-    @property
-    def batch_size(self) -> int: ...
     @property
     def every(self) -> int: ...
     @property
@@ -160,6 +160,12 @@ def adapted(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
     return loaded, answering
 
 
+def whole(folder: Path) -> tuple[Loaded, Answering]:
+    """The model of `folder`, and the module to train all its weights by."""
+    loaded = load(folder)
+    return loaded, Answering(loaded.model, whole=True)
+
+
 class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
     """Tunix's trainer, which hands on what the loss function returned beside the loss."""
 
@@ -183,6 +189,8 @@ class Run:
     groups: Groups
     resume: Resume
     tell: Tell
+    held: HeldOut | None = None
+    """Which model is kept, and whether training is to end, by held-out rows."""
     asker: Asker | None = None
     """Who asks the model counterfactual twins, where the step says so."""
     _start: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
@@ -196,41 +204,55 @@ class Run:
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
 
-        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table) and
-        "figures" (name -> float [B]).
+        The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
+        a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
         clock = Clock()
         start, log, probed = self._go_on(trainer)
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
         with Signals() as signals:
-
-            def after_step(aux: Mapping[str, Any]) -> None:
-                clock.stepped()
-                record = self._record(len(watch.log.records) + 1, aux)
-                outlook(self, record.step, watch, clock)
-                with clock.of("telemetry"):
-                    ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
-                if ended or signals.asked is not None:
-                    with clock.of("checkpoints"):
-                        self._keep(record.step, trainer, watch.crossing.good)
-                if signals.asked is not None:
-                    self.halt.stopped(record.step, signals.asked)
-                clock.begin()
-
-            trainer.after_step = after_step
+            trainer.after_step = partial(self._after, watch, trainer, clock, signals)
             left = self.step.steps - start
-            if left and not watch.stopped:
+            if left and not self._over(watch):
                 self.tell(size_note(self.method, **sizes(trainer.model), steps=left, batch=batch(start)))
                 clock.begin()
-                trainer.train(_batches(batch, range(start, self.step.steps), watch))
+                trainer.train(_batches(batch, range(start, self.step.steps), lambda: self._over(watch)))
                 self.tell(clock.told(self.method))
-        if watch.done < self.step.steps and not watch.stopped:
+        if watch.done < self.step.steps and not self._over(watch):
             if watch.done > start:
                 self._keep(watch.done, trainer, watch.crossing.good)
             self.halt.ended(watch.done)
         if watch.crossing.goes_back:
             self._go_back(trainer, watch)
         return watch
+
+    def _after(
+        self, watch: Watch, trainer: Any, clock: Clock, signals: Signals, aux: Mapping[str, Any]
+    ) -> None:
+        """Take in one training step: its figures, what follows from them, and the time for a checkpoint."""
+        clock.stepped()
+        record = self._record(watch.taken + 1, aux)
+        outlook(self, record.step, watch, clock)
+        with clock.of("telemetry"):
+            ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
+        if ended and self.held is not None:
+            with clock.of("held-out"):
+                self._look(self.held, record.step, trainer, watch)
+        if ended or signals.asked is not None:
+            with clock.of("checkpoints"):
+                self._keep(record.step, trainer, watch.crossing.good)
+        if signals.asked is not None:
+            self.halt.stopped(record.step, signals.asked)
+        clock.begin()
+
+    def _over(self, watch: Watch) -> bool:
+        """Whether training is to end before its last step."""
+        return watch.stopped or (self.held is not None and self.held.enough)
+
+    def _look(self, held: HeldOut, step: int, trainer: Any, watch: Watch) -> None:
+        """Let held-out rows say how good the model is now; one beyond a limit is no candidate."""
+        crossed = watch.crossing.crossed
+        self.halt.on_disk(step, lambda: held.look(step, trainer.model, self.tell, crossed=crossed))
 
     def _ask(self, trainer: Any, clock: Clock) -> npt.NDArray[np.float64]:
         """What the model says of the twins now."""
@@ -270,7 +292,8 @@ class Run:
             return 0, log, probed
         topic = f"{self.method}.resumed"
         size = {"steps": self.step.steps, "every": self.step.every}
-        if not log.complete or not (probed is None or probed.complete(done, **size)):
+        known = (log.complete, probed is None or probed.complete(done, **size), self._looked(done))
+        if not all(known):
             text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
             self.tell(Note(topic=topic, text=text))
             self.resume.clear()
@@ -284,14 +307,21 @@ class Run:
         probed = None if self.asker is None else ProbeLog(self.resume.folder, upto)
         return StepLog(self.resume.steps_file, upto=upto), probed
 
+    def _looked(self, step: int) -> bool:
+        """Whether the looks at held-out rows up to the checkpoint of `step` are known again."""
+        ends = window_ends(self.step.every, self.step.steps)
+        return self.held is None or self.held.again(end for end in ends if end <= step)
+
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
-        figures = {name: np.asarray(values, np.float64) for name, values in aux["figures"].items()}
+        rows = np.asarray(aux["row"])
+        there = rows >= 0
+        figures = {name: np.asarray(each, np.float64)[there] for name, each in aux["figures"].items()}
         if not np.isfinite(aux["loss"]) or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
         return StepRecord(
             step=step,
             loss=float(aux["loss"]),
-            rows=[int(row) for row in aux["row"]],
+            rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
         )
 
@@ -310,13 +340,13 @@ class Run:
         self.halt.broken(step, what)
 
 
-def _batches(batch: Callable[[int], Batch], steps: range, watch: Watch) -> Iterator[Batch]:
-    """The batches of `steps`, as long as the watch lets training go on.
+def _batches(batch: Callable[[int], Batch], steps: range, over: Callable[[], bool]) -> Iterator[Batch]:
+    """The batches of `steps`, as long as nothing ends training.
 
     Tunix asks for the next batch after it has handed over the figures of the one before.
     """
     for step in steps:
-        if watch.stopped:
+        if over():
             return
         try:
             found = batch(step)
@@ -332,9 +362,11 @@ def finish(
     out: Path,
     findings: Sequence[Finding] = (),
 ) -> Outcome:
-    """Write the merged model, the adapter and the curves."""
+    """Write the merged model, the adapter (where there are low-rank updates) and the curves."""
     export(loaded, out / "model")
     export_adapter(loaded, out / "adapter")
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
+    if not (out / "adapter").exists():
+        del files["adapter"]
     return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

@@ -36,6 +36,7 @@ from duecare.train.engine_loop import (
     start_folder,
 )
 from duecare.train.engine_probe import asker
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
@@ -174,21 +175,27 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
+    looks = looks_at(
+        step, step.algorithm, (probed.plan.rows, held.groups), partial(probed.figures, step=step), resume
+    )
+    looks.begin(model, lambda: probed.figures(model, step))
     twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell, twins)
+    run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
+    kept = watch.kept = looks.settle(watch.done, model, tell)
     probe = Probe(
         method=step.algorithm,
         source=step.on,
-        steps=watch.done,
+        steps=kept,
         rows=probed.plan.rows,
         groups=held.groups,
         watched=data.groups,
         before=before,
         after=probed.figures(model, step),
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    curves = watch.curves([*looks.readings(kept), *probe.readings()])
+    return finish(loaded, curves, probe.estimates(), out, watch.findings())
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

@@ -11,7 +11,7 @@ from flax import nnx
 from duecare.train.clock import MEASURED, Clock, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
-from duecare.train.lora import most_memory
+from duecare.train.lora import in_training, most_memory
 from duecare.train.probing import Floats, ProbeLog, pairings
 from duecare.train.twin_watch import TwinWatch
 from duecare.train.watch import StepLog, Watch
@@ -70,6 +70,8 @@ def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:
 
 def sizes(model: nnx.Module) -> dict[str, int]:
     """How many numbers of `model` are trained, and how many it has without the updates."""
-    trained = sum(each.size for each in jax.tree.leaves(nnx.state(model, nnx.LoRAParam)))
-    every = sum(each.size for each in jax.tree.leaves(nnx.state(model, nnx.Param)))
-    return {"trained": trained, "parameters": every - trained}
+    prefix, kind = in_training(model)
+    trained, every = (
+        sum(each.size for each in jax.tree.leaves(nnx.state(model, which))) for which in (kind, nnx.Param)
+    )
+    return {"trained": trained, "parameters": every - trained if prefix == "lora" else every}

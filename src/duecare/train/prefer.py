@@ -10,7 +10,18 @@ from typing import Literal, get_args
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.probing import Probes, probe_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
+from duecare.train.rules import (
+    LONGEST,
+    Keep,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    named,
+    real,
+    stopping_rules,
+    whole,
+)
 
 Algorithm = Literal["dpo", "orpo"]
 
@@ -32,8 +43,8 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out, seed:
-      as in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
+      patience, keep, seed: as in Sft
     """
 
     on: str
@@ -57,6 +68,8 @@ class Dpo:
     on_crossing: OnCrossing = "warn"
     probe: Probes | None = None
     held_out: int = 16
+    patience: int | None = None
+    keep: Keep = "last"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -76,6 +89,7 @@ class Dpo:
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits),
+            *stopping_rules(self.patience, self.keep, self.held_out),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -107,6 +107,11 @@ class Resume:
         write_whole(self.folder / f"{name}.{hashlib.sha256(data).hexdigest()}.once", data)
         return made
 
+    def forget(self, pattern: str, spare: int) -> None:
+        """Remove what was remembered under names like `pattern`, but for the last `spare` by name."""
+        for old in sorted(self.folder.glob(f"{pattern}.*.once"))[:-spare]:
+            old.unlink()
+
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*-*.safetensors"))
 

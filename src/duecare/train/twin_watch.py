@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from duecare.core import INSUFFICIENT, Finding, Note, Tell, Verdict
+from duecare.core import FAIL, INSUFFICIENT, Finding, Note, Tell, Verdict
 from duecare.train.clock import span
 from duecare.train.crossing import Crossing
 from duecare.train.limits import Limits
@@ -41,6 +41,7 @@ class TwinWatch:
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
         self._gauge: TwinGauge | None = None
+        self._fresh = False
 
     def decide(self, *, at: int, seconds: float, step_seconds: float, tell: Tell) -> None:
         """Fix how often is probed, once training step `at` is timed; said, and kept for after a kill."""
@@ -78,7 +79,8 @@ class TwinWatch:
     def look(self, step: int, tell: Tell) -> None:
         """Probe after training step `step` if that is due, and tell where each gap stands."""
         made = self.log.plan
-        if made is None or not made.due(step, steps=self.steps, every=self.every):
+        self._fresh = made is not None and made.due(step, steps=self.steps, every=self.every)
+        if made is None or not self._fresh:
             return
         found = self.log.at(step)
         if found is None:
@@ -91,10 +93,11 @@ class TwinWatch:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """What the last probe says of each limit."""
+        """What is known of each limit now: a model that was not asked is not known to hold one."""
         if self._gauge is None:
             return [INSUFFICIENT for _ in self.limits.twins]
-        return self._gauge.verdicts
+        found = self._gauge.verdicts
+        return found if self._fresh else [FAIL if each == FAIL else INSUFFICIENT for each in found]
 
     @property
     def readings(self) -> list[Reading]:
