@@ -8,6 +8,7 @@ from typing import Any
 
 from duecare.report import words
 from duecare.report.gather import Story
+from duecare.report.metrics import metric
 from duecare.report.texts import rows
 
 COLUMNS = ("step", "split", "axis", "group", "metric", "value", "low", "high", "n")
@@ -50,6 +51,8 @@ class Panel:
     @property
     def title(self) -> str:
         """ "sft: loss on training batches, by gender"."""
+        if self.split == "twins":
+            return f"{metric(self.metric).title}{f', by {self.axis}' if self.axis else ''}"
         split = {"train": "training rows", "probe": "held-out rows"}.get(self.split, self.split)
         by = f", by {self.axis}" if self.axis else ""
         of = ", group less all others," if self.metric.endswith(".gap") else ""
