@@ -48,7 +48,7 @@ from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
-from duecare.train.probing import ProbeLog, Probes
+from duecare.train.probing import ProbeLog
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
 from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
@@ -79,8 +79,6 @@ class Trains(Loop, Protocol):
     def watch_alpha(self) -> float: ...
     @property
     def on_crossing(self) -> OnCrossing: ...
-    @property
-    def probe(self) -> Probes | None: ...
     @property
     def seed(self) -> int: ...
 
