@@ -131,6 +131,24 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_kept(
     goes_on(method, worlds, tmp_path / "out", kept, whole)
 
 
+def test_a_disk_with_no_room_for_the_model_is_told_and_nothing_trained_again(
+    worlds: dict[str, Artifacts],
+    whole: dict[str, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("duecare.train.engine_loop.export", full_disk)
+        said = f"step {STEPS} left could not be written .No space left .*; the checkpoint of step {STEPS}"
+        told = stopped("sft", worlds, tmp_path / "out", ModelError, said)
+    assert finding(told).name == "sft.disk"
+    again = goes_on("sft", worlds, tmp_path / "out", STEPS, whole)
+    assert not [each for each in again.all if isinstance(each, Progress) and each.message.startswith("loss")]
+
+
 def test_a_disk_that_takes_no_part_of_a_file_is_left_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

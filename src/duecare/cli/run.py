@@ -333,8 +333,9 @@ def reason_of(error: BaseException) -> str:
         module = trace.tb_frame.f_globals.get("__name__", "")
         place = f" in {module}, line {trace.tb_lineno}"
         trace = trace.tb_next
-    system = isinstance(error, OSError) and error.errno is not None
-    return f"{os.strerror(error.errno) if system else type(error).__name__}{place}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{os.strerror(error.errno)}{place}"
+    return f"{type(error).__name__}{place}"
 
 
 def _workplace(out: Path) -> Path:

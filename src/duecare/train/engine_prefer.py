@@ -175,9 +175,8 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
-    looks = looks_at(
-        step, step.algorithm, (probed.plan.rows, held.groups), partial(probed.figures, step=step), resume
-    )
+    where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
+    looks = looks_at(step, step.algorithm, where, measure, resume)
     looks.begin(model, lambda: probed.figures(model, step))
     twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
@@ -195,7 +194,8 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         after=probed.figures(model, step),
     )
     curves = watch.curves([*looks.readings(kept), *probe.readings()])
-    return finish(loaded, curves, probe.estimates(), out, watch.findings())
+    write = partial(finish, loaded, curves, probe.estimates(), out, watch.findings())
+    return run.halt.on_disk(watch.taken, write)
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

@@ -241,7 +241,8 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         after=probed.losses(model),
     )
     curves = watch.curves([*looks.readings(kept), *probe.readings()])
-    return finish(loaded, curves, probe.estimates(), out, watch.findings())
+    write = partial(finish, loaded, curves, probe.estimates(), out, watch.findings())
+    return run.halt.on_disk(watch.taken, write)
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:

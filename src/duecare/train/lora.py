@@ -129,7 +129,11 @@ def _put_back(prefix: str, owner: Any, kind: Any, arrays: Mapping[str, npt.NDArr
         for name, leaf in zip(names, leaves, strict=True)
     ):
         raise ModelError("the checkpoint to resume from is not of this model and these settings")
-    fresh = [jax.device_put(arrays[name], leaf.sharding) for name, leaf in zip(names, leaves, strict=True)]
+    # An array that was free to move stays so: one tied to its device would have the step compiled twice.
+    fresh = [
+        jax.device_put(arrays[name], leaf.sharding if leaf.committed else None)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
     nnx.update(owner, jax.tree.unflatten(shape, fresh))
 
 
