@@ -24,6 +24,7 @@ WRONG_SFT = {
     "patience": 0,
     "keep": "first",
     "learning_rate": float("nan"),
+    "probe": "gender",
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,

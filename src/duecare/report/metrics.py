@@ -89,6 +89,15 @@ METRICS: dict[str, Metric] = {
         "near",
         unit=_NATS,
     ),
+    "twins.amplification": Metric(
+        "Amplification of the gap between twins",
+        "By how much wider the gap between counterfactual twins is than in the base model; below 0 it has"
+        " closed.",
+        "signed",
+        0.0,
+        "lower",
+        unit=_NATS,
+    ),
     "twins.gap.change": Metric(
         "Change in the twins' gap by tuning", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),
@@ -273,7 +282,8 @@ def metric(name: str, unit: str = "") -> Metric:
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
     sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
-    known = METRICS.get(name)
+    _, twins, figure = name.partition(".twins.")
+    known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
     return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)

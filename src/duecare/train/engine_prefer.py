@@ -34,9 +34,11 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
+from duecare.train.engine_probe import asker
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.resume import Resume
@@ -191,20 +193,27 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
+    where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
+    looks = looks_at(step, step.algorithm, where, measure, resume)
+    looks.begin(model, lambda: probed.figures(model, step))
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell)
+    run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
+    kept = watch.kept = looks.settle(watch.done, model, tell)
     probe = Probe(
         method=step.algorithm,
         source=step.on,
-        steps=watch.done,
+        steps=kept,
         rows=probed.plan.rows,
         groups=held.groups,
         watched=data.groups,
         before=before,
         after=probed.figures(model, step),
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    curves = watch.curves([*looks.readings(kept), *probe.readings()])
+    write = partial(finish, loaded, curves, probe.estimates(), out, watch.findings())
+    return run.halt.on_disk(watch.taken, write)
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

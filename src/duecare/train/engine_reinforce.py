@@ -32,9 +32,9 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.reinforce import Average, Grpo, Reinforces, method_of
 from duecare.train.rewards import Judge, Rewards

@@ -34,10 +34,10 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.reward_model import RewardModel
 

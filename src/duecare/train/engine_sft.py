@@ -29,11 +29,12 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
     whole,
 )
-from duecare.train.heldout import HeldOut
+from duecare.train.engine_probe import asker
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.rows import Passage, passage
@@ -221,14 +222,13 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model))
-    looks = HeldOut(
-        "sft", step.on, step.patience, step.keep, probed.plan.rows, held.groups, probed.losses, resume
-    )
-    looks.begin(model, before)
+    looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume)
+    looks.begin(model, lambda: before)
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell, looks)
+    run = Run(step, "sft", data.groups, resume, tell, looks, asker=twins)
     watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
-    kept = looks.settle(watch.done, model, tell)
+    kept = watch.kept = looks.settle(watch.done, model, tell)
     probe = Probe(
         method="sft",
         source=step.on,
@@ -240,7 +240,8 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         after=probed.losses(model),
     )
     curves = watch.curves([*looks.readings(kept), *probe.readings()])
-    return finish(loaded, curves, probe.estimates(), out, watch.findings())
+    write = partial(finish, loaded, curves, probe.estimates(), out, watch.findings())
+    return run.halt.on_disk(watch.taken, write)
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:

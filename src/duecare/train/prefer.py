@@ -12,7 +12,19 @@ from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
+from duecare.train.probing import Probes, probe_rules
+from duecare.train.rules import (
+    LONGEST,
+    Keep,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    named,
+    real,
+    stopping_rules,
+    whole,
+)
 
 Algorithm = Literal["dpo", "orpo"]
 
@@ -34,8 +46,8 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, privacy, seed,
-      metrics: as in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
+      patience, keep, privacy, seed, metrics: as in Sft
     """
 
     on: str
@@ -57,7 +69,10 @@ class Dpo:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 16
+    patience: int | None = None
+    keep: Keep = "last"
     privacy: Privacy | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
@@ -79,6 +94,8 @@ class Dpo:
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *privacy_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
+            *probe_rules(self.probe, self.limits),
+            *stopping_rules(self.patience, self.keep, self.held_out),
             *metrics_rules(self.metrics),
             *loop_rules(
                 steps=self.steps,

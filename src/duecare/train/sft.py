@@ -11,6 +11,7 @@ from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
     Keep,
@@ -55,13 +56,17 @@ class Sft:
     - clip: largest norm of a gradient
     - every: steps between two readings per group, and between two checkpoints
     - groups: the axes watched; none means every axis that the rows declare
-    - limits: the widest gap between groups over the course of training; for sft `loss_gap`
+    - limits: the widest gap between groups over the course of training; for sft `loss_gap`,
+      and with `probe` `twins_gap` and `twins_amplification`
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
-    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model,
+      "rollback" ends it with the model of the last good checkpoint before
+    - probe: counterfactual twins that are asked while training goes on; none asks nothing
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - patience: looks at held-out rows, one each `every` steps, without a new lowest loss before training
       ends; none means all steps
-    - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss
+    - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss among
+      those that cross no limit
     - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
       `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
     - seed: of the order of rows and of the first low-rank weights
@@ -88,6 +93,7 @@ class Sft:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 24
     patience: int | None = None
     keep: Keep = "last"
@@ -107,6 +113,7 @@ class Sft:
             *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
+            *probe_rules(self.probe, self.limits),
             *loop_rules(
                 steps=self.steps,
                 batch_size=ROWS if self.batch_size is None else self.batch_size,
