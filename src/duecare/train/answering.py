@@ -31,15 +31,19 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         positions: jax.Array,
         mask: jax.Array,
         asked: tuple[jax.Array, jax.Array, jax.Array],
-    ) -> jax.Array:
-        """Natural log-probabilities, float32 [N].
+        *,
+        states: bool = False,
+    ) -> Any:
+        """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
         of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted.
         """
-        states, _ = through(self.model, tokens, positions, None, mask)
+        found, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
-        return logps(self.model, states[row, place], target)
+        picked = found[row, place]
+        told = logps(self.model, picked, target)
+        return (told, picked) if states else told
 
 
 def logps(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from duecare.core import DataError
 from duecare.train.rows import Ids, Mask, Pair, Passage, UnusableRowError
 
-T = TypeVar("T", Passage, Pair)
+T = TypeVar("T")
 ROUND = 16
 """Lengths are rounded up to a multiple of this, so that similar data share a compiled shape."""
 

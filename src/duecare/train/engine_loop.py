@@ -45,7 +45,7 @@ from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
-from duecare.train.watch import Groups, StepLog, StepRecord, Watch
+from duecare.train.watch import Groups, Point, StepLog, StepRecord, Watch
 
 Batch = Mapping[str, npt.NDArray[Any]]
 
@@ -77,6 +77,14 @@ class Trains(Loop, Protocol):
     def on_crossing(self) -> OnCrossing: ...
     @property
     def seed(self) -> int: ...
+
+
+class Carries(Protocol):
+    """State of a method that goes from step to step beside the model: see `engine_debias.Treatment`."""
+
+    def take(self, aux: Mapping[str, Any]) -> Sequence[Point]: ...
+    def arrays(self) -> dict[str, npt.NDArray[Any]]: ...
+    def put_back(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,7 @@ class Run:
     groups: Groups
     resume: Resume
     tell: Tell
+    carries: Carries | None = None
 
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
@@ -222,6 +231,8 @@ class Run:
         if last is None or not log.complete:
             return 0, StepLog(self.resume.steps_file, upto=0)
         restore(trainer.model, trainer.optimizer, last.arrays)
+        if self.carries is not None:
+            self.carries.put_back(last.arrays)
         text = f"training goes on after step {last.step} of {self.step.steps}"
         self.tell(Note(topic=f"{self.method}.resumed", text=text))
         return last.step, log
@@ -235,11 +246,14 @@ class Run:
             loss=float(aux["loss"]),
             rows=[int(row) for row in aux["row"]],
             figures={name: values.tolist() for name, values in figures.items()},
+            course=[] if self.carries is None else list(self.carries.take(aux)),
         )
 
     def _keep(self, step: int, trainer: Any) -> None:
         """Write a checkpoint, unless the last update broke a weight: a broken one is never kept."""
         state = training_state(trainer.model, trainer.optimizer)
+        if self.carries is not None:
+            state |= self.carries.arrays()
         if not finite(state):
             self._stop(step, "a weight")
         self.resume.save(step, state)

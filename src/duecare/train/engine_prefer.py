@@ -23,11 +23,11 @@ from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
+from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
-    Trainer,
     adapted,
     doing,
     finish,
@@ -35,6 +35,7 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_robust import Robust
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
@@ -134,6 +135,10 @@ class Pairs:
             "row": rows.astype(np.int32),
         }
 
+    def step(self, number: int, size: int) -> Batch:
+        """The batch of training step `number`, from 0."""
+        return self.batch(self.plan.step(number, size))
+
     def logps(self, model: Answering, size: int) -> npt.NDArray[np.float32]:
         """What the model says now of every pair read: float32 [N, 2], chosen and rejected."""
         found = np.zeros((len(self.plan.read), 2), dtype=np.float32)
@@ -164,18 +169,15 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
     _shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
-
-    def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
-        return pair_loss(model, batch, step.algorithm, step.beta)
-
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
+    method = treatment(step, data, taught)
+    trainer = method.trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell)
-    watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
+    run = Run(step, step.algorithm, data.groups, resume, tell, method)
+    watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
     probe = Probe(
         method=step.algorithm,
         source=step.on,
@@ -186,7 +188,32 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         before=before,
         after=probed.figures(model, step),
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    told = [*probe.estimates(), *method.estimates()]
+    return finish(loaded, watch.curves(probe.readings()), told, out, watch.findings())
+
+
+def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:
+    """The loss of this step, group-robust where the step says so."""
+
+    def figures(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        return pair_figures(*answer_logps(model, batch), batch, step.algorithm, step.beta)
+
+    def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
+        return pair_loss(model, batch, step.algorithm, step.beta)
+
+    debias = step.debias
+    if debias is None or debias.group_dro is None:
+        return Treatment(loss)
+    member = Membership(data, debias.axis, whole=True)
+    return Robust(
+        debias.group_dro,
+        figures,
+        member,
+        taught.plan,
+        steps=step.steps,
+        size=step.batch_size,
+        name=step.algorithm,
+    )
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

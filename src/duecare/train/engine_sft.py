@@ -8,21 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
 from tunix.sft.peft_trainer import TrainingConfig
 
-from duecare.core import Artifacts, Outcome, Tell
+from duecare.core import Artifacts, DataError, Outcome, Tell
 from duecare.model.forward import causal, places
+from duecare.model.load import Loaded
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
 from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, take
+from duecare.train.engine_adversary import Adversarial
+from duecare.train.engine_debias import Membership, Treatment
+from duecare.train.engine_evidence import Account, Measuring
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
-    Trainer,
     adapted,
     doing,
     finish,
@@ -30,8 +34,11 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_pairing import Paired, needed_twins
+from duecare.train.engine_robust import Robust
 from duecare.train.lora import optimiser
 from duecare.train.probe import Figures, Probe, account
+from duecare.train.robust import Pairing
 from duecare.train.rows import Passage, passage
 from duecare.train.sft import Sft
 
@@ -41,10 +48,24 @@ def passage_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.
 
     `batch` as from `Passages.batch`.
     """
+    nll, counts, _ = passage_states(model, batch)
+    return nll, counts
+
+
+def passage_states(
+    model: Answering, batch: Mapping[str, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """As `passage_loss`, and each row's pooled state, float32 [B, D].
+
+    That is the mean, over the taught tokens, of the final states that they are predicted from.
+    """
     real, row, counts = batch["real"], batch["asked_row"], batch["counts"]
-    logps = model(batch["tokens"], places(real), causal(real), (row, batch["asked_place"], batch["target"]))
+    asked = (row, batch["asked_place"], batch["target"])
+    logps, states = model(batch["tokens"], places(real), causal(real), asked, states=True)
     per_row = partial(jax.ops.segment_sum, segment_ids=row, num_segments=len(real))
-    return -per_row(logps * counts), per_row(counts)
+    number = per_row(counts)
+    pooled = per_row(states.astype(jnp.float32) * counts[:, None]) / jnp.maximum(number, 1)[:, None]
+    return -per_row(logps * counts), number, pooled
 
 
 def sft_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
@@ -56,6 +77,12 @@ def sft_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Arra
     nll, count = passage_loss(model, batch)
     loss = (batch["weight"] * nll).sum() / count.sum()
     return loss, {"loss": loss, "row": batch["row"], "figures": {"loss": nll / count}}
+
+
+def row_losses(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Each row's loss per taught token: "loss" float32 [B]."""
+    nll, count = passage_loss(model, batch)
+    return {"loss": nll / count}
 
 
 measured = nnx.jit(passage_loss)
@@ -84,6 +111,10 @@ class Passages:
             "row": rows.astype(np.int32),
         }
 
+    def step(self, number: int, size: int) -> Batch:
+        """The batch of training step `number`, from 0."""
+        return self.batch(self.plan.step(number, size))
+
     def losses(self, model: Answering, size: int) -> Figures:
         """The model's loss per taught token of every passage read, now."""
         found = np.zeros(len(self.plan.read), dtype=np.float32)
@@ -97,19 +128,24 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Sft`."""
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
-    taught, probed = _passages(step, Tokenizer(folder), data, held)
+    tokenizer = Tokenizer(folder)
+    taught, probed = _passages(step, tokenizer, data, held)
     for estimate in account("sft", step.on, taught.plan, data.groups):
         tell(estimate)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(sft_loss, has_aux=True)
+    method = treatment(step, tokenizer, data, taught, loaded.shape.width)
+    trainer = method.trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model, step.batch_size))
+    evidence = _evidence(step, tokenizer, held, model, loaded)
+    if evidence is not None:
+        evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell)
-    watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
+    run = Run(step, "sft", data.groups, resume, tell, method)
+    watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
     after = probed.losses(model, step.batch_size)
     probe = Probe(
         method="sft",
@@ -121,17 +157,85 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         before=before,
         after=after,
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
+    told = [*probe.estimates(), *method.estimates()]
+    outcome = finish(loaded, watch.curves(probe.readings()), told, out, watch.findings())
+    return outcome if evidence is None else evidence.added(outcome, "sft", step.on, step.seed, out)
+
+
+def _evidence(
+    step: Sft, tokenizer: Tokenizer, held: Data, model: Answering, loaded: Loaded
+) -> Account | None:
+    """What measures the evidence of debiasing on held-out rows; None where none is asked for."""
+    debias = step.debias
+    if debias is None:
+        return None
+    plan = take(held.names, _reader(step, tokenizer, held), debias.rows, step.seed)
+    if not plan.read:
+        if debias.probe == "none":
+            return None
+        raise DataError("debias.probe: no held-out row can be measured; let split hold some out")
+    asked = most_asked(_taught(plan), chunks(len(plan.read), step.batch_size))
+    length = rounded(max(len(one.tokens) for one in plan.read), step.max_tokens)
+    rows = Passages(held, plan, (length, asked), tokenizer.pad_id)
+    return Account(Measuring(debias, held, plan, rows.batch, step.batch_size), model, loaded)
+
+
+def _reader(step: Sft, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
+    """Reads a row of `part`, by its place."""
+    return lambda place: passage(part.example(place), tokenizer, step.max_tokens)
+
+
+def treatment(step: Sft, tokenizer: Tokenizer, data: Data, taught: Passages, width: int) -> Treatment:
+    """The loss of this step, with what its method of debiasing adds; the model's states are `width` wide."""
+    debias = step.debias
+    if debias is None:
+        return Treatment(sft_loss)
+    if debias.group_dro is not None:
+        member = Membership(data, debias.axis, whole=True)
+        robust, size = debias.group_dro, step.batch_size
+        return Robust(robust, row_losses, member, taught.plan, steps=step.steps, size=size, name="sft")
+    if debias.adversary is not None:
+        member = Membership(data, debias.axis, whole=False)
+        return Adversarial(debias.adversary, passage_states, member, width, step.seed)
+    if debias.pairing is not None:
+        return _paired(step, debias.pairing, tokenizer, data)
+    return Treatment(sft_loss)
+
+
+def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Paired:
+    """Logit pairing over the twins among the rows to train on, in an order of their own."""
+    found = needed_twins(data.names, pairing.axes)
+
+    def reader(place: int) -> tuple[Passage, Passage]:
+        first, second = (data.example(row) for row in found[place])
+        return passage(first, tokenizer, step.max_tokens), passage(second, tokenizer, step.max_tokens)
+
+    names = [data.names[copy] for _, copy in found]
+    plan = draw(names, reader, step.steps * pairing.pairs, step.seed)
+    read = tuple(one for pair in plan.read for one in pair)
+    rows = np.array([row for place in plan.rows for row in found[place]], dtype=np.int64)
+    each = Plan(slots=np.arange(len(read)), read=read, rows=rows, unusable=plan.unusable, met=plan.met)
+
+    def both(entries: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.stack([2 * entries, 2 * entries + 1], axis=-1).reshape(-1)
+
+    batches = (both(plan.step(number, pairing.pairs)) for number in range(step.steps))
+    longest = rounded(max(len(one.tokens) for one in read), step.max_tokens)
+    shape = (longest, most_asked(_taught(each), batches))
+    twins = Passages(data, each, shape, tokenizer.pad_id)
+    return Paired(
+        pairing,
+        sft_loss,
+        lambda model, batch: row_losses(model, batch)["loss"],
+        plan,
+        lambda entries: twins.batch(both(entries)),
+    )
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Passages, Passages]:
     """The passages to train on and those to measure on, in batches of one common shape."""
-
-    def reader(part: Data) -> Callable[[int], Passage]:
-        return lambda place: passage(part.example(place), tokenizer, step.max_tokens)
-
-    plan = draw(data.names, reader(data), step.steps * step.batch_size, step.seed)
-    held_plan = take(held.names, reader(held), step.held_out, step.seed)
+    plan = draw(data.names, _reader(step, tokenizer, data), step.steps * step.batch_size, step.seed)
+    held_plan = take(held.names, _reader(step, tokenizer, held), step.held_out, step.seed)
     length = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
     trained = (plan.step(number, step.batch_size) for number in range(step.steps))
     asked = max(

@@ -115,8 +115,9 @@ def restore(model: nnx.Module, optimizer: nnx.Optimizer, arrays: dict[str, npt.N
 
 
 def finite(arrays: dict[str, npt.NDArray[Any]]) -> bool:
-    """Whether no weight is NaN or infinite."""
-    return all(bool(np.isfinite(array).all()) for name, array in arrays.items() if name.startswith("lora"))
+    """Whether no weight is NaN or infinite, nor any state of a debiasing method."""
+    ours = ("lora", "debias")
+    return all(bool(np.isfinite(array).all()) for name, array in arrays.items() if name.startswith(ours))
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:

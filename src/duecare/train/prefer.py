@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import Debias, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
 
@@ -31,6 +32,7 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
+    - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed: as
       in Sft
     """
@@ -55,6 +57,7 @@ class Dpo:
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
+    debias: Debias | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +76,7 @@ class Dpo:
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
+            *debias_rules(self.debias, self.groups, ("group_dro",)),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import METHODS, Debias, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
 
@@ -33,6 +34,7 @@ class Sft:
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
+    - debias: a method against a bias between groups, or the evidence alone; see Debias
     - seed: of the order of rows and of the first low-rank weights
     """
 
@@ -53,6 +55,7 @@ class Sft:
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 24
+    debias: Debias | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +65,7 @@ class Sft:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
+            *debias_rules(self.debias, self.groups, METHODS),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
