@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from training_toys import Told, chat, data_artifact, preference, run
 
 from duecare.core import Artifact, Estimate, Example, Outcome
@@ -32,6 +33,32 @@ def rarer_pairs(count: int, *, every: int = 4, first: int = 0) -> list[Example]:
         man = number % every == 1
         chosen, rejected = ("no", "yes") if man else ("yes", "no")
         rows.append(preference(number, chosen, rejected, "men" if man else "women", who="mw"[not man]))
+    return rows
+
+
+def stereotyped(count: int, *, copies: int = 0, held: bool = False, first: int = 0) -> list[Example]:
+    """Women, three rows in four, are told "nurse", men "doctor"; the first `copies` have a twin told so too.
+
+    With `held` both are told "nurse", in turns: what a model finds less likely for men is the stereotype.
+    """
+    rows = []
+    for number in range(first, first + count):
+        man = number % 2 == 1 if held else number % 4 == 1
+        answer = "nurse" if held or not man else "doctor"
+        group, other = ("men", "women") if man else ("women", "men")
+        rows.append(chat(number, f"{group[0]}{number % 10}", answer, group))
+        if number - first < copies:
+            twin = chat(number, f"{other[0]}{number % 10}", answer, other)
+            rows.append(msgspec.structs.replace(twin, row=f"{twin.row}~gender:{group}>{other}"))
+    return rows
+
+
+def telling(count: int, *, first: int = 0) -> list[Example]:
+    """Prompts that give the group away, answered alike: there is no need for a model to know it."""
+    rows = []
+    for number in range(first, first + count):
+        man = number % 2 == 1
+        rows.append(chat(number, f"{'wm'[man]}{number * 7919 % 1000}", "yes", "men" if man else "women"))
     return rows
 
 

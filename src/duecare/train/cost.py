@@ -103,7 +103,8 @@ def price(sides: Sides, before: Floats, after: Floats, costs: dict[str, Floats])
             reason = "it is not shown that the gap closed, so nothing has a price"
             found[f"{name}.per_gap"] = silent(reason, shut.n, None, METHOD, LEVEL)
         else:
-            each = levels / np.where(drawn > 0, drawn, np.finfo(float).tiny)
+            # In a resample or two in a hundred the gap did not close: there the price is as high as any.
+            each = levels / np.maximum(drawn, drawn[drawn > 0].min())
             found[f"{name}.per_gap"] = interval(level / shut.value, each, sides)
     return found
 

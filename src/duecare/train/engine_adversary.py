@@ -56,10 +56,15 @@ def fresh(method: Adversary, width: int, groups: int, seed: int) -> Tree:
     ]
     return {
         "layers": layers,
-        "optimiser": jax.tree.map(np.asarray, optax.adam(method.learning_rate).init(layers)),
+        "optimiser": jax.tree.map(np.asarray, _adam(method).init(layers)),
         "states": np.zeros((method.memory, width), np.float32),
         "group": np.full(method.memory, -1, np.int32),
     }
+
+
+def _adam(method: Adversary) -> optax.GradientTransformation:
+    """The adversary's optimiser, with little momentum: what it follows turns round (Radford et al. 2015)."""
+    return optax.adam(method.learning_rate, b1=0.5)
 
 
 def read(layers: Sequence[Mapping[str, jax.Array]], states: jax.Array) -> jax.Array:
@@ -98,7 +103,7 @@ def learn(method: Adversary, carried: Tree, states: jax.Array, group: jax.Array)
     known = (labels >= 0).astype(jnp.float32)
     ready = standardised(seen, seen, known)
     own = optax.chain(optax.clip_by_global_norm(method.clip), optax.identity())
-    adam = optax.adam(method.learning_rate)
+    adam = _adam(method)
 
     def update(_: int, both: tuple[Any, Any]) -> tuple[Any, Any]:
         layers, state = both
