@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import Killed, Made, telling, trained
+from planted import Killed, Made, figure, over_seeds, telling, trained
 from training_toys import base_artifact, curves, data_artifact, digests
 
 from duecare.core import Artifact, Progress, StudyError
+from duecare.measure.interval import mean_t
 from duecare.train import Adversary, Debias, Pairing, Sft
 
 pytestmark = [
@@ -203,3 +204,41 @@ def test_what_is_senseless_is_refused() -> None:
     assert len(caught.value.problems) == 6
     with pytest.raises(StudyError, match="at a time"):
         Debias(axis="gender", adversary=Adversary(), pairing=Pairing())
+
+
+STRONG = Adversary(warmup=10, ramp=20, weight=3.0, clip=3.0, steps=20, memory=64, width=16)
+
+
+def test_fresh_readers_read_less_of_the_group_over_seeds(base: Artifact, tmp_path: Path) -> None:
+    """Never the adversary's own loss: readers made afterwards, on held-out rows, against a run without."""
+    rows, held = telling(800), telling(80, first=900)
+
+    def read(seed: int, adversary: Adversary | None) -> float:
+        debias = Debias(axis="gender", adversary=adversary, probe="figures", rows=80)
+        step = changed(
+            SHORT,
+            steps=100,
+            batch_size=8,
+            every=50,
+            schedule="constant",
+            targets="all-linear",
+            seed=seed,
+            debias=debias,
+        )
+        outcome = trained(step, base, tmp_path / f"{adversary is None}{seed}", rows, held)[0]
+        found = [
+            figure(outcome, "sft.probe.accuracy", when="after", reader=who).value for who in ("linear", "mlp")
+        ]
+        leaks = [
+            figure(outcome, "sft.probe.control", when="after", reader=who).low for who in ("linear", "mlp")
+        ]
+        assert max(filter(None, leaks)) < 0.5
+        assert figure(outcome, "sft.debias.perplexity", when="after").value < 20  # type: ignore[operator]
+        return max(filter(None, found))
+
+    plain = read(0, None)
+    against = over_seeds(lambda seed: read(seed, STRONG))
+    assert plain > 0.95
+    level = mean_t(against)
+    assert level.high is not None
+    assert level.high < plain - 0.02, against

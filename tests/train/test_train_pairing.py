@@ -19,12 +19,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
-STEPS, BATCH, COPIES, HELD = 125, 8, 24, 40
+STEPS, BATCH, COPIES, HELD = 130, 8, 24, 40
 
 
 def sft(pairing: Pairing | None, **fields: object) -> Sft:
     given: dict[str, object] = {"steps": STEPS, "batch_size": BATCH, "every": 25, "held_out": HELD}
-    given |= {"max_tokens": 48, "learning_rate": 5e-3, "limits": Limits(loss_gap=0.2)}
+    given |= {"max_tokens": 48, "learning_rate": 5e-3, "limits": Limits(loss_gap=0.05)}
     if pairing is not None:
         given["debias"] = Debias(axis="gender", pairing=pairing, rows=HELD)
     return Sft(on="chats", **(given | fields))  # type: ignore[arg-type]

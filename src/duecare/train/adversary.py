@@ -40,12 +40,12 @@ class Adversary:
     weight: float = 1.0
     ramp: int = 20
     warmup: int = 10
-    steps: int = 4
+    steps: int = 10
     learning_rate: float = 1e-2
     memory: int = 64
     width: int = 32
     clip: float = 1.0
-    spectral: bool = False
+    spectral: bool = True
 
     def __post_init__(self) -> None:
         known, count = get_args(Against), "a whole number of steps"

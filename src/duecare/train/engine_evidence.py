@@ -107,7 +107,7 @@ class Measuring:
         return found
 
     def answered(self, loaded: Loaded) -> dict[str, npt.NDArray[Any]]:
-        """Length in tokens and refusal of greedy answers to the rows' prompts, where they are asked for."""
+        """Characters and refusals of greedy answers to the rows' prompts, where they are asked for."""
         if not self.debias.answers:
             return {}
         prompts = [loaded.tokenizer.chat(_prompt(self.part, row), answer=True) for row in self.plan.rows]
@@ -116,7 +116,7 @@ class Measuring:
         )
         texts = [samples[0] for samples in given]
         return {
-            "length": np.array([len(loaded.tokenizer.encode(text)) for text in texts], np.int32),
+            "length": np.array([len(text) for text in texts], np.int32),
             "refused": np.array([refuses(text) for text in texts], np.bool_),
         }
 

@@ -34,13 +34,13 @@ MEASURED = pa.schema(
     ]
 )
 """One held-out row under one model: taught tokens, loss and KL to the start in nats per token; length (in
-tokens) and refusal of a sampled answer, null where none was sampled. No text."""
+characters) and refusal of a sampled answer, null where none was sampled. No text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """Held-out rows under one model, [N] each: `loss` and `kl` (to the start) in nats per token, `states`
-    [N, D], and of sampled answers `length` in tokens and `refused` (None where none were sampled)."""
+    [N, D], and of sampled answers `length` in characters and `refused` (None where none were sampled)."""
 
     loss: Floats
     kl: Floats
@@ -161,7 +161,7 @@ class Evidence:
                 kl = cluster_mean(model.kl, self.held.clusters, weights=tokens)
                 yield self._figure("debias.kl", kl, "nats per token", when=when)
             if model.length is not None and model.refused is not None:
-                yield self._figure("debias.length", cluster_mean(model.length), "tokens", when=when)
+                yield self._figure("debias.length", cluster_mean(model.length), "characters", when=when)
                 refused = cluster_mean(model.refused.astype(float), within=(0.0, 1.0))
                 yield self._figure("debias.refusals", refused, when=when)
         for group, mine, rest in self._sides():
@@ -194,11 +194,21 @@ class Evidence:
 
 def at_chance(read: list[Interval], chance: float, tolerance: float) -> Verdict:
     """Fail where a reader beats chance for certain; pass where chance lies within every reader's interval and
-    none reaches further than `tolerance` above it; else the evidence is too thin to say."""
+    none reaches further than `tolerance` above it; else the evidence is too thin to say.
+
+    Readers of few rows do worse than chance on rows left out (their training rows lean the other way), so an
+    interval below chance, or one wider than `tolerance` to either side, proves nothing.
+    """
     if any(each.low is not None and each.low > chance for each in read):
         return FAIL
-    narrow = all(each.high is not None and each.high <= chance + tolerance for each in read)
-    return PASS if narrow and read else INSUFFICIENT
+    narrow = [
+        each.low is not None
+        and each.high is not None
+        and chance <= each.high <= chance + tolerance
+        and each.high - each.low <= 2 * tolerance
+        for each in read
+    ]
+    return PASS if narrow and all(narrow) else INSUFFICIENT
 
 
 _NEXT: Mapping[str, str] = {
