@@ -41,6 +41,7 @@ from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
+from duecare.train.carried import Carries
 from duecare.train.clock import Clock, size_note
 from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sizes, watch_of
@@ -140,14 +141,8 @@ def start_folder(inputs: Artifacts) -> Path:
 
 def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     """The scratch folder of this run under `out`."""
-    return Resume(
-        out / ".resume",
-        {
-            "step": type(step).__name__,
-            "settings": settings(step),
-            "inputs": {name: artifact.digest for name, artifact in sorted(inputs.items())},
-        },
-    )
+    read = {name: artifact.digest for name, artifact in sorted(inputs.items())}
+    return Resume(out / ".resume", {"step": type(step).__name__, "settings": settings(step), "inputs": read})
 
 
 def adapted(
@@ -204,6 +199,8 @@ class Run:
     """Which model is kept, and whether training is to end, by held-out rows."""
     asker: Asker | None = None
     """Who asks the model counterfactual twins, where the step says so."""
+    carries: Carries | None = None
+    """State of a method that goes from step to step beside the model."""
     _start: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
     """The state before the first step, where training may go back to it."""
 
@@ -311,6 +308,8 @@ class Run:
             self.resume.clear()
             return 0, *self._logs(0)
         restore(trainer.model, trainer.optimizer, last.arrays)
+        if self.carries is not None:
+            self.carries.put_back(last.arrays)
         text = f"training goes on after step {done} of {self.step.steps}"
         self.tell(Note(topic=topic, text=text))
         return done, log, probed
@@ -337,6 +336,7 @@ class Run:
             loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
+            course=[] if self.carries is None else list(self.carries.take(aux)),
         )
 
     def _keep(self, step: int, trainer: Any, good: int) -> None:
@@ -345,6 +345,8 @@ class Run:
         That of step `good` stays, however many come after it.
         """
         state = training_state(trainer.model, trainer.optimizer)
+        if self.carries is not None:
+            state |= self.carries.arrays()
         if not finite(state):
             self._stop(step, "a weight")
         self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))

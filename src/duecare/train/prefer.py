@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import Debias, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -46,6 +47,7 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
+    - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
       patience, keep, privacy, seed, metrics: as in Sft
     """
@@ -74,6 +76,7 @@ class Dpo:
     patience: int | None = None
     keep: Keep = "last"
     privacy: Privacy | None = None
+    debias: Debias | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
@@ -97,6 +100,7 @@ class Dpo:
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *metrics_rules(self.metrics),
+            *debias_rules(self.debias, self.groups, ("group_dro",)),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import METHODS, Debias, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -69,6 +70,7 @@ class Sft:
       those that cross no limit
     - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
       `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
+    - debias: a method against a bias between groups, or the evidence alone; see Debias
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
       `mlflow: <address>`; changes no result
@@ -98,6 +100,7 @@ class Sft:
     patience: int | None = None
     keep: Keep = "last"
     privacy: Privacy | None = None
+    debias: Debias | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
@@ -114,6 +117,7 @@ class Sft:
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *probe_rules(self.probe, self.limits),
+            *debias_rules(self.debias, self.groups, METHODS),
             *loop_rules(
                 steps=self.steps,
                 batch_size=ROWS if self.batch_size is None else self.batch_size,
