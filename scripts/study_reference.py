@@ -23,7 +23,7 @@ from duecare.evaluate.limit import GateSpec
 from duecare.train.limits import Limits
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
-_BLOCK = re.compile(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", re.S)
+_BLOCK = re.compile(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", re.S)
 
 
 def meanings(cls: type[Any]) -> dict[str, str]:

@@ -46,6 +46,18 @@ def test_status_of_a_finished_run(done):
     assert "report.html" in said.output
 
 
+def test_a_reader_that_has_gone_is_no_defect(done):
+    """As in `duecare status RUN | head -0`."""
+    code = "from duecare.cli.main import app; app(['status', 'runs/toys'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    left = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert "defect" not in left.stderr
+
+
 def test_the_latest_run_is_meant_where_none_is_named(done):
     assert "toys in runs/toys" in call("status").output
 

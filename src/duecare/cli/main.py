@@ -19,8 +19,10 @@ _THEIRS: tuple[type[BaseException], ...] = (
     typer.Exit,
     typer.Abort,
     *(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"),
+    SystemExit,
 )
-"""Raised on purpose by the framework; which of its copies of click they come from depends on its version."""
+"""Raised on purpose by the framework; which of its copies of click they come from depends on its version.
+SystemExit is how rich leaves where the reader of a pipe has gone."""
 Function = TypeVar("Function", bound=Callable[..., None])
 
 

@@ -16,6 +16,7 @@ from duecare.cli.study import Broken, Groups, Study, Use
 from duecare.core import Problem, Step, StudyError, refuse_unless
 from duecare.train.limits import FOLLOWED, Limits, OnCrossing
 from duecare.train.probing import Probes
+from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
 
 SECTIONS = (
@@ -243,10 +244,19 @@ class _Reading:
                 self._problems.append(Problem(f"{where}.{name}", show(inner.plain()), expected, item.line))
                 found.append((Broken("?"), ()))
                 continue
-            found.append(
-                (self._made(kinds[name], inner, f"{where}.{name}"), self._on(inner, f"{where}.{name}"))
-            )
+            where = f"{where}.{name}"
+            step = self._made(kinds[name], inner, where)
+            self._no_code(step, inner, where)
+            found.append((step, self._on(inner, where)))
         return found
+
+    def _no_code(self, step: Step, node: Node, where: str) -> None:
+        """A study may come from somebody else: it names what is installed, never code to be loaded."""
+        for name in dotted(getattr(step, "reward", {})):
+            expected = f"a detector or an installed reward function ({GROUP}); module:function in Python only"
+            self._problems.append(
+                Problem(f"{where}.reward", show(name), expected, node.at(f"reward.{name}").line)
+            )
 
     def _items(self, node: Node | None, section: str) -> Sequence[Node]:
         if node is None or node.value is None:

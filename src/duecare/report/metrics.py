@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Form = Literal["share", "points", "ratio", "count", "number", "signed"]
@@ -114,6 +114,29 @@ METRICS: dict[str, Metric] = {
         "Change in the twins' gap by tuning, dismissive answers", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),
     **_sampled("refusal", "Refused", "refuse to help", ""),
+    "reward-model.accuracy": Metric(
+        "Pairs ranked as they were labelled",
+        "Share of pairs whose chosen answer gets the higher score; 50% is chance.",
+        "share",
+        better="higher",
+    ),
+    "reward-model.margin": Metric(
+        "Margin of the chosen answer",
+        "Score of the chosen answer less that of the rejected one: the log-odds that it is preferred.",
+        "signed",
+        0.0,
+        "higher",
+        unit="nats",
+    ),
+    "reward-model.loss": Metric(
+        "Loss on pairs", "Minus the log-probability of the labelled choice; 0.69 is chance.", unit="nats"
+    ),
+    "reward-model.score": Metric(
+        "Score, mean of both answers",
+        "Means nothing by itself; kept near 0 by centring.",
+        "signed",
+        unit="nats",
+    ),
     "heldout.perplexity": Metric(
         "Perplexity on held-out rows",
         "How surprised the model is by answers it was not trained on; 1 would be no surprise.",
@@ -244,8 +267,12 @@ _ENDINGS: dict[str, Form] = {
 }
 _GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
 """Ends of names of figures that are one share less another."""
-_HIGHER = ("accuracy", "rouge_l", "rouge")
+_HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
+
+
+BY_STAGE = "stages."
+"""Before the name of a figure: what one stage of training changed in it."""
 
 
 def metric(name: str, unit: str = "") -> Metric:
@@ -253,12 +280,21 @@ def metric(name: str, unit: str = "") -> Metric:
 
     Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, "<name>.difference"
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
-    sign, of <name>.
+    sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
     _, twins, figure = name.partition(".twins.")
     known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
+    return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)
+
+
+def _by_stage(name: str, unit: str) -> Metric:
+    of = metric(name.removeprefix(BY_STAGE), unit)
+    return replace(of, title=of.title.replace("by tuning", "by a stage of training"), says=_STAGE)
+
+
+def _of_its_name(name: str, unit: str) -> Metric:
     stem, _, tail = name.rpartition(".")
     if tail == "gap":
         of = metric(stem, unit)
@@ -281,6 +317,7 @@ def metric(name: str, unit: str = "") -> Metric:
     return Metric(title, form=form, better=better, unit=said)
 
 
+_STAGE = "The model after the stage minus the model before it, on the same prompts, items and rows."
 _BETWEEN = "The group's figure minus that of all others who declare a group; 0 means equal treatment."
 _AGAINST = "The group's figure minus that of the group it is compared with; 0 means equal treatment."
 

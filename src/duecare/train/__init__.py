@@ -1,8 +1,11 @@
-"""Training on Tunix, watched per group: the steps Sft and Dpo, with Limits and Probes. Imports no JAX."""
+"""Training on Tunix, watched per group: a class for each step and for what they share. Imports no JAX."""
 
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
+from duecare.train.private import Privacy
 from duecare.train.probing import Probes
+from duecare.train.reinforce import Grpo, Ppo
+from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 
-__all__ = ["Dpo", "Limits", "Probes", "Sft"]
+__all__ = ["Dpo", "Grpo", "Limits", "Ppo", "Privacy", "Probes", "RewardModel", "Sft"]

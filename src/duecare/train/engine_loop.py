@@ -37,17 +37,18 @@ from duecare.core import (
 )
 from duecare.core.table import EXAMPLES, examples, expect
 from duecare.core.wire import settings
-from duecare.model.export import export, export_adapter
+from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
-from duecare.train.clock import Clock, size_note
+from duecare.train.clock import Clock
 from duecare.train.engine_probe import Asker
-from duecare.train.engine_watch import outlook, sizes, watch_of
+from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
+from duecare.train.metrics import told_to
 from duecare.train.probing import ProbeLog
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
@@ -81,6 +82,8 @@ class Trains(Loop, Protocol):
     def on_crossing(self) -> OnCrossing: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def metrics(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,21 @@ def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     )
 
 
-def adapted(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
-    """The model of `folder` with low-rank updates as the step says, and the module to train it by."""
+def adapted(
+    step: Trains, folder: Path, under: Callable[[Any], Answering] = Answering
+) -> tuple[Loaded, Answering]:
+    """The model of `folder` with low-rank updates as the step says, and the module to train it by.
+
+    `under` is the call that the model is put under.
+    """
     loaded = load(folder)
     answering = with_lora(
-        loaded.model, rank=step.lora_rank, alpha=step.alpha, targets=step.targets, seed=step.seed
+        loaded.model,
+        rank=step.lora_rank,
+        alpha=step.alpha,
+        targets=step.targets,
+        seed=step.seed,
+        under=under,
     )
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank
@@ -205,17 +218,17 @@ class Run:
         The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
         a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
+        self.tell = told_to(trainer.metrics_logger, self.method, self.tell)
         clock = Clock()
         start, log, probed = self._go_on(trainer)
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
         with Signals() as signals:
             trainer.after_step = partial(self._after, watch, trainer, clock, signals)
-            left = self.step.steps - start
-            if left and not self._over(watch):
-                self.tell(size_note(self.method, **sizes(trainer.model), steps=left, batch=batch(start)))
+            batches = _batches(batch, range(start, self.step.steps), lambda: self._over(watch))
+            if start < self.step.steps and not self._over(watch):
                 clock.begin()
-                trainer.train(_batches(batch, range(start, self.step.steps), lambda: self._over(watch)))
-                self.tell(clock.told(self.method))
+                trainer.train(sized(self, trainer.model, batches))
+                tell_cost(self, clock.told(self.method))
         if watch.done < self.step.steps and not self._over(watch):
             if watch.done > start:
                 self._keep(watch.done, trainer, watch.crossing.good)
@@ -314,11 +327,13 @@ class Run:
         rows = np.asarray(aux["row"])
         there = rows >= 0
         figures = {name: np.asarray(each, np.float64)[there] for name, each in aux["figures"].items()}
-        if not np.isfinite(aux["loss"]) or not all(np.isfinite(each).all() for each in figures.values()):
+        loss = None if aux["loss"] is None else float(aux["loss"])  # None: no row was drawn
+        finite_loss = loss is None or np.isfinite(loss)
+        if not finite_loss or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
         return StepRecord(
             step=step,
-            loss=float(aux["loss"]),
+            loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
         )
@@ -359,10 +374,18 @@ def finish(
     estimates: Sequence[Estimate],
     out: Path,
     findings: Sequence[Finding] = (),
+    *,
+    head: npt.NDArray[np.float32] | None = None,
 ) -> Outcome:
-    """Write the merged model, the adapter (where there are low-rank updates) and the curves."""
-    export(loaded, out / "model")
-    export_adapter(loaded, out / "adapter")
+    """Write the merged model, the adapter (where there are low-rank updates) and the curves.
+
+    With a `head` [D] model and adapter are written as those of a reward model.
+    """
+    if head is None:
+        export(loaded, out / "model")
+    else:
+        export_reward(loaded, head, out / "model")
+    export_adapter(loaded, out / "adapter", head)
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
     if not (out / "adapter").exists():

@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
-from duecare.train.answering import Answering
+from duecare.train.answering import Answering, answer_mask
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
     Trainer,
+    Trains,
     adapted,
     doing,
     finish,
@@ -38,10 +38,25 @@ from duecare.train.engine_loop import (
 from duecare.train.engine_probe import asker
 from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.resume import Resume
 from duecare.train.rows import Pair, pair
+
+P = TypeVar("P", bound="PairLines")
+
+
+class Compares(Trains, Protocol):
+    """The settings of a step that reads pairs."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def max_prompt_tokens(self) -> int: ...
+    @property
+    def max_answer_tokens(self) -> int: ...
+
 
 SURE = -1e-6
 """Log-probabilities above this are taken as this in ORPO: the odds of a certainty are infinite."""
@@ -52,13 +67,9 @@ def answer_logps(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.
 
     `batch` as from `Pairs.batch`.
     """
-    part, side, counts = batch["part"], batch["side"], batch["counts"]
-    seen, looks = part[:, None, :], part[:, :, None]
-    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
-    # An answer sees its prompt and itself, never the other answer; padding is seen by no one.
-    mask = causal & ((seen == 0) | (seen == looks) & (seen > 0))
+    side, counts = batch["side"], batch["counts"]
     asked = (batch["asked_row"], batch["asked_place"], batch["target"])
-    logps = model(batch["tokens"], batch["position"], mask, asked)
+    logps = model(batch["tokens"], batch["position"], answer_mask(batch["part"]), asked)
     per_answer = partial(jax.ops.segment_sum, segment_ids=side, num_segments=2 * len(batch["row"]))
     return per_answer(logps * counts), per_answer(counts)
 
@@ -99,23 +110,30 @@ def pair_loss(
 measured = nnx.jit(answer_logps)
 
 
-class Pairs:
-    """Pairs of one part of the data as batches of one shape: `length` tokens a line, `asked` in answers.
-
-    `reference` float32 [N, 2] is what the model said of chosen and rejected before training.
-    """
+class PairLines:
+    """Pairs of one part of the data as batches of one shape: `length` tokens a line, `asked` in answers."""
 
     def __init__(self, part: Data, plan: Plan[Pair], pad_id: int) -> None:
         self.part, self.plan, self.pad_id = part, plan, pad_id
         self.length = self.asked = 0
         self.shared = True
-        self.reference = np.zeros((len(plan.read), 2), dtype=np.float32)
 
     def shape(self, batches: list[npt.NDArray[np.int64]]) -> tuple[int, int]:
         """The longest line, prompt and both answers, and the most positions that a batch asks for."""
         answers = np.array([len(one.chosen) + len(one.rejected) for one in self.plan.read], dtype=np.int64)
         prompts = np.array([len(one.prompt) for one in self.plan.read], dtype=np.int64)
         return int((answers + prompts).max(initial=0)), most_asked(answers, batches)
+
+
+class Pairs(PairLines):
+    """Pairs with what a language model says of their answers.
+
+    `reference` float32 [N, 2] is what the model said of chosen and rejected before training.
+    """
+
+    def __init__(self, part: Data, plan: Plan[Pair], pad_id: int) -> None:
+        super().__init__(part, plan, pad_id)
+        self.reference = np.zeros((len(plan.read), 2), dtype=np.float32)
 
     def batch(self, entries: npt.NDArray[np.int64]) -> Batch:
         """The pairs `entries` with their references, weights and places in the table."""
@@ -160,13 +178,13 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Dpo`."""
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
-    taught, probed = _pairs(step, Tokenizer(folder), data, held)
+    taught, probed = read_pairs(step, Tokenizer(folder), data, held, Pairs)
     for estimate in account(step.algorithm, step.on, taught.plan, data.groups):
         tell(estimate)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
-    _shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    give_shape(step, taught, probed, loaded.shape.window)
+    trainer = Trainer(model, optimiser(step), training_config(step, step.algorithm))
 
     def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return pair_loss(model, batch, step.algorithm, step.beta)
@@ -214,8 +232,10 @@ def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: R
     return None
 
 
-def _pairs(step: Dpo, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Pairs, Pairs]:
-    """The pairs to train on and the pairs to measure on."""
+def read_pairs(
+    step: Compares, tokenizer: Tokenizer, data: Data, held: Data, kind: Callable[..., P]
+) -> tuple[P, P]:
+    """The pairs to train on and the pairs to measure on, as lines of this kind."""
 
     def reader(part: Data) -> Callable[[int], Pair]:
         limits = (step.max_prompt_tokens, step.max_answer_tokens)
@@ -223,10 +243,10 @@ def _pairs(step: Dpo, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Pai
 
     plan = draw(data.names, reader(data), step.steps * step.batch_size, step.seed)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
-    return Pairs(data, plan, tokenizer.pad_id), Pairs(held, held_plan, tokenizer.pad_id)
+    return kind(data, plan, tokenizer.pad_id), kind(held, held_plan, tokenizer.pad_id)
 
 
-def _shape(step: Dpo, taught: Pairs, probed: Pairs, window: int | None) -> None:
+def give_shape(step: Compares, taught: PairLines, probed: PairLines, window: int | None) -> None:
     """Give all batches one shape; share prompts unless lines would outgrow the model's sliding window."""
     size = step.batch_size
     trained = [taught.plan.step(number, size) for number in range(step.steps)]

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell, exact
 from duecare.model.forward import causal, places, within
@@ -35,6 +34,7 @@ from duecare.train.engine_loop import (
 from duecare.train.engine_probe import asker
 from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.rows import Passage, passage
@@ -216,8 +216,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder) if step.weights == "lora" else whole(folder)
-    gathered = None if step.accumulate == 1 else step.accumulate
-    config = TrainingConfig(eval_every_n_steps=step.every, gradient_accumulation_steps=gathered)
+    config = training_config(step, "sft", step.accumulate)
     trainer = Trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(sft_loss, has_aux=True)
     resume = open_resume(step, inputs, out)

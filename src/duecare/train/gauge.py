@@ -174,7 +174,7 @@ class Gauge:
 
         What cannot be said yet is told after the last step only.
         """
-        if not records:
+        if not any(record.rows for record in records):
             return
         fresh = [self._first(record.rows) for record in records]
         step = np.repeat(np.arange(len(records)), [len(record.rows) for record in records])

@@ -20,6 +20,9 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "sft": ("loss",),
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
+    "reward-model": ("margin", "accuracy"),
+    "grpo": ("reward",),
+    "ppo": ("reward",),
 }
 """Of which figures the gap between groups is followed, by method."""
 
@@ -31,8 +34,9 @@ class Limits:
     """The widest gap, up or down, between a group's rows and all other rows that declare a group.
 
     - loss_gap: in nats per token, for sft
-    - margin_gap: in nats, for dpo and orpo
-    - accuracy_gap: a share from 0 to 1, for dpo and orpo
+    - margin_gap: in nats, for dpo, orpo and reward-model
+    - accuracy_gap: a share from 0 to 1, for dpo, orpo and reward-model
+    - reward_gap: in units of the reward, for grpo and ppo
 
     And, for every step that has a `probe` (counterfactual twins, see `duecare.train.probing`), in nats per
     token of the answer:
@@ -44,6 +48,7 @@ class Limits:
     loss_gap: float | None = None
     margin_gap: float | None = None
     accuracy_gap: float | None = None
+    reward_gap: float | None = None
     twins_gap: float | None = None
     twins_amplification: float | None = None
 

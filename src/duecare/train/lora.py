@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -46,16 +46,25 @@ class Loop(Protocol):
     def clip(self) -> float: ...
 
 
-def with_lora(model: Any, *, rank: int, alpha: float, targets: Targets, seed: int) -> Answering:
+def with_lora(
+    model: Any,
+    *,
+    rank: int,
+    alpha: float,
+    targets: Targets,
+    seed: int,
+    under: Callable[[Any], Answering] = Answering,
+) -> Answering:
     """`model` under a call for log-probabilities, with low-rank updates that as yet change nothing.
 
-    qwix makes a copy: let go of the model given, or its weights are held twice.
+    `under` puts it under another call, of the same arguments. qwix makes a copy: let go of the model given,
+    or its weights are held twice.
     """
     provider = qwix.LoraProvider(module_path=PATHS[targets], rank=rank, alpha=alpha)
     adapted: Answering = qwix.apply_lora_to_model(
-        Answering(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
+        under(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
     )
-    if not jax.tree.leaves(nnx.state(adapted, nnx.LoRAParam)):
+    if not jax.tree.leaves(nnx.state(adapted.model, nnx.LoRAParam)):
         raise ModelError(f"{type(model).__name__} has no projections for targets {targets!r}")
     return adapted
 
@@ -67,9 +76,10 @@ def _smallest_call() -> tuple[Any, ...]:
     return tokens, tokens, jnp.ones((1, 2, 2), bool), (asked, asked, asked)
 
 
-def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
+def optimiser(loop: Loop, accumulate: int = 1, *, clipped: bool = True) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015) on gradients clipped to norm `clip`, without weight decay.
 
+    Not `clipped` where each unit's gradient has been already, and noise lies on their sum.
     It makes one update for every `accumulate` steps of `loop`. The rates are computed here once and looked
     up by update: in one float32 table they are the same numbers however the schedule's arithmetic would
     have been compiled.
@@ -86,7 +96,7 @@ def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
     def rate(step: Any) -> Any:
         return jnp.asarray(rates)[step]
 
-    return optax.chain(optax.clip_by_global_norm(loop.clip), optax.adam(rate))
+    return optax.chain(*([optax.clip_by_global_norm(loop.clip)] if clipped else []), optax.adam(rate))
 
 
 def in_training(model: nnx.Module) -> tuple[str, Any]:

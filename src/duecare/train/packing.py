@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,7 +181,8 @@ def lay_lines(lines: Sequence[Sequence[Passage]], shape: tuple[int, int], asked:
     """
     tokens = np.full(shape, pad_id, dtype=np.int32)
     position, segment = np.zeros_like(tokens), np.full_like(tokens, -1)
-    found, sides = [(np.zeros(0), np.zeros(0), np.zeros(0))], [np.zeros(0)]
+    found: list[tuple[npt.NDArray[Any], ...]] = [(np.zeros(0), np.zeros(0), np.zeros(0))]
+    sides = [np.zeros(0, np.int64)]
     for number, line in enumerate(lines):
         start = 0
         for one in line:

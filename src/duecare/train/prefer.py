@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
+from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
@@ -44,7 +47,7 @@ class Dpo:
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
-      patience, keep, seed: as in Sft
+      patience, keep, privacy, seed, metrics: as in Sft
     """
 
     on: str
@@ -70,7 +73,9 @@ class Dpo:
     held_out: int = 16
     patience: int | None = None
     keep: Keep = "last"
+    privacy: Privacy | None = None
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -87,9 +92,11 @@ class Dpo:
             *lora_rules(self.lora_rank, self.alpha, self.targets),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *privacy_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
+            *metrics_rules(self.metrics),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
@@ -111,7 +118,10 @@ class Dpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_prefer import train
+        if self.privacy is None:
+            from duecare.train.engine_prefer import train
+        else:
+            from duecare.train.engine_private import train
 
         outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory

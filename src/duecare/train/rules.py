@@ -77,7 +77,7 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
             "none beside batch_tokens, which says how much is read",
         ),
         (
-            not whole_lines or batch_tokens % max_tokens == 0,
+            not whole_lines or batch_tokens % max_tokens == 0,  # type: ignore[operator]  # both are whole numbers here
             "batch_tokens",
             batch_tokens,
             f"a multiple of max_tokens = {max_tokens}, the length of a line",

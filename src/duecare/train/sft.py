@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
+from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
@@ -64,7 +67,11 @@ class Sft:
       ends; none means all steps
     - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss among
       those that cross no limit
+    - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
+      `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
     - seed: of the order of rows and of the first low-rank weights
+    - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
+      `mlflow: <address>`; changes no result
     """
 
     on: str
@@ -90,7 +97,9 @@ class Sft:
     held_out: int = 24
     patience: int | None = None
     keep: Keep = "last"
+    privacy: Privacy | None = None
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -101,7 +110,9 @@ class Sft:
             *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
             *update_rules(self.weights, self.accumulate, self.steps),
             *stopping_rules(self.patience, self.keep, self.held_out),
+            *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
             *probe_rules(self.probe, self.limits),
             *loop_rules(
                 steps=self.steps,
@@ -138,7 +149,10 @@ class Sft:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_sft import train
+        if self.privacy is None:
+            from duecare.train.engine_sft import train
+        else:
+            from duecare.train.engine_private import train
 
         outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory

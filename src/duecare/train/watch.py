@@ -57,15 +57,22 @@ Place = tuple[int, str, str | None, str | None, str]
 UNITS = {
     ("sft", "loss"): "nats per token",
     **{(method, name): "nats" for method in ("dpo", "orpo") for name in ("loss", "margin")},
+    **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
+    **{(method, "kl"): "nats per token" for method in ("grpo", "ppo")},
+    **{(method, "length"): "tokens" for method in ("grpo", "ppo")},
+    **{(method, name): "share" for method in ("grpo", "ppo") for name in ("clipped", "unjudged")},
 }
 """Units by method and figure; accuracy is a share and has none."""
 
 
 class StepRecord(Noun, frozen=True, kw_only=True):
-    """What one training step saw: `rows` are places in the table, `figures` one value per row each."""
+    """What one training step saw: `rows` are places in the table, `figures` one value per row each.
+
+    `loss` is None where it saw no row: a private step draws its rows by chance.
+    """
 
     step: int
-    loss: float
+    loss: float | None
     rows: list[int]
     figures: dict[str, list[float]]
 
@@ -155,7 +162,7 @@ def readings(
 def mean_of_rows(metric: str, values: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.int64]) -> Interval:
     """Mean of one value per reading of a row; a row read twice is one cluster, accuracy a proportion."""
     clusters = None if len(np.unique(rows)) == len(rows) else rows.tolist()
-    if metric == "accuracy":
+    if metric in ("accuracy", "clipped"):
         return cluster_proportion(values, clusters)
     return cluster_mean(values, clusters)
 
@@ -174,6 +181,8 @@ def window(records: Sequence[StepRecord], end: int, every: int, groups: Groups) 
     """Readings over the rows seen since the window before."""
     mine = seen(records, end, every)
     rows = np.array([row for record in mine for row in record.rows], dtype=np.int64)
+    if not len(rows):
+        return []
     figures = {
         name: np.array([value for record in mine for value in record.figures[name]], dtype=np.float64)
         for name in mine[0].figures
@@ -255,7 +264,7 @@ class Watch:
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
         self.log.add(record)
-        tell(Progress(record.step, self.steps, "step", f"loss {record.loss:.3f}"))
+        tell(Progress(record.step, self.steps, "step", _said(record)))
         if record.step % self.every and record.step != self.steps:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
@@ -289,6 +298,7 @@ class Watch:
                 (record.step, "train", None, None, "batch_loss"), record.loss, (None, None), len(record.rows)
             )
             for record in self.log.records
+            if record.loss is not None
         ]
         drawn = [
             reading
@@ -301,6 +311,13 @@ class Watch:
             lines.append(_line(reading.place, reading.mean, (found.low, found.high), found.n))
         undone = [line | {"rolled_back": line["step"] > self.done} for line in lines]
         return pa.Table.from_pylist(undone, schema=CURVES)
+
+
+def _said(record: StepRecord) -> str:
+    """What the screen shows of a step: its loss, or its reward where the loss says nothing by itself."""
+    if "reward" in record.figures:
+        return f"reward {np.mean(record.figures['reward']):.3f}"
+    return "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
 
 
 def _untold(_: object) -> None:
