@@ -246,7 +246,7 @@ class Run:
         outlook(self, record.step, watch, clock)
         with clock.of("telemetry"):
             ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
-        if ended and self.held is not None:
+        if ended and self.held is not None and self.held.on:
             with clock.of("held-out"):
                 self._look(self.held, record.step, trainer, watch)
         if ended or signals.asked is not None:
