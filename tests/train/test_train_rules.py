@@ -25,6 +25,7 @@ WRONG_SFT = {
     "keep": "first",
     "learning_rate": float("nan"),
     "probe": "gender",
+    "privacy": 1.0,
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,

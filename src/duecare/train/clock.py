@@ -64,7 +64,8 @@ class Clock:
         whole = sum(self.steps) + sum(self.spent.values())
         shares = {what: seconds / whole if whole else 0.0 for what, seconds in sorted(self.spent.items())}
         parts = ", ".join(f"{what} {share:.1%}" for what, share in shares.items())
-        text = f"{len(self.steps)} training steps took {span(whole)}" + (f", of it {parts}" if parts else "")
+        count = f"{len(self.steps):,} training step{'' if len(self.steps) == 1 else 's'}"
+        text = f"{count} took {span(whole)}" + (f", of it {parts}" if parts else "")
         seconds = {"steps": sum(self.steps), **self.spent}
         data = {what: f"{value:.3f}" for what, value in sorted(seconds.items())}
         return Note(topic=f"{method}.time", text=text, data=data)

@@ -42,9 +42,9 @@ from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.carried import Carries
-from duecare.train.clock import Clock, size_note
+from duecare.train.clock import Clock
 from duecare.train.engine_probe import Asker
-from duecare.train.engine_watch import outlook, sizes, watch_of
+from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
@@ -221,12 +221,11 @@ class Run:
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
         with Signals() as signals:
             trainer.after_step = partial(self._after, watch, trainer, clock, signals)
-            left = self.step.steps - start
-            if left and not self._over(watch):
-                self.tell(size_note(self.method, **sizes(trainer.model), steps=left, batch=batch(start)))
+            batches = _batches(batch, range(start, self.step.steps), lambda: self._over(watch))
+            if start < self.step.steps and not self._over(watch):
                 clock.begin()
-                trainer.train(_batches(batch, range(start, self.step.steps), lambda: self._over(watch)))
-                self.tell(clock.told(self.method))
+                trainer.train(sized(self, trainer.model, batches))
+                tell_cost(self, clock.told(self.method))
         if watch.done < self.step.steps and not self._over(watch):
             if watch.done > start:
                 self._keep(watch.done, trainer, watch.crossing.good)
@@ -244,7 +243,7 @@ class Run:
         outlook(self, record.step, watch, clock)
         with clock.of("telemetry"):
             ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
-        if ended and self.held is not None:
+        if ended and self.held is not None and self.held.on:
             with clock.of("held-out"):
                 self._look(self.held, record.step, trainer, watch)
         if ended or signals.asked is not None:

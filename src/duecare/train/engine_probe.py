@@ -29,13 +29,15 @@ TOGETHER = 8
 """Answers put to the model at once."""
 
 
-@nnx.jit  # type: ignore[untyped-decorator]  # flax has no types
 def _per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
     """Mean log-probability per token of each answer of a batch, float32 [B]."""
     real, row, counts = batch["real"], batch["row"], batch["counts"]
     logps = model(batch["tokens"], places(real), causal(real), (row, batch["place"], batch["target"]))
     per_row = partial(jax.ops.segment_sum, segment_ids=row, num_segments=len(real))
     return per_row(logps * counts) / per_row(counts)
+
+
+_measured = nnx.jit(_per_token)
 
 
 class Asker:
@@ -55,7 +57,7 @@ class Asker:
         """Mean log-probability per token of every answer, by the model as it is now: float64 [N]."""
         found, ends = [], [time.perf_counter()]
         for batch in self._batches:
-            found.append(np.asarray(_per_token(model, batch), dtype=np.float64))
+            found.append(np.asarray(_measured(model, batch), dtype=np.float64))
             ends.append(time.perf_counter())
         # The first batch may have been compiled; the others are of the same shape.
         rest = np.diff(ends)[1:]

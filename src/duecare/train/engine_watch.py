@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
 from flax import nnx
 
-from duecare.train.clock import MEASURED, Clock, time_note
+from duecare.core import Note
+from duecare.train.clock import MEASURED, Clock, size_note, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
 from duecare.train.lora import in_training, most_memory
@@ -17,7 +18,7 @@ from duecare.train.twin_watch import TwinWatch
 from duecare.train.watch import StepLog, Watch
 
 if TYPE_CHECKING:
-    from duecare.train.engine_loop import Run
+    from duecare.train.engine_loop import Batch, Run
 
 
 def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], Floats]) -> Watch:
@@ -65,7 +66,21 @@ def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:
             memory=memory,
             of_device=of_device,
         )
+        tell_cost(run, note)
+
+
+def tell_cost(run: Run, note: Note) -> None:
+    """Tell what a run costs, unless its rows are private: a step's time depends on which were drawn."""
+    if getattr(run.step, "privacy", None) is None:
         run.tell(note)
+
+
+def sized(run: Run, model: nnx.Module, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """`batches`, and with the first of them what is trained and read."""
+    for number, batch in enumerate(batches):
+        if number == 0:
+            tell_cost(run, size_note(run.method, **sizes(model), steps=run.step.steps, batch=batch))
+        yield batch
 
 
 def sizes(model: nnx.Module) -> dict[str, int]:

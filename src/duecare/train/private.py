@@ -18,20 +18,14 @@ MOST_EPSILON = 1_000.0
 
 _TELLS = "with privacy: an end or a choice made by private figures tells of them"
 GIVES_AWAY: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "on_crossing": (lambda value: value in (None, "warn"), f"warn: {_TELLS}"),
-    "patience": (lambda value: value is None, f"none: {_TELLS}"),
-    "keep": (lambda value: value == "last", f"last: {_TELLS}"),
-    "batch_tokens": (lambda value: value is None, "none: packed rows share a gradient, each must be clipped"),
-    "accumulate": (lambda value: value == 1, "1: every step draws, clips and noises anew"),
-    "weights": (lambda value: value == "lora", "lora: what is clipped and noised are low-rank updates"),
-    "metrics": (lambda value: not value, "none: what a board is sent of each step tells of private rows"),
-    "debias": (lambda value: value is None, "none: it weighs rows by the figures of others"),
     "on_crossing": (lambda value: value in (None, "warn"), f"warn {_TELLS}"),
     "patience": (lambda value: value is None, f"none {_TELLS}"),
     "keep": (lambda value: value == "last", f"last {_TELLS}"),
     "batch_tokens": (lambda value: value is None, "none with privacy: packed rows would share a gradient"),
     "accumulate": (lambda value: value == 1, "1 with privacy: every step draws, clips and noises anew"),
     "weights": (lambda value: value == "lora", "lora with privacy: low-rank updates are clipped and noised"),
+    "probe": (lambda value: value is None, "none with privacy: twins are not asked in a private run"),
+    "metrics": (lambda value: not value, "none with privacy: what a board is sent tells of private rows"),
     "debias": (lambda value: value is None, "none with privacy: it weighs rows by the figures of others"),
 }
 """Settings of a step that would leave the promise: which values keep it, and why the others do not."""
