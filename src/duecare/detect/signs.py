@@ -65,19 +65,45 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     chosen = column.gather(places)
     bits = np.zeros(len(places), np.int64)
     beyond = (chosen.str.len_bytes() != chosen.str.len_chars()).to_numpy()
-    held = pl.DataFrame(chosen).select(
-        pl.col("text").str.contains(_with_plain_borders(pattern)).alias(name)
-        for name, pattern in _SIGNS.items()
-    )
-    for name, bit in _BIT.items():
-        here = held[name].to_numpy()
-        if _BORDER in _SIGNS[name] and len(unsure := np.flatnonzero(here & beyond)):
-            here = here.copy()
-            here[unsure] = chosen.gather(unsure).str.contains(_SIGNS[name]).to_numpy()
-        bits |= here.astype(np.int64) * bit
+    _mark(bits, np.arange(len(places)), chosen, beyond, [name for name in _SIGNS if name not in _BESIDE])
+    for name, other in _BESIDE.items():
+        _mark(bits, np.flatnonzero(bits & _BIT[other]), chosen, beyond, [name])
     bits = np.asarray(_with_numbers(bits))
     telling = bits & ~_NOTHING != 0
     return places[telling], bits[telling]
+
+
+_BESIDE = {"naming": "digit", "street": "house"}
+"""Signs that mean nothing without another."""
+_SOONER: dict[str, tuple[str, ...]] = {
+    "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",),
+    "vendor": (
+        r"whsec_|github_pat|glpat-|xapp-|npm_|pypi-|do[opr]_v1|-----BEGIN",
+        r"[sr]k_|sk-|gh[pousr]_|hf_",
+        r"AKIA|ASIA|AROA|AIDA|AIza|ya29|xox|shp|dapi|SK|SG|EAA|eyJ",
+    ),
+}
+"""Patterns of which one stands wherever the sign does, and which are found many times sooner: few words each, or
+a rare letter first."""
+
+
+def _mark(
+    bits: np.ndarray, where: np.ndarray, texts: pl.Series, beyond: np.ndarray, names: list[str]
+) -> None:
+    """Add to `bits` which of the signs `names` the texts at `where` hold; `beyond` says which are not all ASCII."""
+    some = texts if len(where) == len(texts) else texts.gather(where)
+    sieves = {name: _SOONER.get(name) or (_with_plain_borders(_SIGNS[name]),) for name in names}
+    text = pl.col("text")
+    sieved = pl.DataFrame(some).select(
+        pl.any_horizontal(text.str.contains(sieve) for sieve in its).alias(name)
+        for name, its in sieves.items()
+    )
+    for name in names:
+        held = sieved[name].to_numpy().copy()
+        rough = held if name in _SOONER else held & beyond[where] if _BORDER in _SIGNS[name] else None
+        if rough is not None and len(unsure := np.flatnonzero(rough)):
+            held[unsure] = some.gather(unsure).str.contains(_SIGNS[name]).to_numpy()
+        bits[where] |= held.astype(np.int64) * _BIT[name]
 
 
 def _with_plain_borders(pattern: str) -> str:
@@ -96,7 +122,9 @@ _NOTHING = sum(_BIT[name] for name in ("long", "digit", "naming", "house", "stre
 
 
 def _with_numbers(bits: int | np.ndarray) -> int | np.ndarray:
-    """`bits`, with NUMBER where the signs of numbers say so."""
+    """`bits` less signs that mean nothing without another, with NUMBER where the signs of numbers say so."""
+    for name, other in _BESIDE.items():
+        bits = bits & ~(((bits & _BIT[other]) == 0) * _BIT[name])
 
     def both(one: str, other: str) -> int | np.ndarray:
         wanted = _BIT[one] | _BIT[other]
