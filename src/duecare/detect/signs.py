@@ -37,8 +37,19 @@ _SIGNS: dict[str, str] = {
     "street": r"(?i:\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq|parkway|pkwy|highway|hwy|circle|cir|trail|row|grove|gardens|mews|hill|plaza|alley|loop)\b)",
     "box": r"(?i:box [0-9])|(?:straße|strasse|str\.|weg|platz|allee|gasse) [0-9]",
 }
-_BORDER, _PLAIN = r"\b", r"(?-u:\b)"
-_COMPILED = {name: re.compile(pattern) for name, pattern in _SIGNS.items()}
+_BORDER = r"\b"
+
+
+def _of_engine(pattern: str, border: str) -> str:
+    """`pattern` with borders of words as ASCII has them: where a word of ASCII begins or ends there always is one.
+
+    The two engines do not agree on all others, and Rust is slow to find them. The long s and the sign for Kelvin,
+    which count as s and k, have none; they are let through.
+    """
+    return f"{pattern.replace(_BORDER, border)}|[\u017f\u212a]" if _BORDER in pattern else pattern
+
+
+_COMPILED = {name: re.compile(_of_engine(pattern, r"(?a:\b)")) for name, pattern in _SIGNS.items()}
 _BIT = {name: 1 << place for place, name in enumerate(_SIGNS)}
 
 AT, LINK, SPELLED, BORN, HEXADECIMAL, VENDOR, SECRET, PASSWORD, PIN, USER = (
@@ -64,10 +75,9 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     places = np.flatnonzero(column.str.contains(CANDIDATE).to_numpy())
     chosen = column.gather(places)
     bits = np.zeros(len(places), np.int64)
-    beyond = (chosen.str.len_bytes() != chosen.str.len_chars()).to_numpy()
-    _mark(bits, np.arange(len(places)), chosen, beyond, [name for name in _SIGNS if name not in _BESIDE])
+    _mark(bits, np.arange(len(places)), chosen, [name for name in _SIGNS if name not in _BESIDE])
     for name, other in _BESIDE.items():
-        _mark(bits, np.flatnonzero(bits & _BIT[other]), chosen, beyond, [name])
+        _mark(bits, np.flatnonzero(bits & _BIT[other]), chosen, [name])
     bits = np.asarray(_with_numbers(bits))
     telling = bits & ~_NOTHING != 0
     return places[telling], bits[telling]
@@ -87,36 +97,22 @@ _SOONER: dict[str, tuple[str, ...]] = {
 a rare letter first."""
 
 
-def _mark(
-    bits: np.ndarray, where: np.ndarray, texts: pl.Series, beyond: np.ndarray, names: list[str]
-) -> None:
-    """Add to `bits` which of the signs `names` the texts at `where` hold; `beyond` says which are not all ASCII."""
+def _mark(bits: np.ndarray, where: np.ndarray, texts: pl.Series, names: list[str]) -> None:
+    """Add to `bits` which of the signs `names` the texts at `where` hold."""
     some = texts if len(where) == len(texts) else texts.gather(where)
-    sieves = {name: _SOONER.get(name) or (_with_plain_borders(_SIGNS[name]),) for name in names}
     text = pl.col("text")
     sieved = pl.DataFrame(some).select(
-        pl.any_horizontal(text.str.contains(sieve) for sieve in its).alias(name)
-        for name, its in sieves.items()
+        pl.any_horizontal(text.str.contains(sieve) for sieve in _SOONER.get(name, (_RUST[name],))).alias(name)
+        for name in names
     )
     for name in names:
         held = sieved[name].to_numpy().copy()
-        rough = held if name in _SOONER else held & beyond[where] if _BORDER in _SIGNS[name] else None
-        if rough is not None and len(unsure := np.flatnonzero(rough)):
-            held[unsure] = some.gather(unsure).str.contains(_SIGNS[name]).to_numpy()
+        if name in _SOONER and len(unsure := np.flatnonzero(held)):
+            held[unsure] = some.gather(unsure).str.contains(_RUST[name]).to_numpy()
         bits[where] |= held.astype(np.int64) * _BIT[name]
 
 
-def _with_plain_borders(pattern: str) -> str:
-    """`pattern` for texts of ASCII; in others it stands wherever `pattern` does, and is found many times faster.
-
-    Borders of words are those of ASCII: where a word of ASCII begins or ends there always is one. Only the long s
-    and the sign for Kelvin, which count as s and k, have none; they are let through.
-    """
-    if _BORDER not in pattern:
-        return pattern
-    return f"{pattern.replace(_BORDER, _PLAIN)}|[\u017f\u212a]"
-
-
+_RUST = {name: _of_engine(pattern, r"(?-u:\b)") for name, pattern in _SIGNS.items()}
 _NOTHING = sum(_BIT[name] for name in ("long", "digit", "naming", "house", "street", "box"))
 """Signs that only together make a number worth a look."""
 
