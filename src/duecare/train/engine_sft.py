@@ -238,7 +238,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     taught, probed = _passages(step, tokenizer, data, held)
     _account_of(step, taught, data, tell)
     doing(step, "loading the model", tell)
-    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(folder)
+    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     method = treatment(step, tokenizer, data, taught, loaded.shape.width)
     config = training_config(step, "sft", step.accumulate)
     trainer = method.trainer(model, optimiser(step, step.accumulate), config)
