@@ -41,7 +41,7 @@ class TwinWatch:
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
         self._gauge: TwinGauge | None = None
-        self._fresh = False
+        self._fresh = self._begun = False
 
     def decide(self, *, at: int, seconds: float, step_seconds: float, tell: Tell) -> None:
         """Fix how often is probed, once training step `at` is timed; said, and kept for after a kill."""
@@ -87,8 +87,9 @@ class TwinWatch:
             found = Asked(step=step, values=self.ask().tolist())
             self.log.add(found)
         gauge = self._judge(made)
-        if not gauge.readings:
+        if not self._begun:
             gauge.look(0, self.base, tell)
+            self._begun = True
         gauge.look(step, np.array(found.values), tell)
 
     @property
