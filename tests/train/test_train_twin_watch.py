@@ -68,7 +68,7 @@ def test_it_asks_when_a_probe_is_due_and_else_not(tmp_path: Path) -> None:
     assert model.asked == 3
     assert [each.step for each in told.estimates("sft.twins.gap", group="women")] == [0, 20, 40, 60]
     (note,) = [each for each in told.all if isinstance(each, Note)]
-    assert "one after every 20 steps and after the last, with the base's 4 looks" in note.text
+    assert "one after every 20 steps and after the last, 4 with that of the base" in note.text
     assert made.left == 0.0
 
 
@@ -116,4 +116,4 @@ def test_a_budget_that_is_exceeded_is_said(tmp_path: Path) -> None:
     watch(tmp_path, Model()).decide(at=3, seconds=100.0, step_seconds=1.0, tell=told)
     (note,) = told.all
     assert isinstance(note, Note)
-    assert "the 10% allowed are exceeded" in note.text
+    assert "more than the 10% allowed, as the study says how often" in note.text
