@@ -36,6 +36,7 @@ from duecare.train.engine_loop import (
     start_folder,
 )
 from duecare.train.engine_robust import Robust
+from duecare.train.engine_sft import evidence_of
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
@@ -175,6 +176,10 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
+    longest = step.max_prompt_tokens + step.max_answer_tokens
+    evidence = evidence_of(step, held, model, loaded, longest)
+    if evidence is not None:
+        evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
     run = Run(step, step.algorithm, data.groups, resume, tell, method)
     watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
@@ -189,7 +194,8 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         after=probed.figures(model, step),
     )
     told = [*probe.estimates(), *method.estimates()]
-    return finish(loaded, watch.curves(probe.readings()), told, out, watch.findings())
+    outcome = finish(loaded, watch.curves(probe.readings()), told, out, watch.findings())
+    return outcome if evidence is None else evidence.added(outcome, step.algorithm, step.on, step.seed, out)
 
 
 def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:

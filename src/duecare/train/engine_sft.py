@@ -37,6 +37,7 @@ from duecare.train.engine_loop import (
 from duecare.train.engine_pairing import Paired, needed_twins
 from duecare.train.engine_robust import Robust
 from duecare.train.lora import optimiser
+from duecare.train.prefer import Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.robust import Pairing
 from duecare.train.rows import Passage, passage
@@ -140,7 +141,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model, step.batch_size))
-    evidence = _evidence(step, tokenizer, held, model, loaded)
+    evidence = evidence_of(step, held, model, loaded, step.max_tokens)
     if evidence is not None:
         evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
@@ -162,27 +163,27 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     return outcome if evidence is None else evidence.added(outcome, "sft", step.on, step.seed, out)
 
 
-def _evidence(
-    step: Sft, tokenizer: Tokenizer, held: Data, model: Answering, loaded: Loaded
+def evidence_of(
+    step: Sft | Dpo, held: Data, model: Answering, loaded: Loaded, max_tokens: int
 ) -> Account | None:
-    """What measures the evidence of debiasing on held-out rows; None where none is asked for."""
-    debias = step.debias
+    """What measures the evidence of debiasing on held-out rows, of pairs on the chosen answers."""
+    debias, tokenizer = step.debias, loaded.tokenizer
     if debias is None:
         return None
-    plan = take(held.names, _reader(step, tokenizer, held), debias.rows, step.seed)
+    plan = take(held.names, _reader(max_tokens, tokenizer, held), debias.rows, step.seed)
     if not plan.read:
         if debias.probe == "none":
             return None
         raise DataError("debias.probe: no held-out row can be measured; let split hold some out")
     asked = most_asked(_taught(plan), chunks(len(plan.read), step.batch_size))
-    length = rounded(max(len(one.tokens) for one in plan.read), step.max_tokens)
+    length = rounded(max(len(one.tokens) for one in plan.read), max_tokens)
     rows = Passages(held, plan, (length, asked), tokenizer.pad_id)
     return Account(Measuring(debias, held, plan, rows.batch, step.batch_size), model, loaded)
 
 
-def _reader(step: Sft, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
+def _reader(max_tokens: int, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
     """Reads a row of `part`, by its place."""
-    return lambda place: passage(part.example(place), tokenizer, step.max_tokens)
+    return lambda place: passage(part.example(place), tokenizer, max_tokens)
 
 
 def treatment(step: Sft, tokenizer: Tokenizer, data: Data, taught: Passages, width: int) -> Treatment:
@@ -234,8 +235,10 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Passages, Passages]:
     """The passages to train on and those to measure on, in batches of one common shape."""
-    plan = draw(data.names, _reader(step, tokenizer, data), step.steps * step.batch_size, step.seed)
-    held_plan = take(held.names, _reader(step, tokenizer, held), step.held_out, step.seed)
+    plan = draw(
+        data.names, _reader(step.max_tokens, tokenizer, data), step.steps * step.batch_size, step.seed
+    )
+    held_plan = take(held.names, _reader(step.max_tokens, tokenizer, held), step.held_out, step.seed)
     length = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
     trained = (plan.step(number, step.batch_size) for number in range(step.steps))
     asked = max(
