@@ -227,3 +227,13 @@ def test_a_suite_s_folder_that_is_not_there_is_no_id_on_the_hub(folder):
     text += "evaluate: {suites: [bbq], data: {bbq: data/bbq}}\n"
     with pytest.raises(StudyError, match=r"evaluate\.data\.bbq.*a file that is there"):
         read(folder, text).check()
+
+
+def test_a_step_that_a_reward_model_rewards_is_handed_it(folder):
+    judge = "  - reward-model: {on: pairs, steps: 2}\n"
+    rewarded = "  - grpo: {on: chats, steps: 2, reward_model: reward-model}\n"
+    text = SOUND.replace("  - dpo: {on: pairs, steps: 2}\n", judge + rewarded)
+    inputs = {job.id: dict(job.inputs) for job in compose(read(folder, text)).jobs}
+    expected = {"data": "split:chats", "base": "base", "model": "sft", "reward": "reward-model"}
+    assert inputs["grpo"] == expected
+    assert inputs["evaluate"]["tuned"] == "grpo"

@@ -24,6 +24,8 @@ WRONG_SFT = {
     "patience": 0,
     "keep": "first",
     "learning_rate": float("nan"),
+    "probe": "gender",
+    "privacy": 1.0,
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,

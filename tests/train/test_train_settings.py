@@ -32,7 +32,7 @@ OVERFIT = Sft(
     steps=60,
     every=3,
     batch_size=4,
-    max_tokens=48,
+    max_tokens=96,
     learning_rate=3e-2,
     schedule="constant",
     targets="all-linear",
@@ -238,7 +238,7 @@ def test_training_ends_when_held_out_rows_get_no_better(enough: tuple[Any, Told,
     for step, value in seen.items():
         assert probes[step] == pytest.approx(value)
     topics = [each.topic for each in told.all if isinstance(each, Note)]
-    assert topics == ["sft.enough", "sft.kept"]
+    assert [each for each in topics if each not in ("sft.cost", "sft.time")] == ["sft.enough", "sft.kept"]
     assert after(outcome) == pytest.approx(seen[best])
 
 
@@ -251,9 +251,9 @@ def test_control_the_last_model_is_worse_and_no_patience_trains_on(
     assert after(outcome) == pytest.approx(seen[max(seen)])
     assert after(outcome) > after(best) + 0.01
     assert digests(tmp_path / "last")["model/model.safetensors"] != digests(out)["model/model.safetensors"]
-    _, told = run(changed(OVERFIT, patience=None, keep="last", steps=max(seen) + 3), inputs, tmp_path / "on")
+    _, told = run(changed(OVERFIT, patience=None, keep="last"), inputs, tmp_path / "on")
     assert looks(told) == {}
-    assert curves(tmp_path / "on")["step"].to_numpy().max() == max(seen) + 3
+    assert curves(tmp_path / "on")["step"].to_numpy().max() == OVERFIT.steps
 
 
 def test_a_killed_run_chooses_as_the_whole_one(
@@ -272,8 +272,10 @@ def test_a_killed_run_chooses_as_the_whole_one(
 def test_where_training_only_harms_the_base_is_kept(inputs: Artifacts, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
-    harmful = changed(OVERFIT, learning_rate=1.0, schedule="constant", steps=6)
-    _, told = run(harmful, inputs, tmp_path / "out")
+    taught, held = ([chat(i, "q", text * 20) for i in range(4)] for text in ("z", "abc"))
+    data = data_artifact(tmp_path / "data", taught, held)
+    harmful = changed(OVERFIT, learning_rate=0.5, steps=6)
+    _, told = run(harmful, {"base": inputs["base"], "data": data}, tmp_path / "out")
     (kept,) = (each for each in told.all if isinstance(each, Note) and each.topic == "sft.kept")
     assert kept.data["step"] == "0"
     before = load_file(inputs["base"].path.parent / "tiny" / "model.safetensors")

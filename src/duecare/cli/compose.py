@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from duecare.cli.combine import named, sources_of
+from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
 from duecare.cli.sources import files_of, located, read_steps
 from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
@@ -126,15 +125,13 @@ def step_on(step: Step) -> str:
 
 
 def _training(study: Study) -> Iterator[Job]:
-    counts: Counter[str] = Counter()
     before: str | None = None
-    for step in study.train:
-        name = named(step)
-        counts[name] += 1
-        job = name if counts[name] == 1 else f"{name}:{counts[name]}"
+    for job, step in zip(training_jobs(study.train), study.train, strict=True):
         inputs = {"data": f"split:{step_on(step)}", "base": "base"}
         if before is not None:
             inputs["model"] = before
+        if judge := getattr(step, "reward_model", ""):
+            inputs["reward"] = judge
         yield _job(study, job, step, inputs)
         if not judges(step):  # what scores answers cannot be taught to give them
             before = job

@@ -90,6 +90,13 @@ KINDS: tuple[Kind, ...] = (
         takes=("preference",),
         judge=True,
     ),
+    Kind(
+        name="grpo",
+        section="train",
+        step="duecare.train.reinforce:Grpo",
+        takes=("chat", "preference"),
+    ),
+    Kind(name="ppo", section="train", step="duecare.train.reinforce:Ppo", takes=("chat", "preference")),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

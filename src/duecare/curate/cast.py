@@ -68,11 +68,12 @@ class Cast:
         """`by_title` lets a title say how a given name reads: in one conversation, but not over many."""
         self._stand_in = stand_in
         self._people: list[_Person] = []
+        self._who: dict[Mention, _Person] = {}  # people are only added behind those known: it stays so
         self._written: dict[Mention, str] = {}
         self._reading: dict[_Person, Reading] = {}
         listed = [each for each in dict.fromkeys(mentions) if not stands_for_nobody("PERSON", each.value)]
         for mention in sorted(listed, key=lambda mention: len(_parts(mention.value)) < 2):  # full names first
-            person = self._person(mention)
+            person = self._who[mention] = self._person(mention)
             if person not in self._people:
                 self._people.append(person)
             reading = reading_of(person.given)
@@ -90,7 +91,7 @@ class Cast:
     def _name(self, mention: Mention) -> str:
         if stands_for_nobody("PERSON", mention.value):
             return mention.value
-        person = self._person(mention)
+        person = self._who.get(mention) or self._person(mention)
         return _named(self._stand_in, mention.value, person, self._reading_of(person))
 
     def login(self, label: str, value: str) -> str:

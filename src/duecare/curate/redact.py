@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
@@ -135,14 +135,13 @@ def _changed(replaced: list[tuple[object, ...]], how: str) -> pa.RecordBatch:
     """CHANGES of places (row, key and part of their text, then the fields of a Place)."""
     if not replaced:
         return changes([])
-    columns: dict[str, Any] = dict(
-        zip(("row", "key", "part", *Place._fields), zip(*replaced, strict=True), strict=True)
-    )
+    names = ("row", "key", "part", *Place._fields)
+    columns: dict[str, Sequence[object]] = dict(zip(names, zip(*replaced, strict=True), strict=True))
     count = len(replaced)
-    written = {label: f"{label.lower()} replaced by {how}" for label in set(columns["label"])}
+    written = {label: f"{label}".lower() + f" replaced by {how}" for label in set(columns["label"])}
     columns["reason"] = [written[label] for label in columns["label"]]
     columns |= {"step": ["personal"] * count, "action": ["changed"] * count}
-    arrays = [pa.array(columns.get(field.name, ()), field.type) for field in CHANGES]
+    arrays = [pa.array(columns[field.name], field.type) for field in CHANGES]
     return pa.RecordBatch.from_arrays(arrays, schema=CHANGES)
 
 

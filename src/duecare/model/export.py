@@ -81,7 +81,7 @@ def _tensors(loaded: Loaded, shape: Shape) -> dict[str, Array]:
     """Every tensor of a model of this shape, LoRA merged, by name."""
     scale, found = _scale(loaded), dict[str, Array]()
     for rule in rules(shape):
-        for name, tensor in zip(rule.names, rule.split(_merged(loaded.model, rule, scale)), strict=True):
+        for name, tensor in zip(rule.names, rule.split(merged(loaded.model, rule, scale)), strict=True):
             found[name] = np.ascontiguousarray(tensor)
     return found
 
@@ -113,7 +113,7 @@ def export_adapter(loaded: Loaded, out: Path, head: Array | None = None) -> None
     modules: set[str] = set()
     rank = 0
     for rule in rules(loaded.shape):
-        found = _lora(loaded.model, rule)
+        found = low_rank(loaded.model, rule)
         if found is None:
             continue
         low, high = found
@@ -148,10 +148,10 @@ def _causal(described: dict[str, Any]) -> str:
     return "Gemma3ForCausalLM" if named == "Gemma3ForConditionalGeneration" else named
 
 
-def _merged(model: Any, rule: Rule, scale: float) -> Array:
+def merged(model: Any, rule: Rule, scale: float) -> Array:
     """The parameter of `rule` with its low-rank update added, in float32 before rounding back."""
     value = np.asarray(parameter(model, rule.path)[...])
-    found = _lora(model, rule)
+    found = low_rank(model, rule)
     if found is None:
         return value
     update = np.tensordot(*found, axes=1) * scale
@@ -165,7 +165,7 @@ def _fused(update: Array, rank: int) -> Array:
     return np.moveaxis(update, 0, rank - 2)
 
 
-def _lora(model: Any, rule: Rule) -> tuple[Array, Array] | None:
+def low_rank(model: Any, rule: Rule) -> tuple[Array, Array] | None:
     """The two factors on a parameter, as qwix keeps them beside it: [..., rank] and [rank, ...]."""
     owner = parameter(model, rule.path[:-1])
     low, high = (getattr(owner, f"{rule.path[-1]}_lora_{letter}", None) for letter in "ab")
@@ -177,7 +177,7 @@ def _lora(model: Any, rule: Rule) -> tuple[Array, Array] | None:
 def _scale(loaded: Loaded) -> float:
     """alpha / rank. qwix keeps it in the wrapped methods only, so whoever put the LoRA on says it."""
     if loaded.lora_scale is None:
-        if any(_lora(loaded.model, rule) for rule in rules(loaded.shape)):
+        if any(low_rank(loaded.model, rule) for rule in rules(loaded.shape)):
             raise ModelError("the model has LoRA, but its scale (alpha / rank) is not known")
         return 1.0
     return loaded.lora_scale

@@ -80,8 +80,7 @@ def load_as(
         raise ModelError(f"dtype = {dtype!r}: expected float32 or bfloat16")
     if mesh is not None:
         expect_fit(shape, mesh)
-    config, build = _builder(shape, dtype)
-    model = nnx.eval_shape(build)
+    config, model = unfilled(shape, dtype)
     _fill(model, shape, folder, jnp.dtype(dtype), mesh, beside=beside)
     return Loaded(
         model=model,
@@ -106,6 +105,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{folder.name}/config.json holds no object")
     return found
+
+
+def unfilled(shape: Shape, dtype: str) -> tuple[Any, Any]:
+    """The Tunix config of a model of this shape, and the model with parameters that hold nothing yet."""
+    config, build = _builder(shape, dtype)
+    return config, nnx.eval_shape(build)
 
 
 def _builder(shape: Shape, dtype: str) -> tuple[Any, Callable[[], Any]]:

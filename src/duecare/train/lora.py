@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -75,9 +76,10 @@ def _smallest_call() -> tuple[Any, ...]:
     return tokens, tokens, jnp.ones((1, 2, 2), bool), (asked, asked, asked)
 
 
-def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
+def optimiser(loop: Loop, accumulate: int = 1, *, clipped: bool = True) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015) on gradients clipped to norm `clip`, without weight decay.
 
+    Not `clipped` where each unit's gradient has been already, and noise lies on their sum.
     It makes one update for every `accumulate` steps of `loop`. The rates are computed here once and looked
     up by update: in one float32 table they are the same numbers however the schedule's arithmetic would
     have been compiled.
@@ -94,7 +96,7 @@ def optimiser(loop: Loop, accumulate: int = 1) -> optax.GradientTransformation:
     def rate(step: Any) -> Any:
         return jnp.asarray(rates)[step]
 
-    return optax.chain(optax.clip_by_global_norm(loop.clip), optax.adam(rate))
+    return optax.chain(*([optax.clip_by_global_norm(loop.clip)] if clipped else []), optax.adam(rate))
 
 
 def in_training(model: nnx.Module) -> tuple[str, Any]:
@@ -137,7 +139,11 @@ def _put_back(prefix: str, owner: Any, kind: Any, arrays: Mapping[str, npt.NDArr
         for name, leaf in zip(names, leaves, strict=True)
     ):
         raise ModelError("the checkpoint to resume from is not of this model and these settings")
-    fresh = [jax.device_put(arrays[name], leaf.sharding) for name, leaf in zip(names, leaves, strict=True)]
+    # An array that was free to move stays so: one tied to its device would have the step compiled twice.
+    fresh = [
+        jax.device_put(arrays[name], leaf.sharding if leaf.committed else None)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
     nnx.update(owner, jax.tree.unflatten(shape, fresh))
 
 
@@ -146,6 +152,19 @@ def finite(arrays: dict[str, npt.NDArray[Any]]) -> bool:
     return all(
         bool(np.isfinite(array).all()) for name, array in arrays.items() if not name.startswith("optimizer")
     )
+
+
+def most_memory() -> tuple[int | None, bool]:
+    """The most memory held so far in bytes, and whether that is the accelerator's (else this process's)."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in told:
+        return int(told["peak_bytes_in_use"]), True
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, False
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024), False
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:

@@ -49,6 +49,14 @@ def axes(value: object) -> bool:
     return isinstance(value, tuple) and all(map(named, value)) and len(set(value)) == len(value)
 
 
+def mesh_rules(mesh: object) -> list[Rule]:
+    """Rules of the setting `mesh`: devices for fsdp and tp."""
+    known = mesh is None or (
+        isinstance(mesh, tuple) and len(mesh) == 2 and all(whole(each, 1) for each in mesh)
+    )
+    return [(known, "mesh", mesh, "two whole numbers of at least 1 (fsdp, tp), or none for one device")]
+
+
 def lora_rules(rank: object, alpha: object, targets: object) -> list[Rule]:
     """Rules of the low-rank update."""
     return [
@@ -62,8 +70,7 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
     """Rules of packed batches: `batch_tokens` takes the place of `batch_size`, in lines of `max_tokens`."""
     if batch_tokens is None:
         return []
-    counted = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
-    even = not counted or batch_tokens % max_tokens == 0  # type: ignore[operator]  # both are numbers here
+    whole_lines = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
     return [
         (
             whole(batch_tokens, 2, MOST_TOKENS),
@@ -78,7 +85,7 @@ def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) 
             "none beside batch_tokens, which says how much is read",
         ),
         (
-            even,
+            not whole_lines or batch_tokens % max_tokens == 0,  # type: ignore[operator]  # both are whole numbers here
             "batch_tokens",
             batch_tokens,
             f"a multiple of max_tokens = {max_tokens}, the length of a line",
