@@ -23,6 +23,7 @@ WRONG_SFT = {
     "accumulate": 0,
     "patience": 0,
     "keep": "first",
+    "privacy": 8,
     "learning_rate": float("nan"),
     "probe": "gender",
     "privacy": 1.0,
