@@ -26,7 +26,6 @@ WRONG_SFT = {
     "privacy": 8,
     "learning_rate": float("nan"),
     "probe": "gender",
-    "privacy": 1.0,
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,
