@@ -76,6 +76,26 @@ class Debias:
         return next((name for name in METHODS if getattr(self, name) is not None), "none")
 
 
+def beside_rules(debias: object, weights: object, accumulate: object) -> list[Rule]:
+    """Rules of what fine-tuning's other settings may be beside a method of debiasing."""
+    method = debias.method if isinstance(debias, Debias) else "none"
+    alone = method not in ("group_dro", "adversary")
+    return [
+        (
+            alone or accumulate == 1,
+            "accumulate",
+            accumulate,
+            f"1 beside {method}, which goes on at every step",
+        ),
+        (
+            method != "adversary" or weights == "lora",
+            "weights",
+            weights,
+            "lora beside adversary, which opposes the gradient of low-rank updates",
+        ),
+    ]
+
+
 def debias_rules(debias: object, groups: object, only: tuple[str, ...]) -> list[Rule]:
     """Rules of the setting `debias` of a step that can do the methods `only` and watches `groups`."""
     if debias is None:

@@ -182,7 +182,7 @@ class Adversarial(Treatment):
     def batch(self, number: int, batch: Batch) -> Batch:
         """With each row's group, the adversary so far, and how hard to push."""
         push = np.float32(push_at(self.method, number))
-        return {**batch, "group": self.member.of[batch["row"]], "carried": self.carried, "push": push}
+        return {**batch, "group": self.member.groups(batch["row"]), "carried": self.carried, "push": push}
 
     def take(self, aux: Mapping[str, Any]) -> Sequence[Point]:
         """The adversary as this step left it; its figures before it learnt from the step."""

@@ -84,11 +84,20 @@ class Membership:
         rest = len(numbers) if whole else -1
         self.of = np.array([numbers.get(label, rest) for label in labels], dtype=np.int32)
 
-    def present(self, plan: Plan[Any], steps: int, size: int) -> npt.NDArray[np.float32]:
-        """The share of all batches that hold a row of each group: float32 [G]."""
+    def groups(self, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The group of each of the rows of a batch, -1 also where it has room for a row and holds none."""
+        return np.where(rows >= 0, self.of[rows], -1)
+
+    def present(
+        self, plan: Plan[Any], steps: int, entries: Callable[[int], npt.NDArray[np.int64]]
+    ) -> npt.NDArray[np.float32]:
+        """The share of all batches that hold a row of each group: float32 [G].
+
+        `entries(number)` are the entries of `plan.read` in the batch of a training step.
+        """
         found = np.zeros(len(self.names), dtype=np.float64)
         for number in range(steps):
-            found[np.unique(self.of[plan.rows[plan.step(number, size)]])] += 1
+            found[np.unique(self.of[plan.rows[entries(number)]])] += 1
         return (found / steps).astype(np.float32)
 
     def rows(self, plan: Plan[Any]) -> npt.NDArray[np.int64]:

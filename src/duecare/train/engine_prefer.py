@@ -239,7 +239,7 @@ def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:
         member,
         taught.plan,
         steps=step.steps,
-        size=step.batch_size,
+        entries=lambda number: taught.plan.step(number, step.batch_size),
         name=step.algorithm,
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from duecare.core import Estimate, exact
 from duecare.train.batch import Plan
@@ -45,7 +46,8 @@ def moved(weights: jax.Array, losses: jax.Array, step_size: float) -> jax.Array:
 class Robust(Treatment):
     """Group DRO over the groups of `member`, a row that declares none among them.
 
-    `figures(model, batch)` gives each row's figures, "loss" among them (float32 [B]).
+    `figures(model, batch)` gives each row's figures, "loss" among them (float32 [B]); `entries(number)` are
+    the entries of `plan.read` in the batch of a training step.
     """
 
     def __init__(
@@ -56,11 +58,11 @@ class Robust(Treatment):
         plan: Plan[Any],
         *,
         steps: int,
-        size: int,
+        entries: Callable[[int], npt.NDArray[np.int64]],
         name: str,
     ) -> None:
         self.member, self.name = member, name
-        rows, share = member.rows(plan), member.present(plan, steps, size)
+        rows, share = member.rows(plan), member.present(plan, steps, entries)
         here = rows > 0
         added = np.where(here, method.adjustment / np.sqrt(np.maximum(rows, 1)), 0.0).astype(np.float32)
         self.constants = {"share": np.where(here, share, 1.0).astype(np.float32), "added": added}
@@ -69,7 +71,7 @@ class Robust(Treatment):
 
     def batch(self, number: int, batch: Batch) -> Batch:
         """With each row's group and the weights of the groups."""
-        group = self.member.of[batch["row"]]
+        group = self.member.groups(batch["row"])
         return {**batch, **self.constants, "group": group, "carried": self.carried}
 
     def take(self, aux: Mapping[str, Any]) -> Sequence[Point]:

@@ -98,7 +98,7 @@ def sft_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Arra
 def row_losses(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """Each row's loss per taught token: "loss" float32 [B]."""
     nll, count = passage_loss(model, batch)
-    return {"loss": nll / count}
+    return {"loss": nll / jnp.maximum(count, 1)}
 
 
 measured = nnx.jit(passage_loss)
@@ -315,8 +315,10 @@ def treatment(step: Sft, tokenizer: Tokenizer, data: Data, taught: Parts, width:
         return Treatment(sft_loss)
     if debias.group_dro is not None:
         member = Membership(data, debias.axis, whole=True)
-        robust, size = debias.group_dro, step.lines
-        return Robust(robust, row_losses, member, taught.plan, steps=step.steps, size=size, name="sft")
+        steps, plan = step.steps, taught.plan
+        return Robust(
+            debias.group_dro, row_losses, member, plan, steps=steps, entries=taught.entries, name="sft"
+        )
     if debias.adversary is not None:
         member = Membership(data, debias.axis, whole=False)
         return Adversarial(debias.adversary, passage_states, member, width, step.seed)

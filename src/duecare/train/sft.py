@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
-from duecare.train.debias import METHODS, Debias, debias_rules
+from duecare.train.debias import METHODS, Debias, beside_rules, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -123,6 +123,7 @@ class Sft:
             *mesh_rules(self.mesh),
             *probe_rules(self.probe, self.limits),
             *debias_rules(self.debias, self.groups, METHODS),
+            *beside_rules(self.debias, self.weights, self.accumulate),
             *loop_rules(
                 steps=self.steps,
                 batch_size=ROWS if self.batch_size is None else self.batch_size,
