@@ -3,11 +3,11 @@
     python benchmarks/pipeline.py [megabytes]
 
 Reads JSON lines, audits, screens, looks for stereotypes, drops near duplicates, takes personal data out,
-sealed as in a run. Prints, for each step, rows that came in and that were kept, and megabytes of text for each
-second of the processor (of all its threads, loading its detector included): "alone" in a process of its own,
-which imports all that the step needs, with the most memory that it held; and "in a row", where one process goes
-through all steps, as `duecare run` does. The bars: 3 MB/s a core for the chain without stereotypes, in a row,
-then 5; three times the text takes no step more than 100 MB more.
+sealed as in a run. Prints, for each step, rows that came in and that were kept, and megabytes of text for
+each second of the processor (of all its threads, loading its detector included): "alone" in a process of
+its own, which imports all that the step needs, with the most memory that it held; and "in a row", where one
+process goes through all steps, as `duecare run` does. The bars: 3 MB/s a core for the chain without
+stereotypes, in a row, then 5; three times the text takes no step more than 100 MB more.
 """
 
 from __future__ import annotations

@@ -36,6 +36,21 @@ def test_a_sound_study_becomes_steps(folder):
 
 # What is wrong -> (what is replaced, by what, [(line, where, words of what was expected)])
 WRONG = {
+    "debiasing an axis that is not declared": (
+        "steps: 4}",
+        "steps: 4, debias: {axis: gendre, group_dro: {}}}",
+        [(13, "train.0.sft.debias.axis", 'did you mean "gender"?')],
+    ),
+    "debiasing by two methods": (
+        "steps: 4}",
+        "steps: 4, debias: {axis: gender, group_dro: {}, pairing: {}}}",
+        [(13, "train.0.sft.debias", "at a time")],
+    ),
+    "debiasing by a method of another step": (
+        "steps: 2}",
+        "steps: 2, debias: {axis: gender, pairing: {}}}",
+        [(14, "train.1.dpo.debias", "group_dro: this step has no other")],
+    ),
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
     "review comes later": ("seed: 3", "review: {panel: 3}", [(19, "review", "later version")]),
     "unknown key of a step": (

@@ -229,3 +229,20 @@ def test_a_step_that_would_end_by_private_figures_is_refused(step: Sft | Dpo) ->
     assert replace(step, privacy=PRIVACY).privacy == PRIVACY
     with pytest.raises(StudyError, match="on_crossing"):
         replace(step, privacy=PRIVACY, on_crossing="stop")
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"batch_tokens": 256, "batch_size": None}, "batch_tokens"),
+        ({"patience": 2}, "patience"),
+        ({"keep": "best"}, "keep"),
+        ({"accumulate": 2}, "accumulate"),
+        ({"weights": "full"}, "weights"),
+    ],
+)
+def test_what_shares_gradients_or_chooses_by_private_figures_is_refused(
+    fields: dict[str, object], where: str
+) -> None:
+    with pytest.raises(StudyError, match=f"{where}.*with privacy"):
+        replace(STEP, **fields)  # type: ignore[arg-type]

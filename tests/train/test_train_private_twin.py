@@ -11,7 +11,6 @@ from private_toys import STEP, private, trained
 from training_toys import base_artifact
 
 from duecare.core import Estimate
-from duecare.train.private_twin import compared
 from duecare.train.watch import Groups
 
 pytestmark = [
@@ -26,6 +25,8 @@ ROWS = np.arange(60)
 
 def told(women: float, men: float) -> dict[tuple[str, str | None], Estimate]:
     """Costs where the private model is worse by so much for each group; rows differ much among themselves."""
+    from duecare.train.private_twin import compared
+
     rng = np.random.default_rng(0)
     twin = rng.normal(3, 1, 60).astype(np.float32)
     worse = np.where(GROUPS.of["gender"] == "women", women, men) + rng.normal(0, 0.05, 60)

@@ -64,7 +64,33 @@ def _sampled(stem: str, what: str, calls: str, better: str) -> dict[str, Metric]
     }
 
 
+def _debiasing(method: str) -> dict[str, Metric]:
+    """The evidence that a training step with `debias` leaves."""
+    shut = "How much nearer to nought the loss gap between groups came, on held-out rows; below 0 it opened."
+    return {
+        f"{method}.probe.accuracy": Metric(
+            "Group read from hidden states",
+            "Balanced accuracy of a fresh reader of the group on held-out rows it has not seen; chance is 1"
+            " divided by the number of groups.",
+            "share",
+        ),
+        f"{method}.probe.control": Metric(
+            "Random labels read from hidden states",
+            "The same reader on labels drawn at random: beyond chance here, the probe leaks.",
+            "share",
+        ),
+        f"{method}.debias.closed": Metric("Loss gap closed", shut, "signed", 0.0, "higher", unit=_NATS),
+        f"{method}.debias.kl": Metric("Distance from the start (KL)", unit=_NATS, better="lower"),
+        f"{method}.debias.perplexity": Metric("Perplexity of held-out rows", better="lower"),
+        f"{method}.debias.refusals": Metric("Held-out prompts refused", form="share"),
+        f"{method}.group_weight": Metric("Weight of a group in the loss", form="share"),
+    }
+
+
 METRICS: dict[str, Metric] = {
+    **_debiasing("sft"),
+    **_debiasing("dpo"),
+    **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",

@@ -35,17 +35,20 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         positions: jax.Array,
         mask: jax.Array,
         asked: tuple[jax.Array, jax.Array, jax.Array],
-    ) -> jax.Array:
-        """Natural log-probabilities, float32 [N].
+        *,
+        states: bool = False,
+    ) -> Any:
+        """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
         of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted.
         """
-        states, _ = through(self.model, tokens, positions, None, mask)
+        found, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
-        if self.whole:
-            return logps_of_whole(self.model, states[row, place], target, self.temperature)
-        return logps(self.model, states[row, place], target, self.temperature)
+        picked = found[row, place]
+        ask = logps_of_whole if self.whole else logps
+        told = ask(self.model, picked, target, self.temperature)
+        return (told, picked) if states else told
 
 
 def logps_of_whole(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:

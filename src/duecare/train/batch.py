@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from duecare.core import DataError
-from duecare.train.rows import Ids, Mask, Pair, Passage, Prompt, UnusableRowError
+from duecare.train.rows import Ids, Mask, Passage, UnusableRowError
 
-T = TypeVar("T", Passage, Pair, Prompt)
+T = TypeVar("T")
 ROUND = 16
 """Lengths are rounded up to a multiple of this, so that similar data share a compiled shape."""
 
@@ -158,6 +158,11 @@ def ask(parts: Sequence[tuple[npt.NDArray[Any], ...]], size: int) -> Asked:
     row, place, target = (np.pad(column, (0, filling)) for column in columns)
     counts = np.pad(np.ones(len(columns[0]), dtype=np.float32), (0, filling))
     return Asked(row=row, place=place, target=target, counts=counts)
+
+
+def taught_tokens(plan: Plan[Passage]) -> npt.NDArray[np.int64]:
+    """How many tokens of each passage are taught: int64 [len(plan.read)]."""
+    return np.array([one.taught[1:].sum() for one in plan.read], dtype=np.int64)
 
 
 def most_asked(sizes: npt.NDArray[np.int64], batches: Iterable[npt.NDArray[np.int64]]) -> int:

@@ -41,7 +41,9 @@ from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
+from duecare.train.carried import Carries
 from duecare.train.clock import Clock
+from duecare.train.engine_mesh import dealt, mesh_of
 from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
@@ -84,6 +86,8 @@ class Trains(Loop, Protocol):
     def seed(self) -> int: ...
     @property
     def metrics(self) -> Mapping[str, str]: ...
+    @property
+    def mesh(self) -> tuple[int, int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +144,8 @@ def start_folder(inputs: Artifacts) -> Path:
 
 def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     """The scratch folder of this run under `out`."""
-    return Resume(
-        out / ".resume",
-        {
-            "step": type(step).__name__,
-            "settings": settings(step),
-            "inputs": {name: artifact.digest for name, artifact in sorted(inputs.items())},
-        },
-    )
+    read = {name: artifact.digest for name, artifact in sorted(inputs.items())}
+    return Resume(out / ".resume", {"step": type(step).__name__, "settings": settings(step), "inputs": read})
 
 
 def adapted(
@@ -157,7 +155,7 @@ def adapted(
 
     `under` is the call that the model is put under.
     """
-    loaded = load(folder)
+    loaded = load(folder, mesh=mesh_of(step))
     answering = with_lora(
         loaded.model,
         rank=step.lora_rank,
@@ -171,9 +169,9 @@ def adapted(
     return loaded, answering
 
 
-def whole(folder: Path) -> tuple[Loaded, Answering]:
+def whole(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
     """The model of `folder`, and the module to train all its weights by."""
-    loaded = load(folder)
+    loaded = load(folder, mesh=mesh_of(step))
     return loaded, Answering(loaded.model, whole=True)
 
 
@@ -204,6 +202,8 @@ class Run:
     """Which model is kept, and whether training is to end, by held-out rows."""
     asker: Asker | None = None
     """Who asks the model counterfactual twins, where the step says so."""
+    carries: Carries | None = None
+    """State of a method that goes from step to step beside the model."""
     _start: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
     """The state before the first step, where training may go back to it."""
 
@@ -218,6 +218,7 @@ class Run:
         The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
         a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
+        batch = dealt(self.step, batch)
         self.tell = told_to(trainer.metrics_logger, self.method, self.tell)
         clock = Clock()
         start, log, probed = self._go_on(trainer)
@@ -311,6 +312,8 @@ class Run:
             self.resume.clear()
             return 0, *self._logs(0)
         restore(trainer.model, trainer.optimizer, last.arrays)
+        if self.carries is not None:
+            self.carries.put_back(last.arrays)
         text = f"training goes on after step {done} of {self.step.steps}"
         self.tell(Note(topic=topic, text=text))
         return done, log, probed
@@ -337,6 +340,7 @@ class Run:
             loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
+            course=[] if self.carries is None else list(self.carries.take(aux)),
         )
 
     def _keep(self, step: int, trainer: Any, good: int) -> None:
@@ -345,6 +349,8 @@ class Run:
         That of step `good` stays, however many come after it.
         """
         state = training_state(trainer.model, trainer.optimizer)
+        if self.carries is not None:
+            state |= self.carries.arrays()
         if not finite(state):
             self._stop(step, "a weight")
         self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))

@@ -64,7 +64,7 @@ class Rewarding(Answering):
         drawn = np.random.default_rng(seed).standard_normal(width)
         self.head = Head(jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32))
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
         self,
         tokens: jax.Array,
         positions: jax.Array,

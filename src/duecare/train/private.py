@@ -16,17 +16,18 @@ from duecare.train.rules import Rule, named, real, whole
 Unit = Literal["example", "person"]
 MOST_EPSILON = 1_000.0
 
-_TELLS = "an end or a choice made by private figures tells of them"
+_TELLS = "with privacy: an end or a choice made by private figures tells of them"
 GIVES_AWAY: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "on_crossing": (lambda value: value in (None, "warn"), f"warn: {_TELLS}"),
-    "probe": (lambda value: value is None, "none: twins are not asked in a private run"),
-    "patience": (lambda value: value is None, f"none: {_TELLS}"),
-    "keep": (lambda value: value == "last", f"last: {_TELLS}"),
-    "batch_tokens": (lambda value: value is None, "none: packed rows share a gradient, each must be clipped"),
-    "accumulate": (lambda value: value == 1, "1: every step draws, clips and noises anew"),
-    "weights": (lambda value: value == "lora", "lora: what is clipped and noised are low-rank updates"),
-    "metrics": (lambda value: not value, "none: what a board is sent of each step tells of private rows"),
-    "debias": (lambda value: value is None, "none: it weighs rows by the figures of others"),
+    "on_crossing": (lambda value: value in (None, "warn"), f"warn {_TELLS}"),
+    "patience": (lambda value: value is None, f"none {_TELLS}"),
+    "keep": (lambda value: value == "last", f"last {_TELLS}"),
+    "batch_tokens": (lambda value: value is None, "none with privacy: packed rows would share a gradient"),
+    "accumulate": (lambda value: value == 1, "1 with privacy: every step draws, clips and noises anew"),
+    "weights": (lambda value: value == "lora", "lora with privacy: low-rank updates are clipped and noised"),
+    "probe": (lambda value: value is None, "none with privacy: twins are not asked in a private run"),
+    "mesh": (lambda value: value is None, "none with privacy: units are clipped on one device"),
+    "metrics": (lambda value: not value, "none with privacy: what a board is sent tells of private rows"),
+    "debias": (lambda value: value is None, "none with privacy: it weighs rows by the figures of others"),
 }
 """Settings of a step that would leave the promise: which values keep it, and why the others do not."""
 
@@ -112,7 +113,7 @@ def privacy_rules(step: Any) -> list[Rule]:
     if not isinstance(privacy, Privacy):
         return [(False, "privacy", privacy, "settings of privacy, or none")]
     return [
-        (keeps(getattr(step, name)), name, getattr(step, name), f"with privacy: {why}")
+        (keeps(getattr(step, name)), name, getattr(step, name), why)
         for name, (keeps, why) in GIVES_AWAY.items()
         if hasattr(step, name)
     ]

@@ -44,7 +44,8 @@ CURVES = pa.schema(
     ]
 )
 """One point of a curve a row. `step` counts training steps done; `split` is "train" or "probe" (held-out
-rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is);
+rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is), as are the
+numbers that a debiasing method tells of each step ("group_weight", "adversary_loss");
 "<figure>.gap" is a group's average gap over the course so far, with the bounds of its confidence sequence
 (see `duecare.train.gauge`); the others are means over the rows of a window, with bounds at 95 % where
 enough rows were seen to give them. `rolled_back` marks what happened after the step whose model was kept:
@@ -65,16 +66,27 @@ UNITS = {
 """Units by method and figure; accuracy is a share and has none."""
 
 
+class Point(Noun, frozen=True, kw_only=True):
+    """One number that a method tells of a step, of all rows or of one group: a group's weight, say."""
+
+    metric: str
+    value: float
+    axis: str | None = None
+    group: str | None = None
+
+
 class StepRecord(Noun, frozen=True, kw_only=True):
     """What one training step saw: `rows` are places in the table, `figures` one value per row each.
 
     `loss` is None where it saw no row: a private step draws its rows by chance.
+    `course` are numbers of the step itself, drawn as they are.
     """
 
     step: int
     loss: float | None
     rows: list[int]
     figures: dict[str, list[float]]
+    course: list[Point] = []
 
 
 class StepLog:
@@ -299,6 +311,16 @@ class Watch:
             )
             for record in self.log.records
             if record.loss is not None
+        ]
+        lines += [
+            _line(
+                (record.step, "train", each.axis, each.group, each.metric),
+                each.value,
+                (None, None),
+                len(record.rows),
+            )
+            for record in self.log.records
+            for each in record.course
         ]
         drawn = [
             reading
