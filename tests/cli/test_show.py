@@ -18,7 +18,7 @@ from duecare.cli.run import StepError, run
 from duecare.ledger import entries
 from duecare.ledger.lock import Lock
 
-COMMANDS = ("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors")
+COMMANDS = ("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat")
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +154,9 @@ def test_ctrl_c_exits_as_shells_expect(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(show, "show_models", stop)
-    assert call("models").exit_code == 130
+    said = call("models")
+    assert said.exit_code == 130
+    assert "goes on from there" in said.output
 
 
 def test_models_lists_what_can_be_loaded():

@@ -49,7 +49,7 @@ def test_scores_are_those_of_transformers(name: str, rewards: Callable[[str], Pa
     with np.load(models.GOLDEN / "rewards.npz") as kept:
         expected, counts = kept[f"{name}.scores"], kept[f"{name}.tokens"]
     both = list(zip(prompts(model), models.SAID, strict=True))
-    assert [len(model.tokens(*each)) for each in both] == counts.tolist()
+    assert [len(model.tokens(*each)[0]) for each in both] == counts.tolist()
     found = model.scores(prompts(model), models.SAID)
     np.testing.assert_allclose(found, expected, atol=1e-3)
     # Control: one token earlier, or without the end of turn, it is another score.
@@ -65,11 +65,40 @@ def test_padding_that_ends_a_turn_gives_way(rewards: Callable[[str], Path]) -> N
     assert json.loads((rewards("llama") / "config.json").read_text())["pad_token_id"] == 0
 
 
+class Specials:
+    """A tokenizer of nothing but special tokens, the first of which it pads with."""
+
+    def __init__(self, ends: tuple[int, ...], *names: str) -> None:
+        self.eos_ids, self.pad_id = ends, 0
+        self.special = dict(enumerate(names))
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "expected"),
+    [
+        (Specials((1,), "<pad>", "<end>"), None),
+        (Specials((0,), "<end>", "<begin>", "<right_pad>"), (2, "<right_pad>")),
+        (Specials((0, 1), "<end>", "<eot>", "<begin>"), (2, "<begin>")),
+    ],
+)
+def test_another_padding_is_one_called_so_else_the_first(tokenizer: Any, expected: object) -> None:
+    from duecare.model.tokenize import padding
+
+    assert padding(tokenizer) == expected
+
+
+def test_no_padding_at_all_is_refused() -> None:
+    from duecare.model.tokenize import padding
+
+    with pytest.raises(ModelError, match="no special token to pad with"):
+        padding(Specials((0, 1), "<end>", "<eot>"))  # type: ignore[arg-type]  # all that is used of one
+
+
 def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> None:
     from duecare.model.reward import load_reward
 
     model = load_reward(rewards("llama"), batch=3)
-    asked = [f"{prompt}{number}" for number in range(5) for prompt in prompts(model)]
+    asked = [f"{prompt}{number}" for number, prompt in enumerate(prompts(model) * 5)]
     said = list(models.SAID) * 5
     found = model.scores(asked, said)
     assert model.scores(asked[::-1], said[::-1]) == found[::-1]
@@ -81,6 +110,32 @@ def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> N
     states = model.states(asked, said)
     assert states.shape == (len(asked), 32)
     np.testing.assert_allclose(states @ np.asarray(model.head), found, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3", "gemma3"])
+def test_a_prompt_is_read_once_for_all_its_answers(
+    name: str, rewards: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from duecare.model import reward
+
+    model = reward.load_reward(rewards(name))
+    one, two = prompts(model)[:2]
+    asked = [one, two, one, one, one, two]
+    said = [*models.SAID, "", "né"]
+    ended = [True, True, True, False, False, True]
+    alone = [model.scores([a], [b], ended=[c])[0] for a, b, c in zip(asked, said, ended, strict=True)]
+    read: list[int] = []
+    states = reward._shared_states
+
+    def counted(*given: Any, share: int) -> Any:
+        read.append(share)
+        return states(*given, share=share)
+
+    monkeypatch.setattr(reward, "_shared_states", counted)
+    found = model.scores(asked, said, ended=ended)
+    np.testing.assert_allclose(found, alone, atol=1e-4)
+    assert sorted(read) == ([] if name == "gemma3" else [2, 3]), "the empty answer is read in its prompt"
+    assert len({round(each, 3) for each in found}) == len(found)
 
 
 def test_training_reads_the_same_tokens(rewards: Callable[[str], Path]) -> None:
@@ -95,7 +150,7 @@ def test_training_reads_the_same_tokens(rewards: Callable[[str], Path]) -> None:
         )
         read = pair(row, model.loaded.tokenizer, 512, 512)
         prompt = model.loaded.tokenizer.chat(turns, answer=True)
-        assert [*read.prompt, *read.chosen] == model.tokens(prompt, said)
+        assert ([*read.prompt, *read.chosen], len(read.prompt)) == model.tokens(prompt, said)
 
 
 def test_identity_is_that_of_the_files(rewards: Callable[[str], Path], tmp_path: Path) -> None:

@@ -168,6 +168,10 @@ def _training(study: Study) -> Iterator[Problem]:
             shown = ", ".join(f"{figure}_gap" for figure in limits.given)
             expected = f"no limits, or a group column declared for {source}: without groups there is no gap"
             yield Problem(f"{where}.limits", shown, expected)
+        debias = getattr(step, "debias", None)
+        if debias is not None and source in study.data and debias.axis not in declared:
+            expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"
+            yield Problem(f"{where}.debias.axis", show(debias.axis), expected + near(debias.axis, declared))
         for axis in axes if source in study.data else ():
             if axis not in declared:
                 expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"

@@ -64,7 +64,33 @@ def _sampled(stem: str, what: str, calls: str, better: str) -> dict[str, Metric]
     }
 
 
+def _debiasing(method: str) -> dict[str, Metric]:
+    """The evidence that a training step with `debias` leaves."""
+    shut = "How much nearer to nought the loss gap between groups came, on held-out rows; below 0 it opened."
+    return {
+        f"{method}.probe.accuracy": Metric(
+            "Group read from hidden states",
+            "Balanced accuracy of a fresh reader of the group on held-out rows it has not seen; chance is 1"
+            " divided by the number of groups.",
+            "share",
+        ),
+        f"{method}.probe.control": Metric(
+            "Random labels read from hidden states",
+            "The same reader on labels drawn at random: beyond chance here, the probe leaks.",
+            "share",
+        ),
+        f"{method}.debias.closed": Metric("Loss gap closed", shut, "signed", 0.0, "higher", unit=_NATS),
+        f"{method}.debias.kl": Metric("Distance from the start (KL)", unit=_NATS, better="lower"),
+        f"{method}.debias.perplexity": Metric("Perplexity of held-out rows", better="lower"),
+        f"{method}.debias.refusals": Metric("Held-out prompts refused", form="share"),
+        f"{method}.group_weight": Metric("Weight of a group in the loss", form="share"),
+    }
+
+
 METRICS: dict[str, Metric] = {
+    **_debiasing("sft"),
+    **_debiasing("dpo"),
+    **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",
@@ -87,6 +113,15 @@ METRICS: dict[str, Metric] = {
         "signed",
         0.0,
         "near",
+        unit=_NATS,
+    ),
+    "twins.amplification": Metric(
+        "Amplification of the gap between twins",
+        "By how much wider the gap between counterfactual twins is than in the base model; below 0 it has"
+        " closed.",
+        "signed",
+        0.0,
+        "lower",
         unit=_NATS,
     ),
     "twins.gap.change": Metric(
@@ -273,7 +308,8 @@ def metric(name: str, unit: str = "") -> Metric:
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
     sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
-    known = METRICS.get(name)
+    _, twins, figure = name.partition(".twins.")
+    known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
     return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)

@@ -22,11 +22,12 @@ from duecare.train.batch import ASKED_TOGETHER
 class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
     """`model` under a call that returns log-probabilities; low-rank updates are put on this module.
 
-    At a `temperature` other than 1 they are those by which tokens are sampled at that temperature.
+    `whole` says that all weights are trained, the head among them. At a `temperature` other than 1 the
+    log-probabilities are those by which tokens are sampled at that temperature.
     """
 
-    def __init__(self, model: Any, temperature: float = 1.0) -> None:
-        self.model, self.temperature = model, temperature
+    def __init__(self, model: Any, *, whole: bool = False, temperature: float = 1.0) -> None:
+        self.model, self.whole, self.temperature = model, whole, temperature
 
     def __call__(
         self,
@@ -34,15 +35,31 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         positions: jax.Array,
         mask: jax.Array,
         asked: tuple[jax.Array, jax.Array, jax.Array],
-    ) -> jax.Array:
-        """Natural log-probabilities, float32 [N].
+        *,
+        states: bool = False,
+    ) -> Any:
+        """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
         of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted.
         """
-        states, _ = through(self.model, tokens, positions, None, mask)
+        found, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
-        return logps(self.model, states[row, place], target, self.temperature)
+        picked = found[row, place]
+        ask = logps_of_whole if self.whole else logps
+        told = ask(self.model, picked, target, self.temperature)
+        return (told, picked) if states else told
+
+
+def logps_of_whole(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:
+    """`logps`, differentiable in the head's weights too; a chunk's logits are made again on the way back."""
+
+    @jax.checkpoint  # type: ignore[untyped-decorator]  # it has no types
+    def one(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
+        found = logits(model, chunk[0][None])[0]
+        return _picked(found if temperature == 1 else found / temperature, chunk[1])
+
+    return jax.lax.map(one, _chunks(states, targets)).reshape(targets.shape)
 
 
 def token_logps(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:

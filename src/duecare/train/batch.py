@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from duecare.core import DataError
-from duecare.train.rows import Ids, Mask, Pair, Passage, Prompt, UnusableRowError
+from duecare.train.rows import Ids, Mask, Passage, UnusableRowError
 
-T = TypeVar("T", Passage, Pair, Prompt)
+T = TypeVar("T")
 ROUND = 16
 """Lengths are rounded up to a multiple of this, so that similar data share a compiled shape."""
 
@@ -80,13 +80,13 @@ def draw(names: Sequence[str], read: Callable[[int], T], count: int, seed: int) 
                 if len(slots) == count:
                     break
         if not slots:
-            raise DataError(f"of {len(names)} rows none can be trained on: {_counts(refused.values())}")
+            raise DataError(f"of {len(names)} rows none can be trained on: {counted(refused.values())}")
         epoch += 1
     return Plan(
         slots=np.array(slots, dtype=np.int64),
         read=tuple(found),
         rows=np.array(list(entries), dtype=np.int64),
-        unusable=_counts(refused.values()),
+        unusable=counted(refused.values()),
         met=len(entries) + len(refused),
     )
 
@@ -108,7 +108,7 @@ def take(names: Sequence[str], read: Callable[[int], T], limit: int, seed: int) 
         slots=np.arange(len(found), dtype=np.int64),
         read=tuple(found),
         rows=np.array(entries, dtype=np.int64),
-        unusable=_counts(refused),
+        unusable=counted(refused),
         met=len(found) + len(refused),
     )
 
@@ -158,6 +158,11 @@ def ask(parts: Sequence[tuple[npt.NDArray[Any], ...]], size: int) -> Asked:
     row, place, target = (np.pad(column, (0, filling)) for column in columns)
     counts = np.pad(np.ones(len(columns[0]), dtype=np.float32), (0, filling))
     return Asked(row=row, place=place, target=target, counts=counts)
+
+
+def taught_tokens(plan: Plan[Passage]) -> npt.NDArray[np.int64]:
+    """How many tokens of each passage are taught: int64 [len(plan.read)]."""
+    return np.array([one.taught[1:].sum() for one in plan.read], dtype=np.int64)
 
 
 def most_asked(sizes: npt.NDArray[np.int64], batches: Iterable[npt.NDArray[np.int64]]) -> int:
@@ -221,5 +226,6 @@ def lay_out(prompts: Sequence[Answered], length: int, asked: int, pad_id: int, *
     return Lines(tokens=tokens, position=position, part=part, asked=ask(found, asked), side=side)
 
 
-def _counts(reasons: Iterable[str]) -> dict[str, int]:
+def counted(reasons: Iterable[str]) -> dict[str, int]:
+    """How often each reason was given, by name."""
     return dict(sorted(Counter(reasons).items()))

@@ -37,11 +37,11 @@ class Valued(Answering):
     """
 
     def __init__(self, model: Any, temperature: float = 1.0) -> None:
-        super().__init__(model, temperature)
+        super().__init__(model, temperature=temperature)
         self.head = nnx.LoRAParam(jnp.zeros(model.config.embed_dim))
         self.offset = nnx.LoRAParam(jnp.zeros(()))
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
         self,
         tokens: jax.Array,
         positions: jax.Array,

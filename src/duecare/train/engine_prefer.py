@@ -22,11 +22,11 @@ from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering, answer_mask
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
+from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
-    Trainer,
     Trains,
     adapted,
     doing,
@@ -34,9 +34,13 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
+from duecare.train.engine_probe import asker
+from duecare.train.engine_robust import Robust
+from duecare.train.engine_sft import evidence_of
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.resume import Resume
@@ -48,6 +52,8 @@ P = TypeVar("P", bound="PairLines")
 class Compares(Trains, Protocol):
     """The settings of a step that reads pairs."""
 
+    @property
+    def batch_size(self) -> int: ...
     @property
     def max_prompt_tokens(self) -> int: ...
     @property
@@ -150,6 +156,10 @@ class Pairs(PairLines):
             "row": rows.astype(np.int32),
         }
 
+    def step(self, number: int, size: int) -> Batch:
+        """The batch of training step `number`, from 0."""
+        return self.batch(self.plan.step(number, size))
+
     def logps(self, model: Answering, size: int) -> npt.NDArray[np.float32]:
         """What the model says now of every pair read: float32 [N, 2], chosen and rejected."""
         found = np.zeros((len(self.plan.read), 2), dtype=np.float32)
@@ -180,29 +190,58 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
     give_shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), training_config(step, step.algorithm))
+    method = treatment(step, data, taught)
+    trainer = method.trainer(model, optimiser(step), training_config(step, step.algorithm))
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
+    resume = open_resume(step, inputs, out)
+    doing(step, "measuring the model as it is", tell)
+    before = _before(step, model, taught, probed, resume)
+    where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
+    looks = looks_at(step, step.algorithm, where, measure, resume)
+    looks.begin(model, lambda: probed.figures(model, step))
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
+    longest = step.max_prompt_tokens + step.max_answer_tokens
+    evidence = evidence_of(step, held, model, loaded, (longest, step.batch_size))
+    if evidence is not None:
+        evidence.before(resume, folder)
+    doing(step, "compiling the first step", tell)
+    run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins, carries=method)
+    watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
+    kept = watch.kept = looks.settle(watch.done, model, tell)
+    seen = (probed.plan.rows, held.groups, data.groups)
+    probe = Probe(step.algorithm, step.on, kept, *seen, before, probed.figures(model, step))
+    told = [*probe.estimates(), *method.estimates()]
+    curves = watch.curves([*looks.readings(kept), *probe.readings()])
+
+    def write() -> Outcome:
+        made = finish(loaded, curves, told, out, watch.findings())
+        return made if evidence is None else evidence.added(made, step.algorithm, step.on, step.seed, out)
+
+    return run.halt.on_disk(watch.taken, write)
+
+
+def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:
+    """The loss of this step, group-robust where the step says so."""
+
+    def figures(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        return pair_figures(*answer_logps(model, batch), batch, step.algorithm, step.beta)
 
     def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return pair_loss(model, batch, step.algorithm, step.beta)
 
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    resume = open_resume(step, inputs, out)
-    doing(step, "measuring the model as it is", tell)
-    before = _before(step, model, taught, probed, resume)
-    doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell)
-    watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
-    probe = Probe(
-        method=step.algorithm,
-        source=step.on,
-        steps=watch.done,
-        rows=probed.plan.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=probed.figures(model, step),
+    debias = step.debias
+    if debias is None or debias.group_dro is None:
+        return Treatment(loss)
+    member = Membership(data, debias.axis, whole=True)
+    return Robust(
+        debias.group_dro,
+        figures,
+        member,
+        taught.plan,
+        steps=step.steps,
+        entries=lambda number: taught.plan.step(number, step.batch_size),
+        name=step.algorithm,
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:

@@ -33,9 +33,9 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.reinforce import Average, Grpo, Reinforces, method_of
 from duecare.train.rewards import Judge, Rewards
@@ -139,7 +139,7 @@ def train(step: Grpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         return grpo_loss(model, batch, step.beta, step.epsilon, step.average)
 
     def under(model: Any) -> Answering:
-        return Answering(model, step.temperature)
+        return Answering(model, temperature=step.temperature)
 
     return reinforce(step, inputs, out, tell, under=under, loss=loss, made=grpo_batch)
 

@@ -34,10 +34,10 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    training_config,
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.reward_model import RewardModel
 
@@ -64,7 +64,7 @@ class Rewarding(Answering):
         drawn = np.random.default_rng(seed).standard_normal(width)
         self.head = Head(jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32))
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
         self,
         tokens: jax.Array,
         positions: jax.Array,

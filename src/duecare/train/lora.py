@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -75,16 +76,19 @@ def _smallest_call() -> tuple[Any, ...]:
     return tokens, tokens, jnp.ones((1, 2, 2), bool), (asked, asked, asked)
 
 
-def optimiser(loop: Loop) -> optax.GradientTransformation:
+def optimiser(loop: Loop, accumulate: int = 1, *, clipped: bool = True) -> optax.GradientTransformation:
     """Adam (Kingma and Ba 2015) on gradients clipped to norm `clip`, without weight decay.
 
-    The rates are computed here once and looked up by step: in one float32 table they are the same
-    numbers however the schedule's arithmetic would have been compiled.
+    Not `clipped` where each unit's gradient has been already, and noise lies on their sum.
+    It makes one update for every `accumulate` steps of `loop`. The rates are computed here once and looked
+    up by update: in one float32 table they are the same numbers however the schedule's arithmetic would
+    have been compiled.
     """
+    updates, warmup = loop.steps // accumulate, -(-loop.warmup // accumulate)
     rates = np.array(
         [
-            learning_rate_at(step, loop.learning_rate, loop.schedule, loop.warmup, loop.steps)
-            for step in range(loop.steps)
+            learning_rate_at(update, loop.learning_rate, loop.schedule, warmup, updates)
+            for update in range(updates)
         ],
         dtype=np.float32,
     )
@@ -92,41 +96,75 @@ def optimiser(loop: Loop) -> optax.GradientTransformation:
     def rate(step: Any) -> Any:
         return jnp.asarray(rates)[step]
 
-    return optax.chain(optax.clip_by_global_norm(loop.clip), optax.adam(rate))
+    return optax.chain(*([optax.clip_by_global_norm(loop.clip)] if clipped else []), optax.adam(rate))
 
 
-def lora_state(model: nnx.Module) -> dict[str, npt.NDArray[Any]]:
+def in_training(model: nnx.Module) -> tuple[str, Any]:
+    """Which variables are trained, and a prefix for them: low-rank updates if there are any, else all."""
+    has_lora = bool(jax.tree.leaves(nnx.state(model, nnx.LoRAParam)))
+    return ("lora", nnx.LoRAParam) if has_lora else ("weights", nnx.Param)
+
+
+def weights_state(model: nnx.Module) -> dict[str, npt.NDArray[Any]]:
     """The weights in training, by path."""
-    return _arrays("lora", nnx.state(model, nnx.LoRAParam))
+    prefix, kind = in_training(model)
+    return _arrays(prefix, nnx.state(model, kind))
 
 
 def training_state(model: nnx.Module, optimizer: nnx.Optimizer) -> dict[str, npt.NDArray[Any]]:
     """Everything that a training step changes, by path."""
-    return lora_state(model) | _arrays("optimizer", nnx.state(optimizer, OptState))
+    return weights_state(model) | _arrays("optimizer", nnx.state(optimizer, OptState))
 
 
 def restore(model: nnx.Module, optimizer: nnx.Optimizer, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Put back what `training_state` gave; ModelError where it is another model's."""
-    for prefix, owner, kind in (("lora", model, nnx.LoRAParam), ("optimizer", optimizer, OptState)):
-        state = nnx.state(owner, kind)
-        names = [
-            f"{prefix}{jax.tree_util.keystr(path)}" for path, _ in jax.tree_util.tree_leaves_with_path(state)
-        ]
-        leaves, shape = jax.tree.flatten(state)
-        if any(
-            name not in arrays or arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype
-            for name, leaf in zip(names, leaves, strict=True)
-        ):
-            raise ModelError("the checkpoint to resume from is not of this model and these settings")
-        fresh = [
-            jax.device_put(arrays[name], leaf.sharding) for name, leaf in zip(names, leaves, strict=True)
-        ]
-        nnx.update(owner, jax.tree.unflatten(shape, fresh))
+    restore_weights(model, arrays)
+    _put_back("optimizer", optimizer, OptState, arrays)
+
+
+def restore_weights(model: nnx.Module, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Put back what `weights_state` gave; ModelError where it is another model's."""
+    prefix, kind = in_training(model)
+    _put_back(prefix, model, kind, arrays)
+
+
+def _put_back(prefix: str, owner: Any, kind: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    state = nnx.state(owner, kind)
+    names = [
+        f"{prefix}{jax.tree_util.keystr(path)}" for path, _ in jax.tree_util.tree_leaves_with_path(state)
+    ]
+    leaves, shape = jax.tree.flatten(state)
+    if any(
+        name not in arrays or arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype
+        for name, leaf in zip(names, leaves, strict=True)
+    ):
+        raise ModelError("the checkpoint to resume from is not of this model and these settings")
+    # An array that was free to move stays so: one tied to its device would have the step compiled twice.
+    fresh = [
+        jax.device_put(arrays[name], leaf.sharding if leaf.committed else None)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
+    nnx.update(owner, jax.tree.unflatten(shape, fresh))
 
 
 def finite(arrays: dict[str, npt.NDArray[Any]]) -> bool:
     """Whether no weight is NaN or infinite."""
-    return all(bool(np.isfinite(array).all()) for name, array in arrays.items() if name.startswith("lora"))
+    return all(
+        bool(np.isfinite(array).all()) for name, array in arrays.items() if not name.startswith("optimizer")
+    )
+
+
+def most_memory() -> tuple[int | None, bool]:
+    """The most memory held so far in bytes, and whether that is the accelerator's (else this process's)."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in told:
+        return int(told["peak_bytes_in_use"]), True
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, False
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024), False
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:

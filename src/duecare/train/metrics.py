@@ -61,6 +61,29 @@ def logger_options(metrics: Mapping[str, str], run: str) -> MetricsLoggerOptions
     )
 
 
+class Reports(Protocol):
+    """What is read of a training step here."""
+
+    @property
+    def on(self) -> str: ...
+    @property
+    def every(self) -> int: ...
+    @property
+    def metrics(self) -> Mapping[str, str]: ...
+
+
+def training_config(step: Reports, method: str, accumulate: int = 1) -> Any:
+    """Tunix's settings for one run, with the boards that its figures go to."""
+    from tunix.sft.peft_trainer import TrainingConfig
+
+    return TrainingConfig(
+        eval_every_n_steps=step.every,
+        gradient_accumulation_steps=None if accumulate == 1 else accumulate,
+        metrics_logging_options=logger_options(step.metrics, f"{method}-{step.on}"),
+        metrics_prefix=f"{PREFIX}/{method}",
+    )
+
+
 def told_to(logger: MetricsLogger, method: str, tell: Tell) -> Tell:
     """`tell`, which also hands figures of training on to the logger, with their bounds."""
 

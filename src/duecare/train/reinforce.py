@@ -19,6 +19,7 @@ from duecare.train.rules import (
     Targets,
     loop_rules,
     lora_rules,
+    mesh_rules,
     named,
     real,
     whole,
@@ -53,7 +54,7 @@ class Grpo:
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
     - limits: as in Sft, but `reward_gap`
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, seed, metrics: as in Sft
+      watch_alpha, on_crossing, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -86,6 +87,7 @@ class Grpo:
     held_out: int = 16
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -107,9 +109,11 @@ class Grpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
         from duecare.train.engine_reinforce import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome
 
@@ -130,7 +134,7 @@ class Ppo:
     - critic_learning_rate: of the critic, which has an Adam of its own; a step moves a value by about this
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
-      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics: as in Grpo
+      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh: as in Grpo
     """
 
     on: str
@@ -166,6 +170,7 @@ class Ppo:
     held_out: int = 16
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         share = "a number from 0 to 1"
@@ -191,9 +196,11 @@ class Ppo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
         from duecare.train.engine_ppo import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome
 
@@ -226,6 +233,7 @@ def _rules(method: str, step: Any) -> list[Rule]:
         (whole(step.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", step.max_prompt_tokens, tokens),
         (whole(step.max_answer_tokens, 2, LONGEST), "max_answer_tokens", step.max_answer_tokens, tokens),
         *metrics_rules(step.metrics),
+        *mesh_rules(step.mesh),
         *watch_rules(method, step.limits, step.watch_alpha, step.on_crossing),
         *loop_rules(
             steps=step.steps,

@@ -12,12 +12,19 @@ from typing import Literal, get_args
 Targets = Literal["q-v", "all-linear"]
 """Which projections get low-rank updates: query and value (Hu et al. 2021, section 4.2), or all."""
 
+Weights = Literal["lora", "full"]
+"""What is trained: low-rank updates beside the weights, which stand still, or all weights themselves."""
+
+Keep = Literal["last", "best"]
+"""Which model of a run is kept: as training left it, or that with the lowest loss on held-out rows."""
+
 Schedule = Literal["constant", "linear", "cosine"]
 """How the learning rate falls after the warm-up: not at all, straight to 0, or as half a cosine to 0."""
 
 Rule = tuple[bool, str, object, str]
 MOST_STEPS = 10_000_000
 LONGEST = 131_072
+MOST_TOKENS = 16_777_216
 
 
 def whole(value: object, low: int, high: int = MOST_STEPS) -> bool:
@@ -42,12 +49,77 @@ def axes(value: object) -> bool:
     return isinstance(value, tuple) and all(map(named, value)) and len(set(value)) == len(value)
 
 
+def mesh_rules(mesh: object) -> list[Rule]:
+    """Rules of the setting `mesh`: devices for fsdp and tp."""
+    known = mesh is None or (
+        isinstance(mesh, tuple) and len(mesh) == 2 and all(whole(each, 1) for each in mesh)
+    )
+    return [(known, "mesh", mesh, "two whole numbers of at least 1 (fsdp, tp), or none for one device")]
+
+
 def lora_rules(rank: object, alpha: object, targets: object) -> list[Rule]:
     """Rules of the low-rank update."""
     return [
         (whole(rank, 1, 1024), "lora_rank", rank, "a whole number from 1 to 1024"),
         (real(alpha, 0, 4096, open_low=True), "lora_alpha", alpha, "a number in (0, 4096]"),
         (targets in get_args(Targets), "targets", targets, f"one of {', '.join(get_args(Targets))}"),
+    ]
+
+
+def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) -> list[Rule]:
+    """Rules of packed batches: `batch_tokens` takes the place of `batch_size`, in lines of `max_tokens`."""
+    if batch_tokens is None:
+        return []
+    whole_lines = isinstance(batch_tokens, int) and isinstance(max_tokens, int) and max_tokens > 0
+    return [
+        (
+            whole(batch_tokens, 2, MOST_TOKENS),
+            "batch_tokens",
+            batch_tokens,
+            f"2 to {MOST_TOKENS} tokens, or none to pad",
+        ),
+        (
+            batch_size is None,
+            "batch_size",
+            batch_size,
+            "none beside batch_tokens, which says how much is read",
+        ),
+        (
+            not whole_lines or batch_tokens % max_tokens == 0,  # type: ignore[operator]  # both are whole numbers here
+            "batch_tokens",
+            batch_tokens,
+            f"a multiple of max_tokens = {max_tokens}, the length of a line",
+        ),
+    ]
+
+
+def stopping_rules(patience: object, keep: object, held_out: object) -> list[Rule]:
+    """Rules of what held-out rows decide."""
+    decides = patience is not None or keep == "best"
+    return [
+        (patience is None or whole(patience, 1), "patience", patience, "a whole number of looks, or none"),
+        (keep in get_args(Keep), "keep", keep, f"one of {', '.join(get_args(Keep))}"),
+        (
+            not decides or held_out != 0,
+            "held_out",
+            held_out,
+            "at least 1 row, by which patience or keep decide",
+        ),
+    ]
+
+
+def update_rules(weights: object, accumulate: object, steps: object) -> list[Rule]:
+    """Rules of which weights are trained, and how many batches make an update."""
+    known = whole(accumulate, 1) and whole(steps, 1)
+    return [
+        (weights in get_args(Weights), "weights", weights, f"one of {', '.join(get_args(Weights))}"),
+        (whole(accumulate, 1), "accumulate", accumulate, "a whole number of steps, at least 1"),
+        (
+            not known or steps % accumulate == 0,  # type: ignore[operator]  # both are whole numbers here
+            "steps",
+            steps,
+            f"a multiple of accumulate = {accumulate}: an update needs all of its batches",
+        ),
     ]
 
 

@@ -8,9 +8,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import METHODS, Debias, beside_rules, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, whole
+from duecare.train.private import Privacy, privacy_rules
+from duecare.train.probing import Probes, probe_rules
+from duecare.train.rules import (
+    LONGEST,
+    Keep,
+    Schedule,
+    Targets,
+    Weights,
+    loop_rules,
+    lora_rules,
+    mesh_rules,
+    named,
+    packing_rules,
+    stopping_rules,
+    update_rules,
+    whole,
+)
+
+ROWS, ROW_TOKENS = 4, 128
+"""Rows in a batch, and tokens of the longest, where a step says nothing of either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,35 +38,57 @@ class Sft:
     """Teach the model the answers of a source, and watch what each group's rows cost it.
 
     Only answers are taught, never what users wrote. The base stays frozen; low-rank updates (LoRA,
-    Hu et al. 2021) are learned and merged at the end. Each row counts with the weight balancing gave
-    it. The order of rows is a pure function of the seed, so a killed run goes on exactly where it was.
+    Hu et al. 2021) are learned and merged at the end, unless all weights are to be trained. Each row counts
+    with the weight balancing gave it. The order of rows is a pure function of the seed, so a killed run goes
+    on exactly where it was.
 
     - on: the source whose curated rows are taught
+    - weights: "lora", or "full" for all weights (choose a rate of about 1e-5; no adapter is written)
     - lora_rank, lora_alpha: width of the update, and its scale (alpha / rank); alpha None means rank
     - targets: "q-v" (query and value projections) or "all-linear"
-    - steps, batch_size: training steps, and rows in each
-    - max_tokens: longer rows are cut at their end; a row of which no answer is left is passed over
+    - steps: training steps, of one batch each
+    - batch_size: rows in a batch; 4 where batch_tokens is not given either
+    - max_tokens: longer rows are cut at their end; 128, or batch_tokens where that is given. A row of which
+      no answer is left is passed over
+    - batch_tokens: instead of batch_size, tokens in a batch: rows are packed one behind the other
+      into lines of max_tokens, none seeing another, so that next to nothing is padding
+    - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - learning_rate, schedule, warmup: peak rate of Adam; "constant", "linear" or "cosine" fall after
       `warmup` steps of rise
     - clip: largest norm of a gradient
     - every: steps between two readings per group, and between two checkpoints
     - groups: the axes watched; none means every axis that the rows declare
-    - limits: the widest gap between groups over the course of training; for sft `loss_gap`
+    - limits: the widest gap between groups over the course of training; for sft `loss_gap`,
+      and with `probe` `twins_gap` and `twins_amplification`
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
-    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model,
+      "rollback" ends it with the model of the last good checkpoint before
+    - probe: counterfactual twins that are asked while training goes on; none asks nothing
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
+    - patience: looks at held-out rows, one each `every` steps, without a new lowest loss before training
+      ends; none means all steps
+    - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss among
+      those that cross no limit
+    - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
+      `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
+    - debias: a method against a bias between groups, or the evidence alone; see Debias
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
       `mlflow: <address>`; changes no result
+    - mesh: devices over which model and rows are dealt out, two numbers: fsdp (rows, one side of each weight)
+      and tp (heads, hidden units); left out, one device. Changes no result beyond rounding
     """
 
     on: str
+    weights: Weights = "lora"
     lora_rank: int = 8
     lora_alpha: float | None = None
     targets: Targets = "q-v"
     steps: int = 60
-    batch_size: int = 4
-    max_tokens: int = 128
+    batch_size: int | None = None
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
+    accumulate: int = 1
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"
     warmup: int = 0
@@ -56,21 +98,35 @@ class Sft:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 24
+    patience: int | None = None
+    keep: Keep = "last"
+    privacy: Privacy | None = None
+    debias: Debias | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
             "train.sft",
             (named(self.on), "on", self.on, "the name of a source"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
-            (whole(self.max_tokens, 2, LONGEST), "max_tokens", self.max_tokens, f"2 to {LONGEST} tokens"),
+            (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
+            *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
+            *update_rules(self.weights, self.accumulate, self.steps),
+            *stopping_rules(self.patience, self.keep, self.held_out),
+            *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
+            *probe_rules(self.probe, self.limits),
+            *debias_rules(self.debias, self.groups, METHODS),
+            *beside_rules(self.debias, self.weights, self.accumulate),
             *loop_rules(
                 steps=self.steps,
-                batch_size=self.batch_size,
+                batch_size=ROWS if self.batch_size is None else self.batch_size,
                 learning_rate=self.learning_rate,
                 schedule=self.schedule,
                 warmup=self.warmup,
@@ -87,10 +143,30 @@ class Sft:
         """The scale of the update in effect."""
         return self.lora_rank if self.lora_alpha is None else self.lora_alpha
 
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of the longest row in effect, and of a line of packed rows."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return ROW_TOKENS if self.batch_tokens is None else self.batch_tokens
+
+    @property
+    def lines(self) -> int:
+        """Lines of tokens in a batch: of one row each, or of packed rows."""
+        if self.batch_tokens is not None:
+            return self.batch_tokens // self.row_tokens
+        return ROWS if self.batch_size is None else self.batch_size
+
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_sft import train
+        from duecare.train.engine_mesh import over
 
-        outcome = train(self, inputs, out, tell)
+        if self.privacy is None:
+            from duecare.train.engine_sft import train
+        else:
+            from duecare.train.engine_private import train
+
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

@@ -1,0 +1,198 @@
+"""Training with differential privacy. Imports JAX; see `duecare.train.private` for the settings.
+
+The loop, checkpoints and figures are those of every training step (`engine_loop`); what differs is which
+rows a step sees (Poisson sampling of units) and what becomes of their gradients (`private_step`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tunix.sft.peft_trainer import TrainingConfig
+
+from duecare.core import Artifacts, Estimate, Outcome, Tell
+from duecare.model.tokenize import Tokenizer
+from duecare.privacy.account import Plan, Promise, plan
+from duecare.privacy.noise import Secret, kept_secret
+from duecare.privacy.sample import poisson_batch
+from duecare.train.answering import Answering
+from duecare.train.engine_loop import (
+    Data,
+    Run,
+    adapted,
+    doing,
+    finish,
+    open_resume,
+    read_parts,
+    start_folder,
+)
+from duecare.train.lora import optimiser
+from duecare.train.prefer import Dpo
+from duecare.train.private import Privacy
+from duecare.train.private_canary import Canaries
+from duecare.train.private_check import Bench, checked
+from duecare.train.private_claim import FILE, Claim, told_apart, unweighted, withheld
+from duecare.train.private_methods import DpoMethod, Method, SftMethod
+from duecare.train.private_step import PrivateTrainer, Recipe
+from duecare.train.private_twin import compared, twin
+from duecare.train.probe import Figures, Probe, account
+from duecare.train.resume import Resume
+from duecare.train.sft import Sft
+from duecare.train.units import Batches, Entries, Shape, members
+from duecare.train.watch import Groups
+
+
+def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step `Sft` or `Dpo` with its setting `privacy`."""
+    folder = start_folder(inputs)
+    data, held = read_parts(inputs, step.groups)
+    unweighted(data)
+    resume = open_resume(step, inputs, out)
+    begun = resume.last() is not None
+    secret = kept_secret(resume.folder / "secret", begun=begun)
+    privacy = _given(step)
+    canaries = Canaries.placed(privacy, data, secret, step.seed)
+    method = _method(step, folder, canaries.data, held)
+    canaries = canaries.found(method, Tokenizer(folder).decode)
+    units = canaries.units(members(canaries.data, method.taught.rows, privacy))
+    mechanism = _mechanism(step, len(units.real), len(canaries))
+    step = replace(step, steps=mechanism.steps)
+    claim = Claim(method=method.name, step=step, privacy=privacy, plan=mechanism, before=inputs.get("model"))
+    tell(claim.note())
+    for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
+        withheld(tell)(estimate)
+    doing(step, "loading the model", tell)
+    loaded, model = adapted(step, folder)
+    method.prepare(units.all, loaded.shape.window)
+    world = world_of(step, mechanism, units.all, method, model, secret)
+    doing(step, "measuring the model as it is", tell)
+    before = method.begin(model, np.union1d(world.used(), canaries.entries), resume)
+    known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
+    if not begun:
+        doing(step, "testing noise, clipping and sampling", tell)
+        checked(method.name, Bench.of(world.trainer, world.batches), world.chosen, mechanism.rate, tell)
+    doing(step, "compiling the first step", tell)
+    run = Run(step, method.name, canaries.data.groups, resume, withheld(tell))
+    watch = run.fit(world.trainer, world.batch)
+    probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
+    audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws())
+    claim.write(out / FILE, watch.done, audit)
+    figures = [*probe.estimates(), *_cost(step, folder, world, resume, tell, probe)]
+    outcome = finish(loaded, watch.curves(probe.readings()), figures, out, watch.findings())
+    return told_apart(outcome, claim, watch.done, audit)
+
+
+def _probe(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo,
+    method: Method,
+    done: int,
+    groups: tuple[Groups, Groups],
+    before: Figures | None,
+    after: Figures,
+) -> Probe:
+    held, watched = groups
+    return Probe(
+        method=method.name,
+        source=step.on,
+        steps=done,
+        rows=method.held.rows,
+        groups=held,
+        watched=watched,
+        before=before,
+        after=after,
+    )
+
+
+def _given(step: Sft | Dpo) -> Privacy:
+    if step.privacy is None:
+        raise ValueError("engine_private.train: the step has no setting `privacy`")
+    return step.privacy
+
+
+def _method(step: Sft | Dpo, folder: Path, data: Data, held: Data) -> Method:
+    if isinstance(step, Sft):
+        return SftMethod(step, folder, data, held)
+    return DpoMethod(step, folder, data, held)
+
+
+def _mechanism(step: Sft | Dpo, units: int, canaries: int) -> Plan:
+    """The noise that keeps the promise; of canaries half are expected among the units."""
+    privacy = _given(step)
+    return plan(
+        Promise(epsilon=privacy.epsilon, delta=privacy.delta),
+        units=units + canaries // 2,
+        most=units + canaries,
+        batch=step.lines if isinstance(step, Sft) else step.batch_size,
+        steps=step.steps,
+        noise_multiplier=privacy.noise_multiplier,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a private run steps through."""
+
+    trainer: PrivateTrainer
+    batches: Batches
+    mechanism: Plan
+    method: Method
+    secret: Secret
+
+    def chosen(self, secret: Secret, step: int) -> Entries:
+        """The units of training step `step` (0-based)."""
+        units, shape = len(self.batches.units), self.batches.shape
+        return poisson_batch(secret, step, units=units, rate=self.mechanism.rate, capacity=shape.capacity)
+
+    def batch(self, step: int) -> dict[str, Any]:
+        """What training step `step` is given."""
+        return {**self.batches.batch(self.chosen(self.secret, step)), "key": self.secret.noise_key(step)}
+
+    def draws(self) -> Entries:
+        """How many steps draw each unit: int64 [units]."""
+        counts = np.zeros(len(self.batches.units), dtype=np.int64)
+        for step in range(self.mechanism.steps):
+            counts[self.chosen(self.secret, step)] += 1
+        return counts
+
+    def used(self) -> Entries:
+        """Entries of all units that any step draws, in increasing order."""
+        drawn = np.flatnonzero(self.draws())
+        found = [self.batches.units[int(unit)] for unit in drawn] or [np.zeros(0, dtype=np.int64)]
+        return np.unique(np.concatenate(found))
+
+
+def world_of(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo,
+    mechanism: Plan,
+    units: list[Entries],
+    method: Method,
+    model: Answering,
+    secret: Secret,
+) -> World:
+    """A private run of `step` on `units`; `method` is prepared."""
+    shape = Shape.of(units, mechanism.capacity, mechanism.batch)
+    trainer = PrivateTrainer(
+        model, optimiser(step, clipped=False), TrainingConfig(eval_every_n_steps=step.every)
+    )
+    trainer.unit_loss = method.unit_loss
+    trainer.recipe = Recipe(
+        clip=_given(step).clip,
+        noise=mechanism.noise_multiplier,
+        expected=mechanism.batch,
+        together=shape.together,
+    )
+    batches = Batches(units, shape, method.read, method.owner)
+    return World(trainer, batches, mechanism, method, secret)
+
+
+def _cost(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo, folder: Path, world: World, resume: Resume, tell: Tell, probe: Probe
+) -> list[Estimate]:
+    """What privacy costs each group, where the step asks for a twin."""
+    if not _given(step).twin:
+        return []
+    figures = twin(step, folder, world.method, world.trainer.recipe, world.batch, resume, tell)
+    return compared(world.method.name, step.on, probe.groups, probe.rows, probe.after, figures)
