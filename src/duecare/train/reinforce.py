@@ -123,7 +123,7 @@ class Ppo:
     """Reward the model's own answers against what a critic expected of them, token by token.
 
     Proximal policy optimisation (Schulman et al. 2017) with generalised advantage estimates (Schulman et
-    al. 2016). The critic is one linear layer that reads the model's last hidden states and does not push on
+    al. 2016). The critic is a linear layer that reads the model's last hidden states and does not push on
     them. The tie to the model before this step is part of the reward, token by token (Ouyang et al. 2022).
 
     - samples: answers to each prompt
@@ -131,7 +131,7 @@ class Ppo:
     - beta: what each nat costs by which a token is likelier than to the model before this step
     - gamma, decay: discount of later rewards, and of later surprises (lambda in the paper)
     - value_clip: how far the critic's value of a token may move before its push ends
-    - value_weight: weight of the critic's loss
+    - critic_learning_rate: of the critic, which has an Adam of its own; a step moves a value by about this
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
       clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh: as in Grpo
@@ -149,7 +149,7 @@ class Ppo:
     gamma: float = 1.0
     decay: float = 0.95
     value_clip: float = 0.2
-    value_weight: float = 0.5
+    critic_learning_rate: float = 0.05
     temperature: float = 1.0
     lora_rank: int = 8
     lora_alpha: float | None = None
@@ -181,9 +181,9 @@ class Ppo:
             (real(self.decay, 0, 1), "decay", self.decay, share),
             (real(self.value_clip, 0, 1e6, open_low=True), "value_clip", self.value_clip, "a number above 0"),
             (
-                real(self.value_weight, 0, 1e6, open_low=True),
-                "value_weight",
-                self.value_weight,
+                real(self.critic_learning_rate, 0, 1e3, open_low=True),
+                "critic_learning_rate",
+                self.critic_learning_rate,
                 "a number above 0",
             ),
             *_rules("ppo", self),
