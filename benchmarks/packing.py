@@ -108,6 +108,7 @@ def ours(folder: Path, data: Any, steps: int, tokens: tuple[int, int]) -> Way:
     from duecare.train import engine_sft
     from duecare.train.engine_loop import Trainer, adapted
     from duecare.train.lora import optimiser
+    from duecare.train.packing import useful
     from duecare.train.sft import Sft
 
     step = Sft(on="x", lora_rank=RANK, steps=steps, batch_tokens=tokens[0], max_tokens=tokens[1], held_out=0)
@@ -118,7 +119,7 @@ def ours(folder: Path, data: Any, steps: int, tokens: tuple[int, int]) -> Way:
     trainer.after_step = lambda _: None
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch})
     trainer.with_loss_fn(engine_sft.sft_loss, has_aux=True)
-    share = engine_sft.useful(taught.plan) / taught.places
+    share = useful(taught.plan) / taught.places
     return Way("duecare, packed", trainer.train, lambda n: taught.step(n % steps), tokens[0], share)
 
 

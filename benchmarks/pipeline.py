@@ -2,10 +2,12 @@
 
     python benchmarks/pipeline.py [megabytes]
 
-Reads JSON lines, audits, screens, looks for stereotypes, drops near duplicates, takes personal data out; each
-step in a process of its own, sealed as in a run. Prints, for each step, rows that came in and that were kept,
-megabytes of text for each second of the processor (of all its threads, loading its detector included), and
-the most memory that its process held. The bar: three times the text takes no step more than 100 MB more.
+Reads JSON lines, audits, screens, looks for stereotypes, drops near duplicates, takes personal data out,
+sealed as in a run. Prints, for each step, rows that came in and that were kept, and megabytes of text for
+each second of the processor (of all its threads, loading its detector included): "alone" in a process of
+its own, which imports all that the step needs, with the most memory that it held; and "in a row", where one
+process goes through all steps, as `duecare run` does. The bars: 3 MB/s a core for the chain without
+stereotypes, in a row, then 5; three times the text takes no step more than 100 MB more.
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from duecare import curate
 from duecare.core import Artifact, Step
 from duecare.curate.flow import count_rows
 
+Made = TypeVar("Made")
 SAID = (
     "hello my order has not come and I would like to know where it is because my sister Anna Berger waits "
     "for it at 12 Mill Lane in Leeds and she told a man from the shop that old people are served last there"
@@ -56,13 +61,29 @@ def generated(path: Path, size: float) -> int:
     return text
 
 
-def work(name: str, read: Artifact | None, out: Path) -> tuple[float, float, float]:
-    """Run one step; returns seconds of the processor, seconds by the clock, and the most memory in MB."""
+def work(name: str, read: Artifact | None, out: Path) -> tuple[float, float]:
+    """Run one step; returns seconds of the processor, and the most memory in MB that the process held."""
     os.chdir(out.parent)
-    cpu, began = time.process_time(), time.perf_counter()
+    cpu = time.process_time()
     STEPS[name].run({"examples": read} if read else {}, out, lambda _: None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return time.process_time() - cpu, time.perf_counter() - began, peak
+    return time.process_time() - cpu, peak
+
+
+def in_a_row(place: Path) -> dict[str, float]:
+    """Run all steps in this process; returns the seconds of the processor that each took."""
+    read, taken = None, {}
+    for step in STEPS:
+        (out := place / f"row-{step}").mkdir()
+        taken[step] = work(step, read, out)[0]
+        read = Artifact(job=f"{step}:chats", path=out, digest=step)
+    return taken
+
+
+def apart(act: Callable[..., Made], *given: object) -> Made:
+    """What `act` returns in a fresh process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(act, *given).result()
 
 
 def main(size: float) -> None:
@@ -71,20 +92,22 @@ def main(size: float) -> None:
         place = Path(name)
         os.environ["DUECARE_HOME"] = str(place / "home")
         megabytes = generated(place / "chats.jsonl", size) / 1e6
-        print(f"{megabytes:.1f} MB of text")
-        print(f"{'step':12} {'in':>8} {'kept':>8} {'MB/s':>7} {'clock':>7} {'memory':>9}")
+        row = apart(in_a_row, place)
+        print(f"{megabytes:.1f} MB of text; MB/s of a core")
+        print(f"{'step':12} {'in':>8} {'kept':>8} {'alone':>7} {'in a row':>9} {'memory':>10}")
         read: Artifact | None = None
-        total, rows = 0.0, 0
+        alone, rows = {}, 0
         for step in STEPS:
             (out := place / step).mkdir()
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                cpu, clock, peak = pool.submit(work, step, read, out).result()
+            alone[step], peak = apart(work, step, read, out)
             read = Artifact(job=f"{step}:chats", path=out, digest=step)
-            kept, total = count_rows(read), total + cpu
-            counts = f"{rows or kept:8,} {kept:8,}"
-            print(f"{step:12} {counts} {megabytes / cpu:7.2f} {clock:6.1f}s {peak:6.0f} MB", flush=True)
+            kept = count_rows(read)
+            speeds = f"{megabytes / alone[step]:7.2f} {megabytes / row[step]:9.2f}"
+            print(f"{step:12} {rows or kept:8,} {kept:8,} {speeds} {peak:7.0f} MB", flush=True)
             rows = kept
-        print(f"{'the chain':12} {'':8} {'':8} {megabytes / total:7.2f}")
+        for what, left_out in (("the chain", ""), ("less stereotypes", "stereotypes")):
+            one, other = (sum(each.values()) - each.get(left_out, 0) for each in (alone, row))
+            print(f"{what:30} {megabytes / one:7.2f} {megabytes / other:9.2f}")
 
 
 if __name__ == "__main__":

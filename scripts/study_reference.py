@@ -20,10 +20,13 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.train.adversary import Adversary
+from duecare.train.debias import Debias
 from duecare.train.limits import Limits
+from duecare.train.robust import GroupDro, Pairing
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
-_BLOCK = re.compile(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", re.S)
+_BLOCK = re.compile(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", re.S)
 
 
 def meanings(cls: type[Any]) -> dict[str, str]:
@@ -91,7 +94,16 @@ def blocks() -> dict[str, str]:
     return made
 
 
-PLAIN: dict[str, type[Any]] = {"study": About, "groups": Groups, "watch": Watch, "limits": Limits}
+PLAIN: dict[str, type[Any]] = {
+    "study": About,
+    "groups": Groups,
+    "watch": Watch,
+    "limits": Limits,
+    "debias": Debias,
+    "groupdro": GroupDro,
+    "pairing": Pairing,
+    "adversary": Adversary,
+}
 
 
 def renewed(page: str) -> str:

@@ -225,6 +225,66 @@ def test_tunixs_default_loss_is_what_ours_is_compared_with() -> None:
     }
 
 
+def test_losses_and_advantages_of_tunixs_learners_are_what_ours_are_compared_with() -> None:
+    """tests/train/test_train_reinforce_losses.py: called with these arguments, on these fields."""
+    from tunix.rl import algo_core, common
+
+    assert parameters(algo_core.grpo_loss_fn)[:5] == [
+        "model",
+        "train_example",
+        "algo_config",
+        "pad_id",
+        "eos_id",
+    ]
+    assert parameters(algo_core.ppo_policy_loss_fn)[:5] == parameters(algo_core.grpo_loss_fn)[:5]
+    assert parameters(algo_core.ppo_value_loss_fn)[2:] == ["clip_range_value", "pad_id", "eos_id"]
+    assert parameters(algo_core.compute_advantages) == ["rewards", "num_generations"]
+    assert {"prompt_ids", "completion_mask", "advantages", "ref_per_token_logps", "old_per_token_logps"} <= {
+        field.name for field in dataclasses.fields(common.TrainExample)
+    }
+
+
+def test_what_tunixs_learners_do_to_answers_is_still_why_rounds_are_ours() -> None:
+    """design/0007 names these. Where one fails Tunix may have been mended: read the page again."""
+    from tunix.rl import common
+    from tunix.rl.grpo.grpo_learner import GRPOConfig, GRPOLearner
+    from tunix.rl.ppo.ppo_learner import PPOLearner
+
+    grpo = inspect.getsource(GRPOLearner._generate_and_compute_advantage)
+    ppo = inspect.getsource(PPOLearner._generate_and_compute_advantage)
+    # Ends of turn are not learned where the model pads with them, and not read in prompts.
+    assert "np.not_equal(padded_completion_ids, pad_value)" in grpo
+    assert "prompt_mask = prompt_tokens != pad_id" in inspect.getsource(common.process_ids)
+    # Rewards of PPO are kept in whole numbers: 0.75 counts as 0.
+    assert "rewards = jnp.zeros_like(jax_completion_ids)" in ppo
+    assert GRPOConfig().kl_loss_mode == "kl"
+    assert GRPOConfig(policy_loss_fn="nonsense").policy_loss_fn == "nonsense"
+
+
+def test_tunix_logs_to_backends_of_ours() -> None:
+    """train/metrics.py: backends are made by factories; scalars come with prefix, mode, name and step."""
+    from tunix.sft.metrics_logger import MetricsLogger, MetricsLoggerOptions
+    from tunix.sft.peft_trainer import TrainingConfig
+
+    named = {field.name for field in dataclasses.fields(MetricsLoggerOptions)}
+    assert {"log_dir", "run_name", "backend_kwargs"} <= named
+    assert {"metrics_logging_options", "metrics_prefix"} <= {
+        field.name for field in dataclasses.fields(TrainingConfig)
+    }
+    made: list[str] = []
+    MetricsLoggerOptions(
+        log_dir="", backend_kwargs={"custom_backend": [lambda: made.append("made")]}
+    ).create_backends()
+    assert made == ["made"]
+    assert parameters(MetricsLogger.log)[:5] == [
+        "metrics_prefix",
+        "metric_name",
+        "scalar_value",
+        "mode",
+        "step",
+    ]
+
+
 def test_jax_privacy_clips_audits_and_orders_as_privacy_calls_it() -> None:
     """privacy/clip.py, privacy/canary.py."""
     from jax_privacy import clipped_grad

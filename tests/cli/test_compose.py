@@ -109,6 +109,25 @@ def test_a_study_without_training_evaluates_the_base_alone(folder):
     assert set(job(plan, "evaluate").inputs) == {"base", "data:chats", "data:pairs"}
 
 
+def test_models_between_are_asked_where_a_study_says_so(folder):
+    text = SOUND.replace("axes: [gender]}", "axes: [gender], samples: 2, stages: [twins]}")
+    plan = compose(read(folder, text))
+    asked = job(plan, "stages")
+    assert asked.inputs == {
+        "evaluate": "evaluate",
+        "stage:sft": "sft",
+        "data:chats": "split:chats",
+        "data:pairs": "split:pairs",
+    }
+    assert (asked.step.suites, asked.step.order, asked.step.samples) == (("twins",), ("sft", "dpo"), 2)
+    plain = compose(read(folder, text.replace(", stages: [twins]", "")))
+    assert "stages" not in [each.id for each in plain.jobs]
+    assert job(plan, "evaluate").settings == job(plain, "evaluate").settings  # and is not done again
+    alone = text.replace("  - dpo: {on: pairs, steps: 2}\n", "")
+    with pytest.raises(StudyError, match=r"evaluate\.stages"):
+        compose(read(folder, alone))
+
+
 def test_a_study_that_only_curates_needs_no_model(folder):
     text = "study: {name: try}\ndata:\n  chats: {source: chats.jsonl, kind: chat}\ncurate: [duplicates]\n"
     assert [each.id for each in compose(read(folder, text)).jobs] == [
@@ -122,6 +141,18 @@ def test_a_repeated_training_step_is_numbered(folder):
     text = SOUND.replace("  - dpo: {on: pairs, steps: 2}\n", "  - sft: {on: pairs, steps: 2}\n")
     plan = compose(read(folder, text))
     assert dict(job(plan, "sft:2").inputs)["model"] == "sft"
+
+
+def test_no_step_goes_on_from_a_reward_model_and_none_is_evaluated(folder):
+    text = SOUND.replace("  - dpo:", "  - reward-model: {on: pairs, steps: 2}\n  - dpo:")
+    inputs = {each.id: dict(each.inputs) for each in compose(read(folder, text)).jobs}
+    assert inputs["reward-model"] == {"data": "split:pairs", "base": "base", "model": "sft"}
+    assert inputs["dpo"]["model"] == "sft"
+    assert inputs["evaluate"]["tuned"] == "dpo"
+    alone = SOUND.replace("  - sft: {on: chats, steps: 4}\n  - dpo:", "  - reward-model:")
+    inputs = {each.id: dict(each.inputs) for each in compose(read(folder, alone)).jobs}
+    assert inputs["reward-model"] == {"data": "split:pairs", "base": "base"}
+    assert "tuned" not in inputs["evaluate"]
 
 
 def test_the_command_line_fills_in_what_a_study_says_elsewhere(folder):
@@ -196,3 +227,13 @@ def test_a_suite_s_folder_that_is_not_there_is_no_id_on_the_hub(folder):
     text += "evaluate: {suites: [bbq], data: {bbq: data/bbq}}\n"
     with pytest.raises(StudyError, match=r"evaluate\.data\.bbq.*a file that is there"):
         read(folder, text).check()
+
+
+def test_a_step_that_a_reward_model_rewards_is_handed_it(folder):
+    judge = "  - reward-model: {on: pairs, steps: 2}\n"
+    rewarded = "  - grpo: {on: chats, steps: 2, reward_model: reward-model}\n"
+    text = SOUND.replace("  - dpo: {on: pairs, steps: 2}\n", judge + rewarded)
+    inputs = {job.id: dict(job.inputs) for job in compose(read(folder, text)).jobs}
+    expected = {"data": "split:chats", "base": "base", "model": "sft", "reward": "reward-model"}
+    assert inputs["grpo"] == expected
+    assert inputs["evaluate"]["tuned"] == "grpo"

@@ -5,20 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sound import SOUND, lay_out, read
 from typer.testing import CliRunner
 
 from duecare.cli.former import TOKENS_PER_SECOND
 from duecare.cli.main import app
-from duecare.cli.outlook import DEVIATION
-from duecare.core import StudyError
+from duecare.cli.outlook import DEVIATION, READ
+from duecare.core import Note, StudyError
 from duecare.evaluate import Evaluate, Gate, GateSpec
+from duecare.evaluate.limit import known
+from duecare.evaluate.pace import TOPIC
 from duecare.evaluate.rehearsal import rehearse
-from duecare.evaluate.suites import AXES
+from duecare.evaluate.suites import AXES, SUITES
+from duecare.evaluate.suites.table import READ_FROM_FILES, SIZED_BY
+from duecare.ledger import Key, key_of_step, scratch_folder, value_digest
+from duecare.ledger.record import Recorder
 from duecare.measure import needed_n_of_rates
 from duecare.measure.size import minimum_detectable_gap, minimum_detectable_mean
+from duecare.version import __version__
 
 
 @pytest.fixture
@@ -136,6 +144,74 @@ def test_what_a_former_evaluation_measured_replaces_what_is_assumed(study, tmp_p
     assert ratio.needed < study.outlook().gates[1].needed / 5
     with pytest.raises(StudyError, match="former=nowhere"):
         study.outlook(former="nowhere")
+
+
+def recorded(run, *notes):
+    """A run with one evaluation on record, which told `notes` midway."""
+    tick = iter(range(10**6))
+    step = key_of_step("evaluate.Evaluate", value_digest({}), None, {}, __version__)
+    key = Key(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    with Recorder(run, key, "me", lambda: datetime(2030, 1, 1, 0, 0, next(tick), tzinfo=UTC)) as recorder:
+        for note in notes:
+            recorder.append("told", job="evaluate", note=note)
+        scratch = scratch_folder(run, "evaluate", step)
+        scratch.mkdir(parents=True)
+        rehearse(Evaluate(suites=("twins",), pairs=4), ("base", "tuned"), []).write(scratch)
+        made = recorder.publish(scratch, "evaluate", step)
+        recorder.append(
+            "step.finished",
+            job="evaluate",
+            step="evaluate.Evaluate",
+            step_key=step,
+            settings_digest=value_digest({}),
+            software={"duecare": __version__},
+            outputs={str(made.path.relative_to(run)): made.digest},
+        )
+    return run
+
+
+def pace(seconds, letters, scored):
+    told = {"seconds": f"{seconds:.3f}", "letters": str(letters), "scored": str(scored)}
+    return Note(topic=TOPIC, text="pace", data=told)
+
+
+def test_speed_is_that_of_models_which_were_really_asked(study, tmp_path):
+    """Not the time of the whole step, in which answers may have been found kept."""
+    first = recorded(tmp_path / "first", pace(10.0, 4000, 50), Note(topic="other", text="nothing"))
+    assert study.outlook(former=first).speed == (4000 / 4 + 50 * READ) / 10
+    assert "measured in first" in study.outlook(former=first).speed_from
+    twice = recorded(tmp_path / "twice", pace(10.0, 4000, 50), pace(2.0, 4000, 0))
+    assert study.outlook(former=twice).speed == 4000 / 4 / 2
+    silent = study.outlook(former=recorded(tmp_path / "silent"))
+    assert silent.speed == TOKENS_PER_SECOND
+    assert "silent does not say" in silent.speed_from
+    assert "from silent" in silent.suites[1].assumes  # its figures are used all the same
+
+
+def test_each_suite_says_what_it_can_show_without_any_gate(study):
+    toxicity, twins = replace(study, gates=None).outlook(rate=0.02, effect=3.0).suites
+    assert (toxicity.figure, toxicity.n, twins.figure, twins.n) == (
+        "toxicity.difference",
+        64,
+        "twins.gap",
+        60,
+    )
+    asked = {"design_effect": 3.0, "per_cluster": 4, "level": 0.975}
+    assert toxicity.gap == minimum_detectable_gap(0.02, 64, **asked)  # two groups against men
+    assert twins.gap == pytest.approx(minimum_detectable_mean(DEVIATION, 60, level=0.975))
+    wide = replace(study.evaluate, prompts=None)
+    assert replace(study, evaluate=wide).outlook(rate=0.02).suites[0].gap < toxicity.gap
+    few = replace(study, evaluate=replace(study.evaluate, prompts=2, samples=1)).outlook().suites[0]
+    assert (few.gap, few.blind) == (None, True)
+    shown = CliRunner().invoke(app, ["plan", "study.yaml"])
+    assert "What each suite can show" in shown.output
+
+
+def test_every_suite_is_sized_by_a_figure_of_its_own():
+    assert set(SIZED_BY) == {*SUITES, *READ_FROM_FILES}
+    for name, figure in SIZED_BY.items():
+        assert figure in known(figure)
+        assert name not in READ_FROM_FILES or figure.startswith(f"{name}.")
 
 
 def test_a_study_that_measures_nothing_or_a_senseless_rate_is_refused(study):

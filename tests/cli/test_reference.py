@@ -34,10 +34,10 @@ def test_the_page_is_what_the_classes_say():
 
 
 def test_every_section_and_every_step_stands_in_the_page():
-    headings = set(re.findall(r"^##+ (\w+)$", PAGE, re.M))
+    headings = set(re.findall(r"^##+ ([\w-]+)$", PAGE, re.M))
     assert set(SECTIONS) - {"seed"} <= headings
     assert {kind.name for kind in KINDS if kind.section in ("curate", "train")} <= headings
-    assert set(re.findall(r"<!-- begin (\w+) -->", PAGE)) == set(REFERENCE.blocks())
+    assert set(re.findall(r"<!-- begin ([\w-]+) -->", PAGE)) == set(REFERENCE.blocks())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -200,7 +200,12 @@ def test_a_failed_gate_is_a_verdict_not_an_error(tmp_path):
 def test_the_screen_sees_jobs_and_progress(tmp_path):
     screen = Silent()
     go(chain(), tmp_path, screen)
-    assert screen.seen[:3] == [("begin", "a"), ("progress", 1), ("end", "a", "worked", True)]
+    assert screen.seen[:4] == [
+        ("begin", "a"),
+        ("progress", 1),
+        ("note", "toy"),
+        ("end", "a", "worked", True),
+    ]
     screen = Silent()
     go(chain(c=2), tmp_path, screen)
     assert ("end", "a", None, True) in screen.seen

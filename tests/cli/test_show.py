@@ -18,7 +18,7 @@ from duecare.cli.run import StepError, run
 from duecare.ledger import entries
 from duecare.ledger.lock import Lock
 
-COMMANDS = ("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors")
+COMMANDS = ("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat")
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,18 @@ def test_status_of_a_finished_run(done):
     assert "✗ fail  gate.toy.total: at most 2  3, n = " not in said.output  # the gate has no estimate
     assert "✗ fail  gate.toy.total: at most 2" in said.output
     assert "report.html" in said.output
+
+
+def test_a_reader_that_has_gone_is_no_defect(done):
+    """As in `duecare status RUN | head -0`."""
+    code = "from duecare.cli.main import app; app(['status', 'runs/toys'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    left = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert "defect" not in left.stderr
 
 
 def test_the_latest_run_is_meant_where_none_is_named(done):
@@ -142,7 +154,9 @@ def test_ctrl_c_exits_as_shells_expect(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(show, "show_models", stop)
-    assert call("models").exit_code == 130
+    said = call("models")
+    assert said.exit_code == 130
+    assert "goes on from there" in said.output
 
 
 def test_models_lists_what_can_be_loaded():

@@ -34,31 +34,23 @@ def test_a_sound_study_becomes_steps(folder):
     assert study.gates.gates[0].between == (-0.1, 0.1)
 
 
-def test_each_step_takes_the_limits_that_it_follows_unless_it_has_its_own(folder):
-    watch = "watch: {every: 2, limits: {loss_gap: 0.5, accuracy_gap: 0.2}, alpha: 0.1, on_crossing: stop}"
-    text = SOUND.replace("watch: {every: 2}", watch)
-    sft, dpo = read(folder, text).train
-    assert (sft.limits.given, dpo.limits.given) == ({"loss": 0.5}, {"accuracy": 0.2})
-    assert {(step.watch_alpha, step.on_crossing) for step in (sft, dpo)} == {(0.1, "stop")}
-    own = text.replace("steps: 4}", "steps: 4, limits: {loss_gap: 2}, on_crossing: warn}")
-    sft, dpo = read(folder, own).train
-    assert (sft.limits.given, sft.on_crossing, dpo.on_crossing) == ({"loss": 2.0}, "warn", "stop")
-    sft, dpo = read(folder, SOUND).train
-    assert (sft.limits.given, dpo.limits.given, sft.watch_alpha) == ({}, {}, 0.05)
-
-
-def test_a_limit_on_gaps_needs_groups(folder):
-    ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
-        "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
-    )
-    read(folder, ungrouped)
-    found = problems(folder, ungrouped.replace("{every: 2}", "{limits: {loss_gap: 0.5}}"))
-    assert [(each.where, each.line) for each in found] == [("train.0.sft.limits", 11)]
-    assert "without groups there is no gap" in found[0].expected
-
-
 # What is wrong -> (what is replaced, by what, [(line, where, words of what was expected)])
 WRONG = {
+    "debiasing an axis that is not declared": (
+        "steps: 4}",
+        "steps: 4, debias: {axis: gendre, group_dro: {}}}",
+        [(13, "train.0.sft.debias.axis", 'did you mean "gender"?')],
+    ),
+    "debiasing by two methods": (
+        "steps: 4}",
+        "steps: 4, debias: {axis: gender, group_dro: {}, pairing: {}}}",
+        [(13, "train.0.sft.debias", "at a time")],
+    ),
+    "debiasing by a method of another step": (
+        "steps: 2}",
+        "steps: 2, debias: {axis: gender, pairing: {}}}",
+        [(14, "train.1.dpo.debias", "group_dro: this step has no other")],
+    ),
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
     "review comes later": ("seed: 3", "review: {panel: 3}", [(19, "review", "later version")]),
     "unknown key of a step": (
@@ -131,7 +123,32 @@ WRONG = {
         [(8, "curate.0.toxicity.on", '"chats"?')],
     ),
     "trained source unknown": ("sft: {on: chats", "sft: {on: cats", [(13, "train.0.sft.on", '"chats"?')]),
+    "a reward that is none": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward: {toxicty: -1.0}}",
+        [(14, "train.1.grpo.reward.toxicty", "a detector or an installed reward function")],
+    ),
+    "a reward model that is none": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward_model: sft}",
+        [(14, "train.1.grpo.reward_model", "trained before this step (none is)")],
+    ),
+    "code as a reward": (
+        "dpo: {on: pairs, steps: 2}",
+        "grpo: {on: pairs, steps: 2, reward: {'os:getcwd': 1.0}}",
+        [(14, "train.1.grpo.reward", "module:function in Python only")],
+    ),
     "dpo on chats": ("dpo: {on: pairs", "dpo: {on: chats", [(14, "train.1.dpo.on", "of kind preference")]),
+    "reward model on chats": (
+        "dpo: {on: pairs",
+        "reward-model: {on: chats",
+        [(14, "train.1.reward-model.on", "of kind preference")],
+    ),
+    "change by a reward model": (
+        "  - sft: {on: chats, steps: 4}\n  - dpo: {on: pairs, steps: 2}",
+        "  - reward-model: {on: pairs, steps: 2, centring: -1}",
+        [(13, "train.0.reward-model.centring", "from 0 to 100")],
+    ),
     "order": (
         "  - duplicates\n",
         "  - duplicates\n  - toxicity: {on: pairs}\n",
@@ -205,6 +222,16 @@ WRONG = {
         "steps: 4}",
         "steps: 4, limits: {accuracy_gap: 0.2}}",
         [(13, "train.0.sft.limits", "sft follows")],
+    ),
+    "twins of an unknown axis": (
+        "watch: {every: 2}",
+        "watch: {probe: {axes: [shoes]}}",
+        [(15, "watch.probe.axes", "gender, religion, age, nationality")],
+    ),
+    "limit on twins that nobody asks": (
+        "watch: {every: 2}",
+        "watch: {limits: {twins_gap: 0.1}}",
+        [(15, "watch.limits.twins_gap", "nobody asks them")],
     ),
     "unknown answer to a crossing": (
         "watch: {every: 2}",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from duecare.cli import terminal
 from duecare.cli.terminal import Lines, Watched, duration, figure, findings_table, screen, size
-from duecare.core import Finding, Outcome, Progress, exact, unknown
+from duecare.core import Finding, Note, Outcome, Progress, exact, unknown
 
 
 def drawn(thing, width=100):
@@ -57,7 +57,28 @@ def test_lines_are_plain_and_seldom(monkeypatch):
     monkeypatch.setattr(terminal, "EVERY_SECONDS", 0.0)
     out = io.StringIO()
     play(Lines(Console(file=out)))
-    assert "1/2 read:[chats]: 1 of 2 rows ([/red] reading), about 0.0 s left" in out.getvalue()
+    assert "1/2 read:[chats]: 2 of 2 rows ([/red] reading), about 0.0 s left" in out.getvalue()
+
+
+@pytest.mark.parametrize("done_before", [0, 40])
+def test_the_time_left_counts_neither_compiling_nor_what_was_done_before(monkeypatch, done_before):
+    clock = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(terminal, "EVERY_SECONDS", 0.0)
+    out = io.StringIO()
+    with Lines(Console(file=out, width=200)) as shown:
+        shown.begin("sft", 1, 1)
+        shown.progress(Progress(0, 100, "step", "compiling the first step"))
+        clock[0] += 90.0
+        for done in range(done_before + 1, done_before + 11):
+            shown.progress(Progress(done, 100, "step"))
+            clock[0] += 2.0
+        shown.note(Note(topic="sft.cost", text="trains 8 of 100 parameters"))
+    lines = out.getvalue().splitlines()
+    assert (
+        lines[-2] == f"1/1 sft: {done_before + 10} of 100 step, about {duration(2 * (90 - done_before))} left"
+    )
+    assert lines[-1] == "1/1 sft: trains 8 of 100 parameters"
 
 
 def test_bars_take_any_words_without_reading_them_as_markup():

@@ -1,4 +1,4 @@
-"""A whole study on a tiny random model: data in, two trained models, an evaluation, gates, a report."""
+"""A whole study on a tiny random model: data in, three trained models, an evaluation, gates, a report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ curate:
   - balance: {on: chats, by: gender}
 train:
   - sft: {on: chats, steps: 2, batch_size: 2, max_tokens: 64}
+  - reward-model: {on: pairs, steps: 2, batch_size: 2, held_out: 3}
   - dpo: {on: pairs, steps: 2, batch_size: 2}
 watch: {every: 1, limits: {loss_gap: 1.0}}
-evaluate: {prompts: 2, pairs: 4, samples: 2, max_tokens: 4, rows: 4}
+evaluate: {prompts: 2, pairs: 4, samples: 2, max_tokens: 4, rows: 4, stages: [twins, heldout]}
 gates:
   - {metric: twins.gap, between: [-50, 50]}
   - {metric: heldout.perplexity, at_most: 0.5}
@@ -65,7 +66,9 @@ def test_a_study_runs_end_to_end_on_record(here):
     state = standing(entries(run))
     assert state.finished
     assert set(state.planned) == set(state.done)
-    assert {"base", "sft", "dpo", "evaluate", "gate"} <= set(state.done)
+    assert {"base", "sft", "reward-model", "dpo", "evaluate", "stages", "gate"} <= set(state.done)
+    done = {entry.job: entry for entry in entries(run) if entry.happened == "step.finished"}
+    assert done["dpo"].inputs["model"] == done["reward-model"].inputs["model"]  # what came of sft
     assert [finding.verdict for finding in state.gates].count("fail") == 1
     told = {entry.job for entry in entries(run) if entry.happened == "told"}
     assert {"sft", "dpo"} <= told  # what training said of the groups while it went on
@@ -77,6 +80,16 @@ def test_a_study_runs_end_to_end_on_record(here):
     ]
     assert (watched.name, watched.verdict) == ("sft.loss.gap", "insufficient evidence")  # after two steps
     assert "Limits watched while training" in (run / "report" / "report.html").read_text("utf-8")
+    (changed,) = [
+        entry for entry in entries(run) if entry.happened == "step.finished" and entry.job == "stages"
+    ]
+    moved = [each for each in changed.estimates if each.metric == "stages.twins.gap.change"]
+    assert {(each.slice["from"], each.slice["model"]) for each in moved} == {("base", "sft"), ("sft", "dpo")}
+    assert all(each.value is not None for each in moved)
+    page = (run / "report" / "report.html").read_text("utf-8")
+    assert "What each stage changed" in page
+    assert "gap by a stage of training" in page
+    assert "reward-model: held-out pairs" in page
     assert (run / "report" / "report.html").stat().st_size > 10_000
     assert str(here) not in (run / "ledger" / "log.jsonl").read_text()
 

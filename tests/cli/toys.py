@@ -133,6 +133,9 @@ class Silent:
     def progress(self, progress):
         self.seen.append(("progress", progress.done))
 
+    def note(self, note):
+        self.seen.append(("note", note.topic))
+
     def end(self, job, seconds, outcome):
         self.seen.append(("end", job, None if seconds is None else "worked", outcome is not None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import sys
 from types import FrameType
@@ -170,3 +171,19 @@ def test_longest_and_apart_are_what_a_plain_search_says(drawn: list[tuple[int, i
     taken = [(5, 8), (12, 13), (20, 26)]
     apart = [span for span in spans if all(span.end <= a or b <= span.start for a, b in taken)]
     assert list(apart_from(spans, taken)) == apart
+
+
+def test_the_signs_of_a_column_are_those_of_each_text() -> None:
+    """Beside letters, blanks and marks of all kinds."""
+    draw = random.Random(3)
+    said = """sk-|rk_|whsec_|ghp_|github_pat|glpat-|AKIA|ASIA|AROA|AIDA|xoxb|xapp-|AIza|ya29|hf_|npm_|pypi-
+SG.|shp|dop_v1|dapi|SK0|EAA|eyJ|-----BEGIN|00:1b:63:|::1:|a-12-34-56-|12-34-|:|-|taxe|tax|\u017ftreet|street|ln|dr
+birth|born|d.o.b|pin 123|12 M|7 Lane|box 4|nino|\u212aey|key|token|abcdefghijklmnopqrst|passw|login
+@|://| dot |é|ß|\u0301|😀|שלום|_|1234567|A1|a""".replace("\n", "|").split("|")
+    marks = [" ", " ", "", "", ".", "-", "\u0301", "é", "\n"]
+    rows = ["".join(each + draw.choice(marks) for each in draw.choices(said, k=6)) for _ in range(6000)]
+    places, held = signs_in(pa.array(rows, pa.string()))
+    told = dict(zip(places.tolist(), held.tolist(), strict=True))
+    wanted = {at: signs_of(row) for at, row in enumerate(rows) if re.search(signs.CANDIDATE, row)}
+    assert told == {at: bits for at, bits in wanted.items() if bits & ~signs._NOTHING}
+    assert all(any(bits & bit for bits in told.values()) for bit in signs._BIT.values())

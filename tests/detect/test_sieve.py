@@ -11,7 +11,8 @@ import pytest
 
 from duecare.core.table import TEXTS
 from duecare.detect import stereotype
-from duecare.detect.sieve import possible, without_looking_around
+from duecare.detect.refusal import Refusal, refused, refuses
+from duecare.detect.sieve import LARGEST, TOGETHER, loosened, possible, without_looking_around
 from duecare.detect.spans import span_batch
 from duecare.detect.stereotype import Stereotype, find_stereotypes
 
@@ -69,3 +70,43 @@ def test_each_text_gets_the_rules_that_may_match_in_it() -> None:
 )
 def test_looking_around_is_taken_out_whole(pattern: str, plain: str) -> None:
     assert without_looking_around(pattern) == plain
+
+
+def test_the_rough_form_matches_wherever_the_rule_does() -> None:
+    """Marks that only one of the two takes for parts of words, and blanks that only one takes for blanks."""
+    rules = [Rule(re.compile(r"\b(?P<what>sow)\s\w{0,20}\b", re.IGNORECASE))]
+    rows = ["a sow\x1ca", "\u0301sow a", "sow\u0301 a", "\u017fow \u00b2x", "sows a"]
+    assert loosened(rules[0].pattern.pattern) == r"(?:sow)[\s\x1c-\x1f][\w\pN]*"
+    assert set(possible(pa.array(rows), rules)) >= {
+        at for at, row in enumerate(rows) if rules[0].pattern.search(row)
+    }
+
+
+def test_rules_tried_together_are_told_apart() -> None:
+    names = [f"name{number}x" for number in range(3 * TOGETHER + 1)]
+    rules = [Rule(re.compile(name)) for name in names]
+    rules.insert(
+        1, Rule(re.compile("|".join(["q" * 40] * (LARGEST // 40))))
+    )  # too large: let through where a letter is
+    found = possible(pa.array([*names, " ".join(names), "", "7"]), rules)
+    large, plain = rules[1], [rules[0], *rules[2:]]
+    assert found == {
+        **{at: [rule for rule in rules if rule in (plain[at], large)] for at in range(len(names))},
+        len(names): rules,
+    }
+
+
+def test_refusals_of_a_column_are_those_of_each_answer() -> None:
+    chance = random.Random(2)
+    words = """I|I'm|ı|we|can't|can’t|cannot|help|with|that|sorry|,|.|!|\n|not|able to|unable to|is against
+my guidelines|as an AI|decline to|must|no|nope|it is|unethical|to|say|but|wait|😀|É|\u0301|x""".replace(
+        "\n", "|"
+    ).split("|")
+    rows = [
+        "".join(word + chance.choice(["", " ", " "]) for word in chance.choices(words, k=9))
+        for _ in range(20_000)
+    ]
+    told = [refuses(row) for row in rows]
+    assert refused(rows).tolist() == told
+    assert 200 < sum(told) < 19_000
+    assert Refusal()(batch(rows[:50])).column("value").to_pylist() == [float(each) for each in told[:50]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from toy import SCORERS, Toy
 
 from duecare.evaluate import Evaluate, GateSpec
 from duecare.evaluate.figures import figures
-from duecare.evaluate.forecast import Assumed, Former, forecast
+from duecare.evaluate.forecast import Ahead, Assumed, Former
 from duecare.evaluate.judgement import judge, key_of
 from duecare.evaluate.rehearsal import rehearse
 from duecare.evaluate.sitting import sit
@@ -65,7 +66,7 @@ def test_so_it_is_with_suites_read_from_files(name, tmp_path):
 
 
 def test_the_comparisons_of_a_plan_are_those_that_the_gates_make(evaluated):
-    found = forecast(GATES, rehearse(STEP, ("base", "tuned"), []), ASSUMED)
+    found = Ahead(rehearse(STEP, ("base", "tuned"), []), ASSUMED).of_gates(GATES)
     made = judge(GATES, evaluated).comparisons
     assert sum(each.comparisons for each in found) == len(made)
     for gate, each in zip(GATES, found, strict=True):
@@ -78,8 +79,8 @@ def test_a_former_evaluation_tells_rate_design_effect_and_spread(evaluated):
     """Of three in ten; single answers are as good as independent here, so the effect is near 1."""
     planned = rehearse(STEP, ("base", "tuned"), [])
     plain, told = (
-        forecast(GATES, planned, ASSUMED),
-        forecast(GATES, planned, ASSUMED, Former.of(evaluated, "try")),
+        Ahead(planned, ASSUMED).of_gates(GATES),
+        Ahead(planned, ASSUMED, Former.of(evaluated, "try")).of_gates(GATES),
     )
     assert all("from try" in each.assumes and "assumed" not in each.assumes for each in told)
     assert all("assumed" in each.assumes for each in plain)
@@ -88,25 +89,31 @@ def test_a_former_evaluation_tells_rate_design_effect_and_spread(evaluated):
     assert 1.8 * plain[5].gap < told[5].gap < 3 * plain[5].gap
 
 
-def test_what_no_rule_sizes_says_so():
-    gate = GateSpec(metric="toxicity.expected_max", at_most=0.5)
-    (found,) = forecast((gate,), rehearse(STEP, ("base",), []), ASSUMED)
-    assert (found.gap, found.needed) == (None, None)
-    assert found.n == 20
-    assert "not known before a first evaluation" in found.assumes
+def test_what_no_rule_sizes_is_taken_to_lie_as_far_apart_as_by_lot_or_is_not_known():
+    gates = (
+        GateSpec(metric="toxicity.expected_max", at_most=0.5),
+        GateSpec(metric="heldout.perplexity", at_most=20.0),
+    )
+    step = replace(STEP, suites=("toxicity-by-group", "heldout"))
+    mean, odd = Ahead(rehearse(step, ("base",), ["a"]), ASSUMED).of_gates(gates)
+    assert 0.05 < mean.gap < 0.5
+    assert (mean.n, mean.needed) == (20, None)  # where the mean lies is not known
+    assert "as if answers fell by lot" in mean.assumes
+    assert (odd.gap, odd.needed, odd.blind) == (None, None, False)
+    assert "not known before a first evaluation" in odd.assumes
 
 
 def test_a_gate_on_what_is_not_asked_has_no_comparison():
     gates = (*GATES[:1], GateSpec(metric="heldout.rouge_l", at_least=0.1))
-    ratio, absent = forecast(gates, rehearse(STEP, ("base",), []), ASSUMED)
+    ratio, absent = Ahead(rehearse(STEP, ("base",), []), ASSUMED).of_gates(gates)
     assert (absent.comparisons, absent.n) == (0, None)
     assert "no such figure" in absent.assumes
-    alone = forecast(gates[:1], rehearse(STEP, ("base",), []), ASSUMED)[0]
+    alone = Ahead(rehearse(STEP, ("base",), []), ASSUMED).of_gates(gates[:1])[0]
     assert ratio.needed == alone.needed  # and it costs the others nothing
 
 
 def test_held_out_rows_are_counted_by_source():
     step = Evaluate(suites=("heldout",), rows=7)
     gate = GateSpec(metric="heldout.perplexity.change", at_most=1.0)
-    (found,) = forecast((gate,), rehearse(step, ("base", "tuned"), ["a", "b"]), ASSUMED)
+    (found,) = Ahead(rehearse(step, ("base", "tuned"), ["a", "b"]), ASSUMED).of_gates((gate,))
     assert (found.comparisons, found.n) == (2, 7)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -312,15 +313,18 @@ def test_the_same_run_twice_is_the_same_bytes(tmp_path: Path) -> None:
 
 
 HOLDER = """
-import sys, time
+import os, sys, time
 from pathlib import Path
+def held_up():
+    while not Path(sys.argv[1]).with_name("go").exists():
+        time.sleep(0.01)
+if sys.argv[3] == "fork":  # a worker that first gets to run some time after the kill
+    os.register_at_fork(after_in_child=held_up)
 sys.path.insert(0, sys.argv[2])
 from small_run import open_run
 recorder = open_run(Path(sys.argv[1]))
-if sys.argv[3] == "fork":
-    import os
-    if os.fork() == 0:
-        time.sleep(60)
+if sys.argv[3] == "fork" and os.fork() == 0:
+    time.sleep(60)
 print("held", flush=True)
 sys.stdin.readline()
 """
@@ -349,13 +353,20 @@ def test_two_processes_are_kept_apart(run: Path) -> None:
     assert (run / "ledger" / "lock").read_bytes() == b""
 
 
-def test_a_killed_writer_leaves_no_lock_even_if_its_workers_live_on(run: Path) -> None:
+def test_a_killed_writer_leaves_no_lock_even_if_its_workers_live_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process = hold(run, "fork")
     try:
         process.kill()
         process.wait()
         assert (run / "ledger" / "lock").read_text() == f"{process.pid}\n"
         assert not failures(run)
+        monkeypatch.setattr("duecare.ledger.lock.PATIENCE", 0.0)
+        with pytest.raises(LedgerError, match=f"process {process.pid}"):
+            open_run(run)
+        monkeypatch.setattr("duecare.ledger.lock.PATIENCE", 60.0)
+        Timer(0.2, (run.parent / "go").touch).start()
         with open_run(run) as recorder:
             recorder.append("told")
     finally:

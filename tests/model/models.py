@@ -52,11 +52,40 @@ QUESTIONS = (
     "Write two sentences about a nurse who works at night.",
 )
 
+ASKED = ("Hi", "Where is my parcel? I ordered three books.", "Write about a nurse who works at night.", "Hi")
+SAID = (
+    "No.",
+    "It is on its way; I am sorry for the wait.",
+    "She drives home at six, né ✓",
+    "Hello! How are you?",
+)
+"""Questions and answers that reward models score; short and long, so that some are padded."""
+
 
 def make(name: str, folder: Path) -> Path:
     """The tiny folder called `name`."""
     family, changes = TINY[name]
     return write_tiny(folder / name, family, seed=7, **changes)
+
+
+def rewarding(name: str, folder: Path) -> tuple[Any, np.ndarray]:
+    """A tiny model with LoRA, loaded, and a head for it; Qwen's tokenizer pads with the end of a turn."""
+    import json
+
+    from duecare.model.load import load
+
+    made = make(name, folder)
+    if name == "qwen2":
+        settings = made / "tokenizer_config.json"
+        settings.write_text(json.dumps(json.loads(settings.read_text()) | {"pad_token": "<|im_end|>"}))
+    loaded = load(made)
+    put_lora(loaded)
+    return loaded, head(loaded.shape.width)
+
+
+def head(width: int) -> np.ndarray:
+    """A head for a reward model, float32 [width]."""
+    return np.random.default_rng(3).standard_normal(width).astype(np.float32)
 
 
 def rows(vocabulary: int) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from fabricated_report import Built, build
 from fabricated_run import CURVES, Fabricator, curves
 
 from duecare.core import FAIL, PASS, Estimate, Finding
+from duecare.report.chart import draw, paint
 from duecare.report.curves import panels
 from duecare.report.gather import gather
 from duecare.report.metrics import metric
@@ -112,6 +115,58 @@ def test_a_gap_is_written_with_its_sign() -> None:
     assert (metric("sft.loss.gap").form, metric("sft.loss.gap").neutral) == ("signed", 0.0)
     assert metric("dpo.accuracy.gap").form == metric("dpo.accuracy.gap.change").form == "points"
     assert metric("twins.gap").title == "Gap between counterfactual twins"
+
+
+def undone() -> pa.Table:
+    """Losses of both groups; those after step 40 were rolled back. And twins, asked three times."""
+    schema = CURVES.append(pa.field("rolled_back", pa.bool_(), nullable=False))
+    points = [
+        {
+            "step": step,
+            "split": "train",
+            "axis": "gender",
+            "group": group,
+            "metric": "loss",
+            "value": 3 - step / 50,
+        }
+        | {"low": None, "high": None, "n": 4, "rolled_back": step > 40}
+        for step in (20, 40, 60)
+        for group in ("men", "women")
+    ]
+    points += [
+        {"step": step, "split": "twins", "axis": "gender", "group": "women", "metric": "twins.gap"}
+        | {"value": -step / 100, "low": -step / 100 - 0.1, "high": 0.1, "n": 40, "rolled_back": step > 40}
+        for step in (0, 40, 60)
+    ]
+    return pa.Table.from_pylist(points, schema=schema)
+
+
+def test_what_was_rolled_back_is_drawn_apart_in_the_colour_of_its_group(tmp_path: Path) -> None:
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["base", "sft"])
+    run.job("base", "duecare.model.fetch.Fetch")
+    files = {"curves.parquet": undone()}
+    run.job("sft", "duecare.train.sft.Sft", inputs={"base": "base"}, files=files)
+    loss, twins = panels(gather(run.finish()))
+    names = [curve.group for curve in loss.curves]
+    assert names == ["men", "women", "men, rolled back", "women, rolled back"]
+    assert [[point.step for point in curve.points] for curve in loss.curves] == [
+        [20, 40],
+        [20, 40],
+        [40, 60],
+        [40, 60],
+    ]
+    inks = dict(zip(names, paint(loss), strict=True))
+    for group in ("men", "women"):
+        assert inks[f"{group}, rolled back"].colour == inks[group].colour
+        assert inks[f"{group}, rolled back"].dash != inks[group].dash
+    assert twins.title == "Gap between counterfactual twins, by gender"
+    assert "rolled back from" in draw(loss)
+
+
+def test_figures_of_twins_asked_while_training_have_the_words_of_the_suite() -> None:
+    assert metric("sft.twins.gap") is metric("twins.gap")
+    assert metric("dpo.twins.amplification").better == "lower"
 
 
 def test_control_a_run_without_a_crossing_raises_no_alarm(whole_report: Built) -> None:

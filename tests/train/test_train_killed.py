@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from training_child import STEP
-from training_toys import base_artifact, data_artifact, digests, learnable
+from training_child import EVERY, METHODS, STEPS
+from training_toys import base_artifact, data_artifact, digests, learnable, preference
 
 pytestmark = [
     pytest.mark.jax,
@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-def child(folder: Path, name: str) -> subprocess.Popen[bytes]:
+def child(method: str, folder: Path, name: str) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("training_child.py")
     return subprocess.Popen(
         [
@@ -28,21 +28,22 @@ def child(folder: Path, name: str) -> subprocess.Popen[bytes]:
             "-W",
             "ignore",
             str(script),
+            method,
             str(folder / "base"),
-            str(folder / "data"),
+            str(folder / method),
             folder / name,
         ]
     )
 
 
-def killed_after(folder: Path, name: str, steps: int) -> int:
+def killed_after(method: str, folder: Path, name: str, steps: int) -> int:
     """Run until `steps` steps are on the disk, kill -9; how many were when it was dead."""
     log = folder / name / ".resume" / "steps.jsonl"
 
     def done() -> int:
         return log.read_bytes().count(b"\n") if log.exists() else 0
 
-    process = child(folder, name)
+    process = child(method, folder, name)
     while done() < steps:
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.002)
@@ -59,18 +60,21 @@ def world(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     base_artifact(tmp_path)
     rows = learnable(30, worse="men")
-    data_artifact(tmp_path / "data", rows[:24], rows[24:])
+    data_artifact(tmp_path / "sft", rows[:24], rows[24:])
+    pairs = [preference(n, f"yes {n % 5}", "no", ("women", "men")[n % 2]) for n in range(30)]
+    data_artifact(tmp_path / "dpo", pairs[:24], pairs[24:])
     return tmp_path
 
 
-def test_a_killed_run_goes_on_and_equals_the_whole_one(world: Path) -> None:
-    assert child(world, "whole").wait() == 0
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_goes_on_and_equals_the_whole_one(world: Path, method: str) -> None:
+    assert child(method, world, "whole").wait() == 0
     # Once before the first checkpoint, once anywhere after it; the seed is printed where it fails.
     seed = int.from_bytes(os.urandom(4), "big")
     chosen = random.Random(seed)
-    early = killed_after(world, "killed", chosen.randint(1, STEP.every - 1))
-    late = killed_after(world, "killed", chosen.randint(STEP.every + 1, STEP.steps - 1))
-    assert child(world, "killed").wait() == 0
+    early = killed_after(method, world, "killed", chosen.randint(1, EVERY - 1))
+    late = killed_after(method, world, "killed", chosen.randint(EVERY + 1, STEPS - 1))
+    assert child(method, world, "killed").wait() == 0
     whole, killed = digests(world / "whole"), digests(world / "killed")
     assert whole == killed, f"seed {seed}, killed after {early} and {late}"
     assert {"model/model.safetensors", "adapter/adapter_model.safetensors", "curves.parquet"} <= whole.keys()

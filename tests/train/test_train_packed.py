@@ -16,6 +16,9 @@ from training_toys import Told, base_artifact, chat, curves, data_artifact, dige
 from duecare.core import Artifact, Artifacts, Example, Message
 from duecare.model.tiny import write_tiny
 from duecare.train import Sft
+from duecare.train.adversary import Adversary
+from duecare.train.debias import Debias
+from duecare.train.robust import GroupDro
 
 pytestmark = [
     pytest.mark.jax,
@@ -271,6 +274,37 @@ def test_a_shuffled_file_gives_the_same_model(
     run(STEP, {**inputs, "data": data}, tmp_path / "out")
     made, known = digests(tmp_path / "out"), digests(out)
     assert made["model/model.safetensors"] == known["model/model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "method", [GroupDro(), Adversary(memory=32, warmup=1)], ids=["group_dro", "adversary"]
+)
+def test_packed_batches_are_debiased_row_by_row(
+    method: GroupDro | Adversary, inputs: Artifacts, tmp_path: Path
+) -> None:
+    """What a batch has room for and does not hold is of no group, and no loss of NaN comes of it."""
+    given = {"group_dro" if isinstance(method, GroupDro) else "adversary": method}
+    step = Sft(
+        on="chats", batch_tokens=LENGTH, steps=2, every=2, held_out=0, debias=Debias(axis="gender", **given)
+    )
+    _, told = run(step, inputs, tmp_path / "out")
+    drawn = curves(tmp_path / "out").to_pandas()
+    assert np.isfinite(drawn.value).all()
+    last = {e.slice.get("group"): e for e in told.estimates("sft.loss", split="train")}
+    assert last["women"].n + last["men"].n == last[None].n
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_room_for_a_row_is_of_no_group(whole: bool) -> None:
+    from duecare.train.engine_debias import Membership
+    from duecare.train.engine_loop import Data
+    from duecare.train.watch import Groups
+
+    groups = Groups({"gender": np.array(["men", "women", None, "women"], dtype=object)})
+    data = Data(rows=None, names=[], groups=groups, weights=np.ones(4, np.float32))  # type: ignore[arg-type]
+    member = Membership(data, "gender", whole=whole)
+    found = member.groups(np.array([1, 0, 2, -1, -1], np.int32))
+    assert found.tolist() == [1, 0, 2 if whole else -1, -1, -1]
 
 
 class KilledError(Exception):

@@ -7,7 +7,7 @@ import pytest
 
 from duecare.core import StudyError
 from duecare.core.wire import settings
-from duecare.train import Dpo, Sft
+from duecare.train import Dpo, RewardModel, Sft
 from duecare.train.rules import learning_rate_at
 
 WRONG_SFT = {
@@ -25,6 +25,7 @@ WRONG_SFT = {
     "keep": "first",
     "privacy": 8,
     "learning_rate": float("nan"),
+    "probe": "gender",
     "schedule": "step",
     "warmup": -1,
     "clip": 0.0,
@@ -48,9 +49,9 @@ def test_every_setting_is_checked_and_all_faults_are_told_at_once():
     assert {problem.where for problem in caught.value.problems} == {f"train.dpo.{name}" for name in WRONG_DPO}
 
 
-@pytest.mark.parametrize("step", [Sft, Dpo])
+@pytest.mark.parametrize("step", [Sft, Dpo, RewardModel])
 def test_each_field_has_its_rule(step: type):
-    wrong = WRONG_SFT | (WRONG_DPO if step is Dpo else {})
+    wrong = WRONG_SFT | ({} if step is Sft else WRONG_DPO) | {"centring": -0.1}
     for name in settings(step(on="x")):
         with pytest.raises(StudyError, match=name):
             step(**{"on": "x"} | {name: wrong[name]})

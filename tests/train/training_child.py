@@ -1,4 +1,4 @@
-"""One training run in a process of its own, to be killed: `python training_child.py BASE DATA OUT`."""
+"""One training run in a process of its own, to be killed: `python training_child.py METHOD BASE DATA OUT`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pathlib import Path
 
 from duecare.core import Artifact, Estimate, Finding, Note, Progress
 from duecare.core.wire import plain
-from duecare.train import Sft
+from duecare.train import Dpo, Sft
 
-STEP = Sft(on="chats", steps=12, batch_size=4, every=4, learning_rate=2e-2, held_out=6, schedule="linear")
+STEPS, EVERY = 12, 4
+LOOP = {"steps": STEPS, "batch_size": 4, "every": EVERY, "learning_rate": 2e-2, "held_out": 6}
+METHODS = {
+    "sft": Sft(on="chats", schedule="linear", **LOOP),  # type: ignore[arg-type]
+    "dpo": Dpo(on="pairs", schedule="linear", **LOOP),  # type: ignore[arg-type]
+}
 
 
-def main(base: Path, data: Path, out: Path) -> None:
+def main(method: str, base: Path, data: Path, out: Path) -> None:
     out.mkdir(exist_ok=True)
     record = (out.parent / f"{out.name}.told").open("a")
 
@@ -25,8 +30,8 @@ def main(base: Path, data: Path, out: Path) -> None:
             os.fsync(record.fileno())
 
     inputs = {"base": Artifact("base", base, "base"), "data": Artifact("split:chats", data, "data")}
-    STEP.run(inputs, out, tell)
+    METHODS[method].run(inputs, out, tell)
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(sys.argv[1], *map(Path, sys.argv[2:]))

@@ -59,14 +59,14 @@ def chat(number: int, question: str, answer: str, group: str | None = None, weig
 
 
 def preference(
-    number: int, chosen: str, rejected: str, group: str | None = None, weight: float = 1.0
+    number: int, chosen: str, rejected: str, group: str | None = None, weight: float = 1.0, who: str = "q"
 ) -> Example:
     return Example(
         row=f"pairs:{number}",
         key=f"{number:064x}",
         source="pairs",
         kind="preference",
-        messages=(Message(role="user", content=f"q{number % 7}"),),
+        messages=(Message(role="user", content=f"{who}{number % 7}"),),
         chosen=chosen,
         rejected=rejected,
         groups=() if group is None else (Group(axis="gender", value=group),),

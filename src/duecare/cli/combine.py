@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from duecare.cli.form import choice, near, show
-from duecare.cli.steps import BY_NAME, KINDS, Kind, kind_of
+from duecare.cli.steps import BY_NAME, KINDS, Kind, judges, kind_of
 from duecare.cli.study import Broken, Study, Use
 from duecare.core import Problem, Step
 
@@ -35,6 +36,17 @@ def named(step: Step) -> str:
         return step.name
     kind = kind_of(step)
     return kind.name if kind else type(step).__qualname__
+
+
+def training_jobs(train: Sequence[Step]) -> list[str]:
+    """What the jobs of training steps are called: by the step, and from the second on by its number."""
+    counts: Counter[str] = Counter()
+    found = []
+    for step in train:
+        name = named(step)
+        counts[name] += 1
+        found.append(name if counts[name] == 1 else f"{name}:{counts[name]}")
+    return found
 
 
 def axes_of(study: Study, source: str) -> tuple[str, ...]:
@@ -148,6 +160,7 @@ def _training(study: Study) -> Iterator[Problem]:
         source = str(getattr(step, "on", ""))
         yield from _known(study, f"{where}.on", (source,))
         yield from _rows_fit(study, kind, where, source)
+        yield from _reward_model(study, place, where)
         axes: tuple[str, ...] = getattr(step, "groups", ())
         declared = axes_of(study, source)
         limits = getattr(step, "limits", None)
@@ -155,6 +168,10 @@ def _training(study: Study) -> Iterator[Problem]:
             shown = ", ".join(f"{figure}_gap" for figure in limits.given)
             expected = f"no limits, or a group column declared for {source}: without groups there is no gap"
             yield Problem(f"{where}.limits", shown, expected)
+        debias = getattr(step, "debias", None)
+        if debias is not None and source in study.data and debias.axis not in declared:
+            expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"
+            yield Problem(f"{where}.debias.axis", show(debias.axis), expected + near(debias.axis, declared))
         for axis in axes if source in study.data else ():
             if axis not in declared:
                 expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"
@@ -173,9 +190,23 @@ def _rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Pro
         yield Problem(f"{where}.on", show(source), expected)
 
 
+def _reward_model(study: Study, place: int, where: str) -> Iterator[Problem]:
+    """A step that is rewarded by a reward model names one that was trained before it."""
+    name = getattr(study.train[place], "reward_model", "")
+    jobs = training_jobs(study.train)[:place]
+    known = [job for job, step in zip(jobs, study.train, strict=False) if judges(step)]
+    if name and name not in known:
+        expected = f"a reward model trained before this step ({', '.join(known) or 'none is'})"
+        yield Problem(f"{where}.reward_model", show(name), expected + near(name, known))
+
+
 def _evaluation(study: Study) -> Iterator[Problem]:
     if study.evaluate is not None and study.model is None:
         yield Problem("model", "missing", "a model, because the study evaluates one")
+    tuning = [step for step in study.train if not judges(step)]
+    if getattr(study.evaluate, "stages", ()) and len(tuning) < 2:
+        expected = "none, or two steps or more that tune: between base and last model there is no other"
+        yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
 
@@ -198,8 +229,8 @@ def _gate(study: Study, place: int) -> Iterator[Problem]:
     if spec.axis is not None and spec.axis not in settings["axes"]:
         expected = f"an axis that is evaluated ({', '.join(settings['axes'])})"
         yield Problem(f"{where}.axis", show(spec.axis), expected)
-    if not study.train and (spec.model == "tuned" or str(spec.name).endswith(".change")):
+    if not study.tunes and (spec.model == "tuned" or str(spec.name).endswith(".change")):
         key = "model" if spec.model == "tuned" else "metric"
         yield Problem(
-            f"{where}.{key}", show(spec.model or spec.name), "a figure of the base model: nothing is trained"
+            f"{where}.{key}", show(spec.model or spec.name), "a figure of the base model: nothing is tuned"
         )

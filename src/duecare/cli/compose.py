@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from duecare.cli.combine import named, sources_of
+from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
 from duecare.cli.sources import files_of, located, read_steps
-from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, seeded
+from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
 from duecare.core import Step, StudyError
 
@@ -30,16 +29,33 @@ def _jobs(study: Study) -> Iterator[Job]:
     yield _job(study, "base", study.model, {})
     trained = list(_training(study))
     yield from trained
+    tuned = [job for job in trained if not judges(job.step)]
     if study.evaluate is None:
         return
     inputs = {"base": "base"}
-    if trained:
-        inputs["tuned"] = trained[-1].id
+    if tuned:
+        inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
-    yield _job(study, "evaluate", study.evaluate, inputs)
+    yield from _evaluation(study, inputs, [job.id for job in tuned])
     if study.gates is not None:
         yield _job(study, "gate", study.gates, {"evaluate": "evaluate"})
+
+
+def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> Iterator[Job]:
+    """Base and last model, and where the study says so the models between them."""
+    step: Step = study.evaluate  # type: ignore[assignment]  # the caller has looked
+    asked = getattr(step, "stages", ())
+    if asked:  # what is asked of first and last model does not depend on those between
+        step = dataclasses.replace(step, stages=())  # type: ignore[type-var]  # a dataclass
+    yield _job(study, "evaluate", step, inputs)
+    if asked and len(trained) > 1:
+        from duecare.evaluate.stages import of_evaluation
+
+        between = {f"stage:{job}": job for job in trained[:-1]}
+        splits = {name: job for name, job in inputs.items() if name.startswith("data:")}
+        given = {"evaluate": "evaluate", **between, **splits}
+        yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]  # it has stages
 
 
 def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
@@ -109,14 +125,13 @@ def step_on(step: Step) -> str:
 
 
 def _training(study: Study) -> Iterator[Job]:
-    counts: Counter[str] = Counter()
     before: str | None = None
-    for step in study.train:
-        name = named(step)
-        counts[name] += 1
-        job = name if counts[name] == 1 else f"{name}:{counts[name]}"
+    for job, step in zip(training_jobs(study.train), study.train, strict=True):
         inputs = {"data": f"split:{step_on(step)}", "base": "base"}
         if before is not None:
             inputs["model"] = before
+        if judge := getattr(step, "reward_model", ""):
+            inputs["reward"] = judge
         yield _job(study, job, step, inputs)
-        before = job
+        if not judges(step):  # what scores answers cannot be taught to give them
+            before = job

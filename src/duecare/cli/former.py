@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from duecare.core import DuecareError
 from duecare.evaluate.forecast import Former
-from duecare.evaluate.tables import READING, Tables, read
+from duecare.evaluate.pace import TOPIC
+from duecare.evaluate.tables import READING, read
 from duecare.ledger.entry import Entry
 from duecare.ledger.read import entries
 
 TOKENS_PER_SECOND = 150.0
 """Assumed where no former run is on record: what two cores reached with a model of 135 million parameters."""
+
+LETTERS = 4
+"""To a token, about, in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +39,25 @@ def before(folder: Path, read_tokens: int) -> Before:
         told = "assumed: the folder of an evaluation has no times"
         return Before(TOKENS_PER_SECOND, told, Former.of(tables, folder.name))
     try:
-        done = [
-            each for each in entries(folder) if each.happened == "step.finished" and each.job == "evaluate"
-        ]
-        entry = done[-1]
-        tables = read(folder / next(iter(entry.outputs)))
+        log = entries(folder)
+        done = [each for each in log if each.happened == "step.finished" and each.job == "evaluate"]
+        tables = read(folder / next(iter(done[-1].outputs)))
     except (DuecareError, OSError, IndexError, StopIteration):
         return Before(TOKENS_PER_SECOND, "assumed: no evaluation is on record", None)
-    return Before(*_speed(entry, tables, folder.name, read_tokens), Former.of(tables, folder.name))
+    return Before(*_speed(log, folder.name, read_tokens), Former.of(tables, folder.name))
 
 
-def _speed(entry: Entry, tables: Tables, name: str, read_tokens: int) -> tuple[float, str]:
-    began, ended = (datetime.fromisoformat(each) for each in (entry.started or entry.time, entry.time))
-    seconds = (ended - began).total_seconds()
-    if seconds <= 0:
-        return TOKENS_PER_SECOND, "assumed: the evaluation on record has no times"
-    written = sum(len(text) for text in tables.answers.column("answer").to_pylist()) / 4
-    scored = sum(table.num_rows for table in (tables.twins, tables.heldout, tables.choices))
-    speed = (written + read_tokens * scored) / seconds
-    return speed, f"measured in {name} (a token counted as four letters)"
+def _speed(log: Sequence[Entry], name: str, read_tokens: int) -> tuple[float, str]:
+    """From the last evaluation whose models were asked anything: answers kept from before took no time."""
+    for entry in reversed(log):
+        if entry.note is None or entry.note.topic != TOPIC:
+            continue
+        told = entry.note.data
+        try:
+            seconds = float(told["seconds"])
+            tokens = int(told["letters"]) / LETTERS + read_tokens * int(told["scored"])
+        except (KeyError, ValueError):
+            continue
+        if seconds > 0 and tokens > 0:
+            return tokens / seconds, f"measured in {name} (a token counted as four letters)"
+    return TOKENS_PER_SECOND, f"assumed: {name} does not say how long its models were asked"

@@ -12,15 +12,17 @@ import typer
 from typer.core import TyperGroup
 
 OK, FAILED, REFUSED, GATE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a step or a check failed; the study or the call is wrong; a gate failed; Ctrl-C."""
+"""Exit codes: done; a step or a check failed; the study or the call is wrong; a gate failed; a signal."""
 
 
 _THEIRS: tuple[type[BaseException], ...] = (
     typer.Exit,
     typer.Abort,
     *(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"),
+    SystemExit,
 )
-"""Raised on purpose by the framework; which of its copies of click they come from depends on its version."""
+"""Raised on purpose by the framework; which of its copies of click they come from depends on its version.
+SystemExit is how rich leaves where the reader of a pipe has gone."""
 Function = TypeVar("Function", bound=Callable[..., None])
 
 
@@ -57,7 +59,8 @@ Begin with:
     duecare run study.yaml
     duecare verify runs/my-study
 """,
-    epilog="Exit codes: 0 done, 1 something failed, 2 the study or the call is wrong, 3 a gate failed.",
+    epilog="Exit codes: 0 done, 1 something failed, 2 the study or the call is wrong, 3 a gate failed, "
+    "130 stopped by Ctrl-C or SIGTERM.",
 )
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
@@ -220,6 +223,27 @@ def report(
     from duecare.cli.show_run import show_report
 
     raise typer.Exit(show_report(run, out))
+
+
+@_command
+def chat(
+    run: RunFolder = None,
+    max_tokens: Annotated[int, typer.Option(min=1, max=4096, help="Tokens of an answer, at most.")] = 200,
+    temperature: Annotated[
+        float, typer.Option(min=0, max=10, help="0: always the likeliest word; above: chance has a say.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of chance, where temperature is above 0.")] = 0,
+) -> None:
+    """Talk to the base and the tuned model of a run, side by side.
+
+    Each remembers its own side of the conversation; `/reset` forgets it, `/save FILE` writes it down, `/quit`
+    ends. Nothing is written unless you ask. Questions may be piped in, one a line.
+
+    Example: `duecare chat runs/support-demo`
+    """
+    from duecare.cli.show_chat import show_chat
+
+    raise typer.Exit(show_chat(run, max_tokens=max_tokens, temperature=temperature, seed=seed))
 
 
 @_command

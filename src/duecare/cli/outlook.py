@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from duecare.cli.former import Before, before
 from duecare.cli.study import Study
 from duecare.core import StudyError
 from duecare.evaluate.ask import Evaluate
 from duecare.evaluate.limit import GateSpec
+from duecare.evaluate.suites.table import SIZED_BY
+
+if TYPE_CHECKING:
+    from duecare.evaluate.forecast import Ahead
 
 RATE, EFFECT, DEVIATION = 0.05, 2.0, 0.1
 """Assumed where nothing is known: rate of an event, design effect of several answers to one prompt, and
@@ -25,8 +28,8 @@ _PROMPTS, _PAIRS, READ = 64, 120, 24
 class GateOutlook:
     """One gate: its comparisons, the n that each group will have, the gap that n shows, the n that decides.
 
-    `gap` is in the unit of a rate or in nats per token; `needed` is None where no number would do, or
-    nothing is known. `assumes` says what all of it rests on.
+    `gap` is in the unit of the figure, None where nothing is known or (`blind`) n shows none; `needed` is
+    None where no number would do, or nothing is known. `assumes` says what all of it rests on.
     """
 
     metric: str
@@ -36,6 +39,7 @@ class GateOutlook:
     gap: float | None
     needed: int | None
     assumes: str
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class SuiteOutlook:
     """One suite: items, samples of each, seconds for all models, and the items that fit a budget of time.
 
     `setting` is the field of the study that sets them ("prompts: 12"), as proposed where there is a budget.
+    `figure` is the one by which a suite's size is judged, the rest as for a gate, all its comparisons
+    sharing an accepted error of 5 %.
     """
 
     suite: str
@@ -51,6 +57,11 @@ class SuiteOutlook:
     seconds: float
     proposed: int | None
     setting: str
+    figure: str
+    n: int | None
+    gap: float | None
+    assumes: str
+    blind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,47 +126,55 @@ def outlook(
         raise StudyError(f"plan: former={former}: expected the folder of a run or of an evaluation")
     known = before(former or study.place(), READ)
     sizes = _sizes(study, step)
-    models = 2 if study.train else 1
+    models = 2 if study.tunes else 1
     second = known.speed / models
     proposed = None if minutes is None else _fitting(sizes, 60 * minutes * second)
+    ahead = _ahead(study, step, (rate, effect), known)
     suites = tuple(
-        SuiteOutlook(
-            name, size.count * size.each, size.samples, size.count * size.cost / second,
-            None if proposed is None else proposed[name] * size.each,
-            f"{size.setting}: {size.count if proposed is None else proposed[name]}",
-        )
+        _suite(name, size, None if proposed is None else proposed[name], second, ahead)
         for name, size in sizes.items()
-    )  # fmt: skip
-    least = sum(size.least * size.cost for size in sizes.values()) / second
-    return Outlook(_gates(study, step, (rate, effect), known), suites, known.speed, known.speed_from, least)
-
-
-def _gates(
-    study: Study, step: Evaluate, assumed: tuple[float, float], known: Before
-) -> tuple[GateOutlook, ...]:
-    from duecare.cli.sources import located
-    from duecare.evaluate.forecast import Assumed, forecast
-    from duecare.evaluate.rehearsal import rehearse
-    from duecare.evaluate.suites.table import READ_FROM_FILES
-
-    specs: tuple[GateSpec, ...] = getattr(study.gates, "gates", ())
-    if not specs:
-        return ()
-    stems = {spec.name.partition(".")[0] for spec in specs}
-    # Only what a gate speaks of is rehearsed: a benchmark of many items takes a while.
-    kept = tuple(name for name in step.suites if name in stems or name not in READ_FROM_FILES)
-    full = cast("Evaluate", located(study, step))
-    some = dataclasses.replace(
-        full,
-        suites=kept or full.suites,
-        data={name: path for name, path in full.data.items() if not kept or name in kept},
-        items={name: most for name, most in full.items.items() if not kept or name in kept},
     )
-    planned = rehearse(some, ("base", "tuned") if study.train else ("base",), list(study.data))
-    found = forecast(specs, planned, Assumed(*assumed, DEVIATION), known.evaluation)
+    least = sum(size.least * size.cost for size in sizes.values()) / second
+    return Outlook(_gates(study, ahead), suites, known.speed, known.speed_from, least)
+
+
+def _suite(name: str, size: _Size, proposed: int | None, second: float, ahead: Ahead) -> SuiteOutlook:
+    """One suite with its time, at `second` tokens of one model a second, and with what it can show."""
+    figure = SIZED_BY[name]
+    shown = ahead.of_figure(figure)
+    return SuiteOutlook(
+        suite=name,
+        items=size.count * size.each,
+        samples=size.samples,
+        seconds=size.count * size.cost / second,
+        proposed=None if proposed is None else proposed * size.each,
+        setting=f"{size.setting}: {size.count if proposed is None else proposed}",
+        figure=figure,
+        n=shown.n,
+        gap=shown.gap,
+        assumes=shown.assumes,
+        blind=shown.blind,
+    )
+
+
+def _ahead(study: Study, step: Evaluate, assumed: tuple[float, float], known: Before) -> Ahead:
+    """A rehearsal of the whole evaluation, and what can be seen from it."""
+    from duecare.cli.sources import located
+    from duecare.evaluate.forecast import Ahead, Assumed
+    from duecare.evaluate.rehearsal import rehearse
+
+    models = ("base", "tuned") if study.tunes else ("base",)
+    planned = rehearse(cast("Evaluate", located(study, step)), models, list(study.data))
+    return Ahead(planned, Assumed(*assumed, DEVIATION), known.evaluation)
+
+
+def _gates(study: Study, ahead: Ahead) -> tuple[GateOutlook, ...]:
+    specs: tuple[GateSpec, ...] = getattr(study.gates, "gates", ())
     return tuple(
-        GateOutlook(spec.name, spec.words, each.comparisons, each.n, each.gap, each.needed, each.assumes)
-        for spec, each in zip(specs, found, strict=True)
+        GateOutlook(
+            spec.name, spec.words, each.comparisons, each.n, each.gap, each.needed, each.assumes, each.blind
+        )
+        for spec, each in zip(specs, ahead.of_gates(specs), strict=True)
     )
 
 

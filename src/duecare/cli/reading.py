@@ -15,6 +15,8 @@ from duecare.cli.steps import BY_NAME, Kind, of_section, seeded
 from duecare.cli.study import Broken, Groups, Study, Use
 from duecare.core import Problem, Step, StudyError, refuse_unless
 from duecare.train.limits import FOLLOWED, Limits, OnCrossing
+from duecare.train.probing import Probes
+from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
 
 SECTIONS = (
@@ -55,13 +57,16 @@ class Watch:
     - every: training steps between two readings per group
     - limits: the widest gap between groups over the course of training; each step takes those it follows
     - alpha: accepted chance that any interval of a gap misses, over all looks at all gaps of a step
-    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model,
+      "rollback" ends it with the model of the last good checkpoint before
+    - probe: counterfactual twins that every training step asks which does not say it itself
     """
 
     every: int | None = None
     limits: Limits | None = None
     alpha: float | None = None
     on_crossing: OnCrossing | None = None
+    probe: Probes | None = None
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -75,14 +80,17 @@ class Watch:
             ),
         )
 
-    def given(self, kind: str) -> dict[str, Any]:
-        """What it says, as settings of a training step of this kind."""
-        limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()))
+    def given(self, kind: str, cls: type[Any], *, asks: bool) -> dict[str, Any]:
+        """What it says, as settings of a training step of this kind; `asks`: it has a probe of its own."""
+        able = any(each.name == "probe" for each in dataclasses.fields(cls))
+        twins = asks or (able and self.probe is not None)
+        limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()), twins=twins)
         said = {
             "every": self.every,
             "limits": limits,
             "watch_alpha": self.alpha,
             "on_crossing": self.on_crossing,
+            "probe": self.probe if able else None,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -156,6 +164,12 @@ class _Reading:
             known = "; ".join(f"{kind} follows {', '.join(names)}" for kind, names in FOLLOWED.items())
             expected = f"a gap that a training step of this study follows ({known})"
             self._problems.append(Problem(where, show(given[figure]), expected, self._root.at(where).line))
+        asked = any(isinstance(step, Broken) or getattr(step, "probe", None) is not None for step in train)
+        twins = self._watch.limits.twins if self._watch.limits and not asked else {}
+        for figure, limit in twins.items():
+            where = f"watch.limits.twins_{figure}"
+            expected = "no limit on twins, or a training step with `probe`: nobody asks them"
+            self._problems.append(Problem(where, show(limit), expected, self._root.at(where).line))
 
     def placed(self, problem: Problem) -> Problem:
         """A problem of the whole study at its place in the file."""
@@ -187,7 +201,8 @@ class _Reading:
         cls = kind.load()
         given: dict[str, Any] = {"seed": self._seed} if seeded(cls) else {}
         if kind.section == "train":
-            given |= self._watch.given(kind.name)
+            asks = isinstance(node.value, dict) and "probe" in node.value
+            given |= self._watch.given(kind.name, cls, asks=asks)
         step: Step | None = build(
             cls,
             node,
@@ -229,10 +244,19 @@ class _Reading:
                 self._problems.append(Problem(f"{where}.{name}", show(inner.plain()), expected, item.line))
                 found.append((Broken("?"), ()))
                 continue
-            found.append(
-                (self._made(kinds[name], inner, f"{where}.{name}"), self._on(inner, f"{where}.{name}"))
-            )
+            where = f"{where}.{name}"
+            step = self._made(kinds[name], inner, where)
+            self._no_code(step, inner, where)
+            found.append((step, self._on(inner, where)))
         return found
+
+    def _no_code(self, step: Step, node: Node, where: str) -> None:
+        """A study may come from somebody else: it names what is installed, never code to be loaded."""
+        for name in dotted(getattr(step, "reward", {})):
+            expected = f"a detector or an installed reward function ({GROUP}); module:function in Python only"
+            self._problems.append(
+                Problem(f"{where}.reward", show(name), expected, node.at(f"reward.{name}").line)
+            )
 
     def _items(self, node: Node | None, section: str) -> Sequence[Node]:
         if node is None or node.value is None:

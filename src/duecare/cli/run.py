@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from duecare.core import (
     Note,
     Outcome,
     Progress,
+    StoppedError,
 )
 from duecare.ledger import anchor, digest, sign
 from duecare.ledger.entry import Entry
@@ -43,6 +45,9 @@ class Screen(Protocol):
     def begin(self, job: str, number: int, of: int) -> None: ...
 
     def progress(self, progress: Progress) -> None: ...
+
+    def note(self, note: Note) -> None:
+        """Something noticed or decided midway."""
 
     def end(self, job: str, seconds: float | None, outcome: Outcome | None) -> None:
         """`seconds` None: nothing had to be done; `outcome` None: the step failed."""
@@ -241,7 +246,8 @@ class _Runner:
         except BaseException as error:
             self._screen.end(job.id, time.monotonic() - began, None)
             reason = reason_of(error)
-            self._recorder.append("step.failed", **record, note=Note(topic="failed", text=reason))
+            with suppress(OSError):  # a full disk may have no room for its own record
+                self._recorder.append("step.failed", **record, note=Note(topic="failed", text=reason))
             if isinstance(error, Exception):
                 raise StepError(job.id, reason) from error
             raise
@@ -265,6 +271,7 @@ class _Runner:
                 self._recorder.append("told", job=job, step_key=key, findings=(told,))
             else:
                 self._recorder.append("told", job=job, step_key=key, note=told)
+                self._screen.note(told)
 
         return tell
 
@@ -315,7 +322,7 @@ def write_report(folder: Path, recorder: Recorder, reporter: Reporter, *, again:
 
 def reason_of(error: BaseException) -> str:
     """Why a step stopped, fit for the record: only our own errors promise to hold no row's text."""
-    if isinstance(error, DuecareError):
+    if isinstance(error, DuecareError | StoppedError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "stopped by the user (Ctrl-C)"
@@ -326,6 +333,8 @@ def reason_of(error: BaseException) -> str:
         module = trace.tb_frame.f_globals.get("__name__", "")
         place = f" in {module}, line {trace.tb_lineno}"
         trace = trace.tb_next
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{os.strerror(error.errno)}{place}"
     return f"{type(error).__name__}{place}"
 
 

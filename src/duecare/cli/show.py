@@ -29,7 +29,8 @@ def show_error(error: BaseException) -> int:
     """Words for an error, and the exit code that fits it."""
     out = console(to_error=True)
     if isinstance(error, KeyboardInterrupt):
-        out.print("Stopped. What was finished is kept; the same command goes on from there.")
+        said = str(error) or "what was finished is kept; the same command goes on from there"
+        out.print(f"Stopped: {escape(said)}.", soft_wrap=True)
         return INTERRUPTED
     if isinstance(error, StudyError):
         show_problems(out, error.problems)

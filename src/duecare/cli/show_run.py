@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from duecare.cli.run import Result, actor, now, run, write_report
 from duecare.cli.show import console, run_folder
 from duecare.cli.software import peak_memory
 from duecare.cli.standing import NO_GATES
-from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError
+from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
 from duecare.ledger.read import entries, head
 from duecare.ledger.sign import Head
@@ -42,10 +46,28 @@ def show_run(
     study = Study.read(path)
     plan = compose(study)
     out.print(f"[bold]{escape(study.name)}[/]: {len(plan.jobs)} jobs", soft_wrap=True)
-    with terminal.screen(out) as screen, working_on(on):
+    with _terminable(), terminal.screen(out) as screen, working_on(on):
         result = run(plan, study.place(folder), screen=screen, reporter=study.reporter)
     _ending(out, result, time.monotonic() - began)
     return GATE_FAILED if result.verdict == FAIL and not no_fail else OK
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """While entered SIGTERM stops as Ctrl-C does: what is done is recorded, and the lock is given back."""
+
+    def stop(number: int, _: object) -> None:
+        name = signal.Signals(number).name
+        raise StoppedError(f"by {name}; what was finished is kept and the same command goes on from there")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set how signals are met
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ending(out: Console, result: Result, seconds: float) -> None:

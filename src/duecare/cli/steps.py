@@ -23,7 +23,8 @@ class Kind:
 
     `step` is "module:Class". `renamed` maps fields to the keys a study uses, `hidden` are fields that
     the command line fills in, `paths` are fields that hold a path relative to the study file.
-    `takes` are the kinds of rows it can work on; empty means all.
+    `takes` are the kinds of rows it can work on; empty means all. A `judge` is a training step whose
+    result scores answers and writes none: no later step goes on from it, and it is not the tuned model.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Kind:
     hidden: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    judge: bool = False
 
     def load(self) -> type[Any]:
         """The step's class; imports its module, which imports no JAX."""
@@ -81,6 +83,20 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="split", section="curate", step="duecare.curate.split:Split"),
     Kind(name="sft", section="train", step="duecare.train.sft:Sft"),
     Kind(name="dpo", section="train", step="duecare.train.prefer:Dpo", takes=("preference",)),
+    Kind(
+        name="reward-model",
+        section="train",
+        step="duecare.train.reward_model:RewardModel",
+        takes=("preference",),
+        judge=True,
+    ),
+    Kind(
+        name="grpo",
+        section="train",
+        step="duecare.train.reinforce:Grpo",
+        takes=("chat", "preference"),
+    ),
+    Kind(name="ppo", section="train", step="duecare.train.reinforce:Ppo", takes=("chat", "preference")),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),
@@ -98,9 +114,15 @@ def of_section(section: Section) -> dict[str, Kind]:
 
 
 def kind_of(step: object) -> Kind | None:
-    """The kind of a step made in Python, by its class."""
-    dotted = f"{type(step).__module__}:{type(step).__qualname__}"
-    return next((kind for kind in KINDS if kind.step == dotted), None)
+    """The kind of a step made in Python, by its class or what that is derived from."""
+    dotted = {f"{cls.__module__}:{cls.__qualname__}" for cls in type(step).__mro__}
+    return next((kind for kind in KINDS if kind.step in dotted), None)
+
+
+def judges(step: object) -> bool:
+    """Whether a training step makes a model that scores answers, not one that answers."""
+    kind = kind_of(step)
+    return kind is not None and kind.judge
 
 
 def seeded(cls: type[Any]) -> bool:

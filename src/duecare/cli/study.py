@@ -60,7 +60,8 @@ class Study:
     - groups: whose treatment is looked at
     - data: name -> `Read` step
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
-    - train: `Sft` and `Dpo` steps; each goes on from the model of the one before
+    - train: `Sft`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of the one
+      before, but none from a reward model
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - seed: of every step that draws; in Python it is given to each step itself
     - folder: from where relative paths start (that of the study file)
@@ -86,6 +87,13 @@ class Study:
         from duecare.cli.reading import read
 
         return read(Path(path), cls)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether some training step makes a model that answers; a reward model does not."""
+        from duecare.cli.steps import judges
+
+        return any(not judges(step) for step in self.train)
 
     @property
     def uses(self) -> tuple[Use, ...]:

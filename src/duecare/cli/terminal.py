@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Outcome, Progress
+from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Note, Outcome, Progress
 
 EVERY_SECONDS = 10.0
 """Between two plain lines about one job."""
@@ -83,6 +83,10 @@ class Watched:
             self._bars.reset(self._task, total=progress.total)
         self._bars.update(self._task, completed=progress.done, unit=progress.unit, said=progress.message)
 
+    def note(self, note: Note) -> None:
+        """A line above the bar, that stays."""
+        self._console.print(f"      {note.text}", style="dim", markup=False, highlight=False)
+
     def end(self, job: str, seconds: float | None, outcome: Outcome | None) -> None:
         """Replace the bar by one line that stays."""
         if self._task is not None:
@@ -97,7 +101,9 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._label = ""
-        self._began = self._said = 0.0
+        self._said = 0.0
+        self._last = Progress(0, None, "")
+        self._from = (0.0, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -108,21 +114,36 @@ class Lines:
     def begin(self, job: str, number: int, of: int) -> None:
         """Remember the job; a line comes when there is something to say."""
         self._label = f"{number}/{of} {job}"
-        self._began = self._said = time.monotonic()
+        self._said = time.monotonic()
+        self._last = Progress(0, None, "")
+        self._from = (self._said, 0)
 
     def progress(self, progress: Progress) -> None:
-        """A line with the share done and the time left."""
+        """A line with the share done and the time left.
+
+        What came before the first of these (loading, compiling) and what a killed call had done say nothing
+        of the pace: another unit or total, or going back, begins the time anew.
+        """
         now = time.monotonic()
+        last, self._last = self._last, progress
+        other = (progress.unit, progress.total) != (last.unit, last.total) or progress.done < last.done
+        if other or (progress.done and not last.done):
+            self._from = (now, progress.done)
         if now - self._said < EVERY_SECONDS:
             return
         self._said = now
         of = f" of {progress.total}" if progress.total else ""
         left = ""
-        if progress.total and progress.done:
-            rest = (now - self._began) / progress.done * (progress.total - progress.done)
+        began, before = self._from
+        if progress.total and progress.done > before:
+            rest = (now - began) / (progress.done - before) * (progress.total - progress.done)
             left = f", about {duration(max(0.0, rest))} left"
         said = f" ({progress.message})" if progress.message else ""
         self._print(f"{self._label}: {progress.done}{of} {progress.unit}{said}{left}")
+
+    def note(self, note: Note) -> None:
+        """A line of its own."""
+        self._print(f"{self._label}: {note.text}")
 
     def end(self, job: str, seconds: float | None, outcome: Outcome | None) -> None:
         """One line for the job."""

@@ -6,6 +6,7 @@ from duecare.core.errors import (
     LedgerError,
     ModelError,
     Problem,
+    StoppedError,
     StudyError,
     refuse_unless,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Scorer",
     "SpanFinder",
     "Step",
+    "StoppedError",
     "StudyError",
     "Tell",
     "Verdict",

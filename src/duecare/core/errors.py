@@ -6,6 +6,9 @@ DuecareError
 ├── DataError     a source or a table cannot be read as what it was declared to be
 ├── ModelError    a model cannot be loaded, mended or exported faithfully
 └── LedgerError   a run folder, a key or the ledger is not in a state that can be used
+
+KeyboardInterrupt
+└── StoppedError  a signal asked to stop, and what was done is kept
 ```
 
 An error names the field, its value and what was expected. It never carries a row's text: personal
@@ -60,6 +63,10 @@ class ModelError(DuecareError):
 
 class LedgerError(DuecareError):
     """A run folder, a key or the ledger is not in a state that can be used."""
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal asked to stop; its words say what is kept and how to go on. Not a failure: no DuecareError."""
 
 
 def refuse_unless(step: str, *rules: tuple[bool, str, object, str]) -> None:

@@ -13,9 +13,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 from duecare.curate.surrogate import Reading, StandIn, given_name, surname
 from duecare.detect.invented import stands_for_nobody
@@ -28,20 +28,19 @@ _TITLES: dict[str, Reading] = {
 _SCRIPTS = {"HIRAGANA": "Kana", "KATAKANA": "Kana", "CJK": "Han"}
 _OWNED = re.compile(r"['’]s?$")
 _WORD = re.compile(r"[^\s,]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _BEFORE = 16
 """Code points before a name in which its title stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A name as it stands in a text, and the title before it ("" where there is none)."""
 
     value: str
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
+class _Person(NamedTuple):
     """Given name and surname, folded ("" where not known)."""
 
     given: str
@@ -50,8 +49,16 @@ class _Person:
 
 def title_before(text: str, start: int) -> str:
     """The title right before a name that begins at `start`, in small letters; "" where none stands there."""
-    words = re.findall(r"[^\W\d_]+", text[max(0, start - _BEFORE) : start].lower())
-    return words[-1] if words and words[-1] in _TITLES and text[start - 1 : start].isspace() else ""
+    if not text[start - 1 : start].isspace():
+        return ""
+    near = text[max(0, start - _BEFORE) : start].lower()
+    chunks = near.split()
+    if chunks and chunks[-1].isalpha():  # most often: one word, and no other sign
+        last = chunks[-1]
+    else:
+        words = _LETTERS.findall(near)
+        last = words[-1] if words else ""
+    return last if last in _TITLES else ""
 
 
 class Cast:
@@ -61,10 +68,12 @@ class Cast:
         """`by_title` lets a title say how a given name reads: in one conversation, but not over many."""
         self._stand_in = stand_in
         self._people: list[_Person] = []
+        self._who: dict[Mention, _Person] = {}  # people are only added behind those known: it stays so
+        self._written: dict[Mention, str] = {}
         self._reading: dict[_Person, Reading] = {}
-        listed = [mention for mention in mentions if not stands_for_nobody("PERSON", mention.value)]
+        listed = [each for each in dict.fromkeys(mentions) if not stands_for_nobody("PERSON", each.value)]
         for mention in sorted(listed, key=lambda mention: len(_parts(mention.value)) < 2):  # full names first
-            person = self._person(mention)
+            person = self._who[mention] = self._person(mention)
             if person not in self._people:
                 self._people.append(person)
             reading = reading_of(person.given)
@@ -75,17 +84,15 @@ class Cast:
 
     def name(self, mention: Mention) -> str:
         """What to write for a name: given name and surname as far as it has them, in its case and script."""
-        value = mention.value
-        if stands_for_nobody("PERSON", value):
-            return value
-        owned = found.group() if (found := _OWNED.search(value)) else ""
-        parts, person = _parts(value), self._person(mention)
-        given, family = self._names(person, script_of(value))
-        if len(parts) > 1:
-            written = f"{family}, {given}" if "," in value else f"{given} {family}"
-        else:
-            written = family if parts and parts[0] == person.family else given
-        return in_case(written, value.removesuffix(owned)) + owned
+        if mention not in self._written:
+            self._written[mention] = self._name(mention)
+        return self._written[mention]
+
+    def _name(self, mention: Mention) -> str:
+        if stands_for_nobody("PERSON", mention.value):
+            return mention.value
+        person = self._who.get(mention) or self._person(mention)
+        return _named(self._stand_in, mention.value, person, self._reading_of(person))
 
     def login(self, label: str, value: str) -> str:
         """What to write for an e-mail address or a user name: made of a person's name where `value` is."""
@@ -104,20 +111,22 @@ class Cast:
 
     def _made_of(self, person: _Person, local: str) -> str | None:
         """The invented local part, built as `local` is built from the person's name; None where it is not."""
-        given, family = (name.lower() for name in self._names(person, ""))
-        mark = next((sign for sign in local if sign in "._-"), "")
         has_given = len(person.given) > 2 and person.given in local
-        if len(person.family) > 2 and person.family in local:
+        has_family = len(person.family) > 2 and person.family in local
+        if not (has_given or has_family):
+            return None
+        reading = self._reading_of(person)
+        given, family = (name.lower() for name in _names(self._stand_in, person, reading, ""))
+        mark = next((sign for sign in local if sign in "._-"), "")
+        if has_family:
             if has_given:
                 return f"{given}{mark}{family}"
             opened = local.partition(person.family)[0].strip("._-")
             return f"{given[0]}{mark}{family}" if opened and opened == person.given[:1] else family
-        return given if has_given else None
+        return given
 
-    def _names(self, person: _Person, script: str) -> tuple[str, str]:
-        drawn = self._stand_in.drawn("PERSON", f"{person.given} {person.family}")
-        reading = self._reading.get(person, reading_of(person.given))
-        return given_name(drawn, reading, script), surname(drawn, script)
+    def _reading_of(self, person: _Person) -> Reading:
+        return self._reading.get(person) or reading_of(person.given)
 
     def _person(self, mention: Mention) -> _Person:
         """Whom a mention means; of several whom a single word fits, the one named first."""
@@ -132,15 +141,35 @@ class Cast:
         return _Person("", word) if mention.title else _Person(word, "")
 
 
-def _parts(value: str) -> list[str]:
+@lru_cache(maxsize=1 << 14)
+def _named(stand_in: StandIn, value: str, person: _Person, reading: Reading) -> str:
+    """The invented name that is written for `value`, a mention of `person`."""
+    owned = found.group() if (found := _OWNED.search(value)) else ""
+    parts, (given, family) = _parts(value), _names(stand_in, person, reading, script_of(value))
+    if len(parts) > 1:
+        written = f"{family}, {given}" if "," in value else f"{given} {family}"
+    else:
+        written = family if parts and parts[0] == person.family else given
+    return in_case(written, value.removesuffix(owned)) + owned
+
+
+def _names(stand_in: StandIn, person: _Person, reading: Reading, script: str) -> tuple[str, str]:
+    drawn = stand_in.drawn("PERSON", f"{person.given} {person.family}")
+    return given_name(drawn, reading, script), surname(drawn, script)
+
+
+@lru_cache(maxsize=1 << 14)
+def _parts(value: str) -> tuple[str, ...]:
     """The words of a name, folded, without title, initials in the middle and an 's behind it."""
     words = [fold(word) for word in _WORD.findall(_OWNED.sub("", value))]
     words = [word for word in words if word and word not in _TITLES]
-    return [words[0], *[word for word in words[1:] if len(word) > 1]] if words else []
+    return (words[0], *[word for word in words[1:] if len(word) > 1]) if words else ()
 
 
 def fold(word: str) -> str:
     """Small letters without accents and stops: "José" and "jose" are one name."""
+    if word.isascii():
+        return word.lower().strip(".'’-")
     spread = unicodedata.normalize("NFKD", word.casefold())
     return "".join(sign for sign in spread if not unicodedata.combining(sign) or ord(sign) > 0x36F).strip(
         ".'’-"

@@ -33,7 +33,7 @@ from duecare.core import (
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.engine import Finished, carried, room_for
 from duecare.curate.mention import mentions, removed_by_mention
-from duecare.curate.partition import Made, Tables, Work
+from duecare.curate.partition import Made, Tables, Work, no_search_for_cycles
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 
 BATCH = 2048
@@ -213,7 +213,8 @@ def _made(
 ) -> Iterator[tuple[pa.RecordBatch, Made]]:
     if callable(operator):
         for batch in rows:
-            sifted = operator(batch)
+            with no_search_for_cycles():
+                sifted = operator(batch)
             yield batch, Made(sifted.tables(), sifted.failed)
         return
     yield from carried(operator, rows, finished)

@@ -6,10 +6,12 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
 from duecare.curate.flow import Sifted, batches, changes, sift, split_rows
@@ -19,7 +21,7 @@ from duecare.curate.texts import mask_of
 SIZE = 16
 """Bytes of a content digest: two different contents among a billion rows share one with odds below 1e-20."""
 
-_CONTENT = ("kind", "text", "messages", "chosen", "rejected")
+_WHOLE = ("kind", "text", "chosen", "rejected")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,17 +127,21 @@ def firsts(digest: np.ndarray) -> np.ndarray:
 
 def contents(batch: pa.RecordBatch) -> Iterator[bytes]:
     """What each row of EXAMPLES says, with roles, in the form in which rows are compared."""
-    for row in batch.select(_CONTENT).to_pylist():
-        parts = [row["kind"], row["text"], row["chosen"], row["rejected"]]
-        for turn in row["messages"]:
-            parts += [turn["role"], turn["content"]]
+    whole = zip(*(batch.column(name).to_pylist() for name in _WHOLE), strict=True)
+    turns = pc.list_flatten(batch.column("messages"))
+    said = zip(turns.field("role").to_pylist(), turns.field("content").to_pylist(), strict=True)
+    for parts, count in zip(whole, pc.list_value_length(batch.column("messages")).to_pylist(), strict=True):
         # Lengths before the parts: "a" + "bc" is not "ab" + "c". A part that is absent is not an empty one.
-        plain = [None if part is None else folded(part).encode() for part in parts]
-        yield b"".join(b"-" if part is None else b"%d:%b" % (len(part), part) for part in plain)
+        yield b"".join(
+            b"-" if part is None else b"%d:%b" % (len(plain := folded(part).encode()), plain)
+            for part in (*parts, *chain.from_iterable(islice(said, count)))
+        )
 
 
 def folded(text: str) -> str:
     """`text` without what makes no difference: compatibility forms, case, and how white space is laid out."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     # Folding case may leave characters apart that NFKC joins, so it is applied again (Unicode, D146).
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(plain.split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +11,10 @@ from typing import Literal
 import pyarrow as pa
 
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
-from duecare.core.table import TEXTS, texts, with_texts
+from duecare.core.table import CHANGES, TEXTS, texts, with_texts
 from duecare.curate.flow import Sifted, changes, sift, split_rows
 from duecare.curate.partition import Tables
+from duecare.curate.rewriting import Place
 from duecare.curate.surrogate import StandIn, secret_name
 from duecare.curate.texts import mask_of
 from duecare.vault import Replaced, map_writer
@@ -113,12 +114,11 @@ class Redact:
         replacing = Replacing(flat, finder, self.replace, stand_in, self.scope)
         made, values = replacing.settled(), flat.column("text").to_pylist()
         rows, keys, parts = (flat.column(name).to_pylist() for name in ("row", "key", "part"))
-        reasons: list[dict[str, object]] = []
+        replaced: list[tuple[object, ...]] = []
         for number, done in sorted(made.items()):
-            its = {"row": rows[number], "key": keys[number], "part": parts[number], "step": "personal"}
+            its = rows[number], keys[number], parts[number]
             for place, written in zip(done.places, done.written, strict=True):
-                reason = f"{place.label.lower()} replaced by {self.replace}"
-                reasons.append({**its, **place._asdict(), "action": "changed", "reason": reason})
+                replaced.append((*its, *place))
                 if keep is not None:
                     row = rows[number] if self.scope == "conversation" else ""
                     keep(Replaced(row, place.label, written, values[number][place.start : place.end]))
@@ -128,7 +128,21 @@ class Redact:
             schema=TEXTS,
         )
         kept, dropped = split_rows(with_texts(batch, fresh), mask_of([], len(batch)))
-        return Sifted(kept, dropped, changes(reasons))
+        return Sifted(kept, dropped, _changed(replaced, self.replace))
+
+
+def _changed(replaced: list[tuple[object, ...]], how: str) -> pa.RecordBatch:
+    """CHANGES of places (row, key and part of their text, then the fields of a Place)."""
+    if not replaced:
+        return changes([])
+    names = ("row", "key", "part", *Place._fields)
+    columns: dict[str, Sequence[object]] = dict(zip(names, zip(*replaced, strict=True), strict=True))
+    count = len(replaced)
+    written = {label: f"{label}".lower() + f" replaced by {how}" for label in set(columns["label"])}
+    columns["reason"] = [written[label] for label in columns["label"]]
+    columns |= {"step": ["personal"] * count, "action": ["changed"] * count}
+    arrays = [pa.array(columns[field.name], field.type) for field in CHANGES]
+    return pa.RecordBatch.from_arrays(arrays, schema=CHANGES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
 
 from duecare.core import SpanFinder
@@ -13,7 +15,7 @@ from duecare.curate.cast import Cast, Mention, title_before
 from duecare.curate.rewriting import Place, Rewritten, rewritten
 from duecare.curate.surrogate import StandIn
 from duecare.detect.identity import protected_words
-from duecare.detect.invented import invented_places
+from duecare.detect.invented import invented_places, may_hold_invented
 
 Write = Callable[[Place, str], str]
 """What is written for a place that holds a value."""
@@ -66,26 +68,26 @@ class Replacing:
         """Places by number of the text, but no words that name a group of people, and no surrogates."""
         spans = self.finder(texts)
         addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
-        number_of = dict(
-            zip(addresses, zip(numbers, texts.column("text").to_pylist(), strict=True), strict=True)
-        )
-        known: dict[int, list[tuple[int, int]]] = {}
-
-        def ours(number: int, text: str) -> list[tuple[int, int]]:
-            if number not in known:
-                known[number] = invented_places(text) if self.stand_in is not None else []
-            return known[number]
-
+        at_of = {address: at for at, address in enumerate(addresses)}
+        said = texts.column("text").to_pylist()
+        open_texts = self._may_hold_surrogates(texts.column("text"))
+        places_in = lru_cache(maxsize=1)(lambda at: invented_places(said[at]))  # spans come text by text
         found: dict[int, list[Place]] = defaultdict(list)
-        for span in spans.to_pylist():
-            number, text = number_of[span["row"], span["part"]]
-            start, end = span["start"], span["end"]
-            if span["label"] == "PERSON" and _names_a_group(text[start:end]):
+        columns = (spans.column(name).to_pylist() for name in ("row", "part", *Place._fields))
+        for row, part, start, end, label, instrument, value in zip(*columns, strict=True):
+            at = at_of[row, part]
+            if label == "PERSON" and _names_a_group(said[at][start:end]):
                 continue
-            if any(begin < end and start < stop for begin, stop in ours(number, text)):
+            if at in open_texts and any(begin < end and start < stop for begin, stop in places_in(at)):
                 continue
-            found[number].append(Place(*(span[name] for name in Place._fields)))
+            found[numbers[at]].append(Place(start, end, label, instrument, value))
         return dict(found)
+
+    def _may_hold_surrogates(self, texts: pa.Array) -> frozenset[int]:
+        """Positions of texts in which surrogates may stand; to look for where is slow."""
+        if self.stand_in is None:
+            return frozenset()
+        return frozenset(np.flatnonzero(may_hold_invented(texts)).tolist())
 
     def _rewritten(self, places: Mapping[int, list[Place]], numbers: Iterable[int]) -> dict[int, Rewritten]:
         by_row: dict[str, list[int]] = defaultdict(list)
@@ -105,18 +107,19 @@ class Replacing:
                 return lambda number: lambda place, value: "x" * len(value)
             return lambda number: lambda place, value: f"[{place.label}]"
         stand_in = self.stand_in.within(row) if self.scope == "conversation" else self.stand_in
-        names = [
-            self._mention(number, place)
+        names = {
+            number: {place: self._mention(number, place) for place in sorted(its) if place.label == "PERSON"}
             for number, its in sorted(places.items())
-            for place in sorted(its)
-            if place.label == "PERSON"
-        ]
-        cast = Cast(stand_in, names, by_title=self.scope == "conversation")
+        }
+        said = (mention for its in names.values() for mention in its.values())
+        cast = Cast(stand_in, said, by_title=self.scope == "conversation")
 
         def of_text(number: int) -> Write:
+            its = names[number]
+
             def write(place: Place, value: str) -> str:
                 if place.label == "PERSON":
-                    return cast.name(self._mention(number, place))
+                    return cast.name(its[place])
                 if place.label in ("EMAIL", "USER_NAME"):
                     return cast.login(place.label, value)
                 return stand_in(place.label, value)
@@ -130,6 +133,7 @@ class Replacing:
         return Mention(text[place.start : place.end], title_before(text, place.start))
 
 
+@lru_cache(maxsize=1 << 14)
 def _names_a_group(value: str) -> bool:
     """Whether every word of a supposed name names a group of people: an audit rests on such words."""
     words = value.casefold().split()

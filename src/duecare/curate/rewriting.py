@@ -46,9 +46,11 @@ class Rewritten:
 def rewritten(text: str, places: Sequence[Place], write: Callable[[Place, str], str]) -> Rewritten:
     """`text` with each of `places` (apart from each other) replaced by what `write` makes of it."""
     ordered = tuple(sorted(places))
-    written = tuple(write(place, text[place.start : place.end]) for place in ordered)
+    written: list[str] = []
     pieces, done = [], 0
-    for place, new in zip(ordered, written, strict=True):
+    for place in ordered:
+        new = write(place, text[place.start : place.end])
+        written.append(new)
         pieces += [text[done : place.start], new]
         done = place.end
-    return Rewritten("".join([*pieces, text[done:]]), ordered, written)
+    return Rewritten("".join([*pieces, text[done:]]), ordered, tuple(written))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from duecare.detect import checks, national
@@ -37,6 +38,7 @@ _NUMBERS = frozenset(
 )  # fmt: skip
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
            "November", "December")  # fmt: skip
+_SPACING = re.compile(r"[\s.\-()]+")
 _ZEROS = 5
 """Zeros that a surrogate number begins with: no such number is given out under any of the kinds."""
 
@@ -71,8 +73,13 @@ class StandIn:
 
     def drawn(self, label: str, value: str) -> int:
         """A number that hangs on the key, the kind and the value, however it is spaced and capitalised."""
-        normal = re.sub(r"[\s.\-()]+", " ", value).casefold().strip()
-        return int(row_key(self.key, f"{label}\0{normal}".encode()), 16)
+        return _drawn(self.key, label, value)
+
+
+@lru_cache(maxsize=1 << 14)
+def _drawn(key: bytes, label: str, value: str) -> int:
+    normal = _SPACING.sub(" ", value).casefold().strip()
+    return int(row_key(key, f"{label}\0{normal}".encode()), 16)
 
 
 def secret_name(study: str) -> str:

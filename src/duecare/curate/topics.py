@@ -72,7 +72,7 @@ def answers_of(batch: pa.RecordBatch, answer: np.ndarray) -> list[str | None]:
 
     `answer` says which of `texts(batch)` are answers, bool [texts]. A row with several is told by the worst.
     """
-    from duecare.detect.refusal import refuses
+    from duecare.detect.refusal import refused
 
     said = texts(batch).column("text").filter(pa.array(answer))
     owner = owners(batch)[answer]
@@ -81,8 +81,9 @@ def answers_of(batch: pa.RecordBatch, answer: np.ndarray) -> list[str | None]:
     ends = plain.str.contains(_WHOLE).to_list()
     found: list[str | None] = [None] * len(batch)
     order = (WHOLE, BRIEF, CUT, REFUSED)
-    for row, text, count, ended in zip(owner.tolist(), plain.to_list(), words, ends, strict=True):
-        state = REFUSED if refuses(text[:OPENING]) else BRIEF if count < SHORT else WHOLE if ended else CUT
+    declined = refused(plain.str.slice(0, OPENING).to_list()).tolist()
+    for row, declines, count, ended in zip(owner.tolist(), declined, words, ends, strict=True):
+        state = REFUSED if declines else BRIEF if count < SHORT else WHOLE if ended else CUT
         now = found[row]
         found[row] = state if now is None else max(now, state, key=order.index)
     return found

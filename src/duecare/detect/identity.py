@@ -13,18 +13,22 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from duecare.core.table import TEXTS, expect
+from duecare.core.table import SPANS, TEXTS, expect
 from duecare.core.wire import Noun
 from duecare.detect.card import Card, read_card
-from duecare.detect.spans import Span, spans_of
+from duecare.detect.spans import Span
 
 INSTRUMENT = "identity@1"
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _ADJOINING = re.compile(r"[\s,;/&]*(?:and |or )?")
 _AGE = re.compile(r"\b(\d{1,3})[ -]years?[ -]old\b", re.IGNORECASE)
 SELF = frozenset({"am", "i'm", "i’m", "im", "being", "was", "is", "are", "he's", "she's", "we're"})
+SPOKEN = frozenset({"am", "i'm", "im", "being"})
+PERSONS = frozenset({"he", "she", "they", "we", "you", "who", "husband", "wife", "son", "daughter", "friend"})
+"""Words of a self-description: those of SELF that speak for themselves, and those before the others."""
 YOUNG_UNTIL, OLD_FROM = 29, 60
 """Ages in years up to which, and from which, a stated age counts as young or older."""
 
@@ -79,15 +83,29 @@ class Identity:
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         """Every mention as SPANS; the same as `mentions` of each text, found a column at a time."""
-        from duecare.detect.identity_scan import mentions_of
+        from duecare.detect.mentions import labels, mentions_in
 
         expect(texts, TEXTS, "texts")
-        found = mentions_of(texts.column("text"))
-        return spans_of(texts, self.instrument, {at: self._wanted(spans) for at, spans in found.items()})
+        found = mentions_in(texts.column("text"))
+        asked = [not self._axes or label.partition(":")[0] in self._axes for label in labels()]
+        wanted = np.array(asked)[found.label]
+        rows = pa.array(found.text[wanted])
+        said = pa.DictionaryArray.from_arrays(pa.array(found.label[wanted]), pa.array(labels(), pa.string()))
+        return pa.RecordBatch.from_arrays(
+            [
+                *(texts.column(name).take(rows) for name in ("row", "key", "part")),
+                pa.repeat(pa.scalar(self.instrument), len(rows)),
+                pa.array(found.start[wanted]),
+                pa.array(found.end[wanted]),
+                said.cast(pa.string()),
+                pa.array(np.ones(len(rows))),
+            ],
+            schema=SPANS,
+        )
 
     def mentions(self, text: str) -> list[Span]:
         """Every mention in one text; of phrases that begin at one word the longest."""
-        return self._wanted([*_phrases(text), *ages(text)])
+        return self._wanted([*phrases(text), *ages(text)])
 
     def _wanted(self, spans: list[Span]) -> list[Span]:
         if self._axes:
@@ -105,7 +123,8 @@ def tokens_of(text: str, start: int = 0) -> Iterator[Token]:
         yield match.start(), match.end(), match.group().lower().replace("’", "'")
 
 
-def _phrases(text: str) -> Iterator[Span]:
+def phrases(text: str) -> Iterator[Span]:
+    """Mentions of one text less stated ages, word by word: the definition."""
     tokens, place = list(tokens_of(text)), 0
     while place < len(tokens):
         found = phrase_at(text, tokens, place)
@@ -145,16 +164,11 @@ def _beside_people(text: str, tokens: list[Token], at: int) -> bool:
         end = stop
     if at == 0 or tokens[at - 1][2] not in SELF:
         return False
-    spoken = tokens[at - 1][2] in {"am", "i'm", "im", "being"} or (at > 1 and tokens[at - 2][2] in _PERSONS)
+    spoken = tokens[at - 1][2] in SPOKEN or (at > 1 and tokens[at - 2][2] in PERSONS)
     closes = at + 1 >= len(tokens) or re.match(
         r"\s*(?:[.,;:!?]|and\b|so\b|or\b|but\b)", text[tokens[at][1] :]
     )
     return bool(spoken and closes)
-
-
-_PERSONS = frozenset(
-    {"he", "she", "they", "we", "you", "who", "husband", "wife", "son", "daughter", "friend"}
-)
 
 
 def ages(text: str) -> Iterator[Span]:

@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from duecare.detect.identity import SELF, Token, ages, by_first_word, people, phrase_at, tokens_of
+from duecare.detect.identity import SELF, Token, ages, by_first_word, people, phrase_at, phrases, tokens_of
 from duecare.detect.spans import Span
 
 _AGED = r"(?i)\d[ -]years?[ -]old"
+_KELVIN = "\u212a"
+"""The one sign beyond ASCII whose small letter is a letter of ASCII: the search for first words misses it."""
 _LETTER, _JOINER = 1, 2
 """Kinds of bytes: ASCII letters and digits; what may or may not belong to a word (', - and beyond ASCII)."""
 _LOOK_BACK = 24
@@ -40,7 +42,9 @@ def mentions_of(column: pa.Array) -> dict[int, list[Span]]:
     for owner in texts.str.contains(_AGED).arg_true().to_list():
         if spans := list(ages(texts[owner])):
             found[owner] = [*found.get(owner, ()), *spans]
-    return dict(sorted(found.items()))
+    for owner in texts.str.contains(_KELVIN, literal=True).arg_true().to_list():
+        found[owner] = sorted([*phrases(texts[owner]), *ages(texts[owner])])
+    return dict(sorted((owner, spans) for owner, spans in found.items() if spans))
 
 
 Hit = tuple[int, int, str]

@@ -62,6 +62,7 @@ _NAMES: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = (
     ),
 )
 """Label, the words of which one must be among those before the number, and how they stand there."""
+_AMONG = frozenset().union(*(among for _, among, _ in _NAMES))
 _VALUE = re.compile(r"[A-Za-z0-9]{1,32}(?:[ -][A-Za-z0-9]{1,16}){0,6}")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -69,6 +70,8 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 def named_number(text: str, start: int, words: Sequence[str]) -> Iterator[Span]:
     """The identifier that begins at `start`, where the words before it name one."""
+    if _AMONG.isdisjoint(words):
+        return
     before = text[max(0, start - _BEFORE) : start]
     for label, among, pattern in _NAMES:
         if not among.isdisjoint(words) and pattern.search(before) is not None:

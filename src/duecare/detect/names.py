@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -65,8 +66,13 @@ def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 
     found: dict[int, list[Span]] = {}
     said = texts.to_pylist()
     for number, start, end, label in zip(*(column[asked].tolist() for column in columns), strict=True):
-        if (span := _told(said[number], start, end, label)) is not None:
-            _add(found.setdefault(number, []), span, said[number])
+        text = said[number]
+        if (told := _told(text[start:end], label)) is not None:
+            span = Span(start + told[0], start + told[1], label, _SURE)
+            if number in found:
+                _add(found[number], span, text)
+            else:
+                found[number] = [span]
     return found
 
 
@@ -85,18 +91,16 @@ def _add(spans: list[Span], span: Span, text: str) -> None:
         spans.append(span)
 
 
-def _told(text: str, start: int, end: int, label: str) -> Span | None:
-    """The place without marks at its edges; None where nothing is left that can be meant."""
-    while start < end and text[start] in _EDGE:
-        start += 1
-    while start < end and text[end - 1] in _EDGE:
-        end -= 1
-    said = text[start:end]
-    if label in _WORDED and not _TWO_LETTERS.search(said):
+@lru_cache(maxsize=1 << 15)
+def _told(said: str, label: str) -> tuple[int, int] | None:
+    """The place in `said` less marks at its edges; None where nothing is left that can be meant."""
+    start, end = len(said) - len(said.lstrip(_EDGE)), len(said.rstrip(_EDGE))
+    plain = said[start:end]
+    if label in _WORDED and not _TWO_LETTERS.search(plain):
         return None
-    if label == "PERSON" and all(map(_names_nobody, said.split())):
+    if label == "PERSON" and all(map(_names_nobody, plain.split())):
         return None
-    return Span(start, end, label, _SURE) if start < end else None
+    return (start, end) if start < end else None
 
 
 def _names_nobody(word: str) -> bool:

@@ -116,7 +116,10 @@ def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[
             spans, at = mixed_token(text, last, plain=plain)
             found += spans
             continue
-        if housed or end - start >= 4:
+        if end - start < 4:
+            if housed:
+                found += places.address_at(text, start, end)
+        else:
             _number(text, (start, end), found, housed=housed, named=named)
         at = end
     return found

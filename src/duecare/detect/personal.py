@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from itertools import accumulate
 
 import pyarrow as pa
@@ -74,17 +75,22 @@ class Personal:
     def _found(self, texts: pa.Array) -> dict[int, list[Span]]:
         found = names.named(texts, self._named, self._dial) if self._named else {}
         said = texts.to_pylist()
-        for number, spans in found.items():
-            spans[:] = [
-                span for span in spans if not _harmless(span.label, said[number][span.start : span.end])
+        kept: dict[int, list[Span]] = {}
+        forms = dict(patterns.forms_in(texts))
+        for number in sorted(found.keys() | forms.keys()):
+            text = said[number]
+            spans = [
+                span
+                for span in found.get(number, ())
+                if not _harmless(span.label, text[span.start : span.end])
             ]
-        for number, formed in patterns.forms_in(texts):
-            forms = [span for span in formed if span.label in self.labels]
-            if forms:
-                found.setdefault(number, []).extend(forms)
-        return {number: kept for number in sorted(found) if (kept := _apart(said[number], found[number]))}
+            spans += [span for span in forms.get(number, ()) if span.label in self.labels]
+            if spans and (apart := _apart(text, spans)):
+                kept[number] = apart
+        return kept
 
 
+@lru_cache(maxsize=1 << 14)
 def _harmless(label: str, said: str) -> bool:
     """Whether a name or an address is that of nobody: an invented one, or a law."""
     return stands_for_nobody(label, said) or (label == "ADDRESS" and _LAW.search(said) is not None)
@@ -93,7 +99,8 @@ def _harmless(label: str, said: str) -> bool:
 def _apart(text: str, spans: list[Span]) -> list[Span]:
     """The longest of the spans that touch no tag."""
     if "]" in text or "}" in text or ">" in text:
-        spans = list(apart_from(spans, [match.span() for match in _TAG.finditer(text)]))
+        tags = [match.span() for match in _TAG.finditer(text)]
+        spans = list(apart_from(spans, tags)) if tags else spans
     return longest(spans) if len(spans) > 1 else spans
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,13 @@ def spans_of(texts: pa.RecordBatch, instrument: str, found: Mapping[int, Sequenc
 
 def longest(spans: Iterable[Span]) -> list[Span]:
     """Of spans that overlap only the longest (then the surest, then the first), in order of start."""
+    ordered = sorted(spans)
+    if all(one.end <= other.start for one, other in pairwise(ordered)):
+        return ordered
     kept: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start - span.end, -span.value, span.start, span.label)):
+    for span in sorted(
+        ordered, key=lambda span: (span.start - span.end, -span.value, span.start, span.label)
+    ):
         place = bisect_left(kept, span)
         apart = place == len(kept) or span.end <= kept[place].start
         if apart and (place == 0 or kept[place - 1].end <= span.start):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from duecare.core import Artifacts, DataError, Outcome, Tell, refuse_unless
+from duecare.core import Artifacts, DataError, Outcome, Scorer, Tell, refuse_unless
 from duecare.evaluate.suites import AXES, MANNERS, SUITES
 from duecare.evaluate.suites.table import READ_FROM_FILES
 
@@ -37,6 +37,8 @@ class Evaluate:
     - rows: held-out rows of each source, at most
     - toxic_at: a score at or above this counts as toxic
     - seed: of the draws, and of which held-out rows are taken
+    - stages: suites that are also asked of the model after each stage of training but the last; none means
+      that only base and last model are asked
     - batch: answers at a time on the device, or requests at an endpoint; changes the speed only
     - mesh: devices over which each model is dealt out, two numbers: fsdp (rows, one side of each weight) and
       tp (heads, hidden units); left out, one device. Changes the speed only
@@ -60,6 +62,7 @@ class Evaluate:
     rows: int = 32
     toxic_at: float = 0.5
     seed: int = 0
+    stages: tuple[str, ...] = ()
     batch: int = field(default=64, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     reuse: bool = field(default=False, metadata={"speed": True})
@@ -90,10 +93,8 @@ class Evaluate:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Inputs: `base`, and where given `tuned` and `data` or `data:<source>` (splits)."""
-        from duecare import detect
         from duecare.evaluate.engine import open_base, open_tuned
         from duecare.evaluate.sitting import sit
-        from duecare.evaluate.suites.table import suite
 
         if "base" not in inputs:
             raise DataError("evaluate: expected an input named base")
@@ -101,9 +102,16 @@ class Evaluate:
         if "tuned" in inputs:
             models["tuned"] = lambda: open_tuned(inputs["tuned"], self.batch, self.mesh)
         splits = {name: made.path for name, made in inputs.items() if name.split(":")[0] == "data"}
-        named = [name for each in self.suites if each in READ_FROM_FILES for name in suite(each).instruments]
-        scorers = {name: detect.load(name) for name in dict.fromkeys(("toxicity", "refusal", *named))}
-        return sit(self, models, splits, scorers, out=out, tell=tell)
+        return sit(self, models, splits, scorers(self.suites), out=out, tell=tell)
+
+
+def scorers(suites: tuple[str, ...]) -> dict[str, Scorer]:
+    """The detectors that suites need, by name."""
+    from duecare import detect
+    from duecare.evaluate.suites.table import suite
+
+    named = [name for each in suites if each in READ_FROM_FILES for name in suite(each).instruments]
+    return {name: detect.load(name) for name in dict.fromkeys(("toxicity", "refusal", *named))}
 
 
 def _of_what(step: Evaluate) -> list[tuple[bool, str, object, str]]:
@@ -123,6 +131,12 @@ def _of_what(step: Evaluate) -> list[tuple[bool, str, object, str]]:
             f"one or more of {', '.join(every)}, each once",
         ),
         (set(step.data) == set(from_files), "data", dict(step.data), paths),
+        (
+            _distinct(step.stages) and set(step.stages) <= set(step.suites),
+            "stages",
+            step.stages,
+            f"some of the suites asked ({', '.join(step.suites)}), each once",
+        ),
         (most_fit, "items", dict(step.items), "2 or more for a suite that is read from files"),
         (_some_of(step.axes, AXES), "axes", step.axes, f"one or more of {', '.join(AXES)}, each once"),
         (_some_of(step.manners, MANNERS), "manners", step.manners, f"one or both of {', '.join(MANNERS)}"),

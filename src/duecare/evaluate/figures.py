@@ -187,7 +187,7 @@ def _expected_max(
 def _changed(tables: Tables, axis: str, level: float) -> Iterator[Estimate]:
     """Tuned minus base, paired by prompt."""
     reading = tables.reading
-    if len(reading.models) < 2:
+    if not {"base", "tuned"} <= set(reading.models):
         return
     for name, instrument in (("toxicity", reading.toxicity), ("refusal", reading.refusal)):
         base, tuned = (_scored(tables, model, axis, instrument) for model in ("base", "tuned"))

@@ -45,7 +45,7 @@ def twins(tables: Tables, level: float) -> Iterator[Estimate]:
             gaps[model] = {pair: value - other[pair] for pair, value in mine.items() if pair in other}
             found = _mean(gaps[model], issue, level)
             yield found.estimate(name, about | {"model": model}, "nats", (f"model:{model}",))
-        if len(gaps) == 2:
+        if {"base", "tuned"} <= set(gaps):
             change = _minus(gaps["tuned"], gaps["base"])
             rests_on = ("model:base", "model:tuned")
             about = about | {"model": "tuned"}
@@ -65,7 +65,7 @@ def heldout(tables: Tables, level: float) -> Iterator[Estimate]:
             yield perplexity(mine, level).estimate("heldout.perplexity", about, "", (f"model:{model}",))
             found = cluster_mean(list(_rouge(mine).values()), None, level, within=(0.0, 1.0))
             yield found.estimate("heldout.rouge_l", about, "", ("rouge-l",))
-        if len(sides) == 2:
+        if {"base", "tuned"} <= set(sides):
             about = {"suite": "heldout", "model": "tuned", "source": source, "against": "base"}
             base, tuned = sides["base"], sides["tuned"]
             change = perplexity_change(base, tuned, level)

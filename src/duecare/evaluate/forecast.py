@@ -1,4 +1,4 @@
-"""What each gate will be able to decide: all its comparisons, at the level that Holm leaves to each."""
+"""What gates and suites will be able to decide: all comparisons, at the level that Holm leaves to each."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Forecast:
     """One gate: comparisons it makes, n of each group, the smallest gap that n shows, the n that decides.
 
     Where its comparisons differ: the smallest n, the widest gap, the largest n needed. `gap` is in the unit
-    of the figure (of its logarithm for a perplexity); None where nothing is known, or no number would do.
+    of the figure (of its logarithm for a perplexity); None where nothing is known, or (`blind`) where some
+    of its comparisons have so few observations that they show none. `needed` is None where no number is.
     """
 
     comparisons: int
@@ -59,6 +60,7 @@ class Forecast:
     gap: float | None
     needed: int | None
     assumes: str
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,41 @@ class Former:
         return cls(tables, name, _by_key(figures(tables, LEVEL)))
 
 
-def forecast(
-    gates: Sequence[GateSpec], planned: Tables, assumed: Assumed, former: Former | None = None
-) -> list[Forecast]:
-    """One Forecast a gate, from the tables that a rehearsal left (`rehearsal.rehearse`).
+class Ahead:
+    """What lies ahead, from the tables that a rehearsal left (`rehearsal.rehearse`).
 
     Rate, design effect, correlation of groups and spread are those of `former` where it has the figure.
     """
-    plain = _by_key(figures(planned, LEVEL))
-    released = planned.reading.models[-1]
-    matched = [[each for each in plain.values() if speaks_of(gate, each, released)] for gate in gates]
-    total = sum(map(len, matched))
-    level = 1 - min((gate.alpha for gate in gates), default=0.05) / max(1, total)
-    look = _Look(plain, assumed, former, level, f"of {total} comparisons (Holm), level {100 * level:.4g} %")
-    return [look.of_gate(gate, mine) for gate, mine in zip(gates, matched, strict=True)]
+
+    def __init__(self, planned: Tables, assumed: Assumed, former: Former | None = None) -> None:
+        self._plain = _by_key(figures(planned, LEVEL))
+        self._released = planned.reading.models[-1]
+        self._assumed, self._former = assumed, former
+
+    def of_gates(self, gates: Sequence[GateSpec]) -> list[Forecast]:
+        """One Forecast a gate; all comparisons of all gates share one accepted error."""
+        plain = self._plain.values()
+        matched = [[each for each in plain if speaks_of(gate, each, self._released)] for gate in gates]
+        look = self._look(min((gate.alpha for gate in gates), default=0.05), sum(map(len, matched)))
+        return [look.over(mine, gate.limits) for gate, mine in zip(gates, matched, strict=True)]
+
+    def of_figure(self, metric: str) -> Forecast:
+        """What one figure can show by itself, its comparisons sharing an accepted error of 5 %.
+
+        `needed` stays None: there is no limit that could be decided.
+        """
+        model = self._released
+        mine = [
+            each
+            for each in self._plain.values()
+            if each.metric == metric and each.slice.get("model") == model
+        ]
+        return self._look(1 - LEVEL, len(mine)).over(mine, None)
+
+    def _look(self, alpha: float, total: int) -> _Look:
+        level = 1 - alpha / max(1, total)
+        words = f"of {total} comparisons (Holm), level {100 * level:.4g} %"
+        return _Look(self._plain, self._assumed, self._former, level, words)
 
 
 def _by_key(found: Sequence[Estimate]) -> dict[Key, Estimate]:
@@ -99,19 +122,21 @@ def _by_key(found: Sequence[Estimate]) -> dict[Key, Estimate]:
 class _Known:
     """What a comparison rests on: a rate and how its answers are drawn, or the spread of one observation.
 
-    `source` names the evaluation that told it; empty where it is assumed.
+    `source` names the evaluation that told it; empty where it is assumed. `truth` is where a mean is taken
+    to lie; None where nothing tells.
     """
 
     source: str
     rate: float | None = None
     design: Design = _ALONE
     spread: float | None = None
-    truth: float = 0.0
+    truth: float | None = 0.0
 
     @property
     def words(self) -> str:
         """What is assumed, or taken from where."""
-        how = f"from {self.source}" if self.source else "assumed"
+        lots = "as if answers fell by lot" if self.truth is None else "assumed"
+        how = f"from {self.source}" if self.source else lots
         if self.rate is not None:
             together = f" and correlation of the two {self.design.correlation:.2g}" if self.source else ""
             return f"rate {self.rate:.3g}, design effect {self.design.effect:.3g}{together} {how}"
@@ -145,28 +170,31 @@ class _Look:
     level: float
     words: str
 
-    def of_gate(self, gate: GateSpec, mine: Sequence[Estimate]) -> Forecast:
+    def over(self, mine: Sequence[Estimate], limits: Limits | None) -> Forecast:
+        """Of the figures `mine`, and of what would decide `limits` for each of them."""
         if not mine:
             return Forecast(0, None, None, None, "the evaluation will hold no such figure")
         # Those of one kind are worked out once: the fewest observations, what groups showed on average.
         alike: dict[object, list[tuple[Estimate, int, int, _Known]]] = {}
         for each in map(self._sized, mine):
             alike.setdefault((_kind(each[0]), each[2], each[3].source), []).append(each)
-        sizes, gaps, needs, words = [], [], [], []
+        sizes, gaps, needs, words, blind = [], [], [], [], False
         for kind in alike.values():
             figure, _, groups, _ = kind[0]
             n, known = min(n for _, n, _, _ in kind), _merged([known for *_, known in kind])
-            gap, needed = self._worked_out(figure, gate.limits, n, groups, known)
+            gap, needed = self._worked_out(figure, limits, n, groups, known)
             sizes.append(n)
             gaps.append(gap)
             needs.append(needed)
             words.append(known.words)
+            blind |= gap is None and known.rate is not None
         return Forecast(
             len(mine),
             min(sizes),
             None if None in gaps else max(gap for gap in gaps if gap is not None),
             None if None in needs else max(needed for needed in needs if needed is not None),
             f"{len(mine)} {self.words}, power {POWER:.0%}; {'; '.join(dict.fromkeys(words))}",
+            blind,
         )
 
     def _sized(self, figure: Estimate) -> tuple[Estimate, int, int, _Known]:
@@ -207,29 +235,21 @@ class _Look:
             return _Known(self.former.name, spread=spread, truth=truth)
         if figure.metric.startswith("twins."):
             return _Known("", spread=self.assumed.deviation)
+        bounded = figure.unit in ("share", "") and not figure.metric.startswith("heldout.perplexity")
+        if bounded and figure.value is not None:
+            # Made-up answers fall by lot, which is about as far apart as answers can lie.
+            return _Known("", spread=unit_error(figure), truth=None)
         return _Known("")
 
     def _worked_out(
-        self, figure: Estimate, limits: Limits, n: int, groups: int, known: _Known
+        self, figure: Estimate, limits: Limits | None, n: int, groups: int, known: _Known
     ) -> tuple[float | None, int | None]:
-        """The smallest gap that n shows, and the n needed."""
+        """The smallest gap that n shows, and the n needed for limits."""
         level = 1 - (1 - self.level) / groups
-        if known.spread is not None:
-            log = on_logarithm(figure.metric)
-            low, high = (_on_scale(each, log=log) for each in limits)
-            truth = math.log(known.truth) if log else known.truth
-            needed = needed_n_of_mean(known.spread, truth, low, high, level=level)
-            return minimum_detectable_mean(known.spread, n, level=level), needed
-        if known.rate is None:
+        if known.spread is None and known.rate is None:
             return None, None
-        if _kind(figure) == "two":
-            return _of_two(figure, limits, n, known, level)
-        rate, design = known.rate, known.design
-        needed = needed_n_of_rate(
-            rate, *limits, design_effect=design.effect, level=level, per_cluster=design.per_cluster
-        )
-        deviation = math.sqrt(rate * (1 - rate) * design.effect)
-        return minimum_detectable_mean(deviation, n, level=level), needed
+        gap = _gap(figure, n, known, level)
+        return gap, None if limits is None else _needed(figure, limits, known, level)
 
 
 def _on_scale(limit: float | None, *, log: bool) -> float | None:
@@ -239,21 +259,39 @@ def _on_scale(limit: float | None, *, log: bool) -> float | None:
     return math.log(limit) if limit > 0 else None
 
 
-def _of_two(
-    figure: Estimate, limits: Limits, n: int, known: _Known, level: float
-) -> tuple[float | None, int | None]:
-    """The same for two rates, of which there is in truth no difference."""
+def _gap(figure: Estimate, n: int, known: _Known, level: float) -> float | None:
+    """The smallest gap (for a rate or a mean: distance from what is assumed) that n observations show."""
+    if known.spread is not None:
+        return minimum_detectable_mean(known.spread, n, level=level)
     rate, design = known.rate or 0.0, known.design
-    scale: Scale = "ratio" if figure.metric.endswith("ratio") else "difference"
-    gap = minimum_detectable_gap(
-        rate,
+    if _kind(figure) != "two":
+        return minimum_detectable_mean(math.sqrt(rate * (1 - rate) * design.effect), n, level=level)
+    return minimum_detectable_gap(
+        min(rate, 1 - rate),  # of a frequent event its absence is looked for, which is as hard
         n,
         design_effect=design.effect,
         correlation=design.correlation,
         per_cluster=design.per_cluster,
         level=level,
     )
-    needed = needed_n_of_rates(
+
+
+def _needed(figure: Estimate, limits: Limits, known: _Known, level: float) -> int | None:
+    """How many observations decide limits; of two rates there is in truth taken to be no difference."""
+    if known.truth is None:
+        return None
+    if known.spread is not None:
+        log = on_logarithm(figure.metric)
+        low, high = (_on_scale(each, log=log) for each in limits)
+        truth = math.log(known.truth) if log else known.truth
+        return needed_n_of_mean(known.spread, truth, low, high, level=level)
+    rate, design = known.rate or 0.0, known.design
+    if _kind(figure) != "two":
+        return needed_n_of_rate(
+            rate, *limits, design_effect=design.effect, level=level, per_cluster=design.per_cluster
+        )
+    scale: Scale = "ratio" if figure.metric.endswith("ratio") else "difference"
+    return needed_n_of_rates(
         rate,
         rate,
         *limits,
@@ -263,7 +301,6 @@ def _of_two(
         per_cluster=design.per_cluster,
         level=level,
     )
-    return gap, needed
 
 
 def _kind(figure: Estimate) -> str:

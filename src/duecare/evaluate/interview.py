@@ -15,6 +15,7 @@ from duecare.evaluate.answerer import Answerer, Sampling, lacks_logprobs
 from duecare.evaluate.asking import Asking, item_rows, plausible, put, written
 from duecare.evaluate.heldout import Held
 from duecare.evaluate.kept import Kept, ask, score
+from duecare.evaluate.pace import Pace
 from duecare.evaluate.rouge import rouge_l
 from duecare.evaluate.suites import Prompt, Twin
 from duecare.evaluate.tables import SCHEMAS
@@ -75,6 +76,7 @@ class Interview:
         self._private = private or kept
         self._done = self._total = 0
         self._doing = ""
+        self._pace = Pace()
 
     def hold(self, models: Mapping[str, Open]) -> Transcript:
         """Ask every model and give the whole transcript."""
@@ -84,6 +86,8 @@ class Interview:
         for name, opened in models.items():
             self._ask(name, opened(), found)  # held by nobody else: the next model needs its memory
         found.answers += [row for each in self._questions.suites for row in written(each)]
+        if note := self._pace.note():
+            self._tell(note)
         return found
 
     def _ask(self, name: str, model: Answerer, found: Transcript) -> None:
@@ -91,6 +95,7 @@ class Interview:
         if comparing and (why := lacks_logprobs(model)):
             suites = ", ".join(comparing)
             raise ModelError(f"model {name}: suites {suites} need log-probabilities of given answers; {why}")
+        model = self._pace.follow(model)
         self._doing = f"{name}: answers by group"
         self._sample(name, model, found)
         self._doing = f"{name}: counterfactual twins"

@@ -69,7 +69,24 @@ def sit(
     out: Path,
     tell: Tell,
 ) -> Outcome:
-    """Do what `step` says with models "base" and, where there is one, "tuned".
+    """Do what `step` says with models "base" and, where there is one, "tuned": tables, figures in `out`."""
+    tables = ask_models(step, models, splits, scorers, out=out, tell=tell)
+    files = tables.write(out)
+    found = tuple(figures(tables))
+    (out / ESTIMATES).write_bytes(encode(found))
+    return Outcome(files=files | {"estimates": ESTIMATES}, estimates=found)
+
+
+def ask_models(
+    step: Settings,
+    models: Mapping[str, Open],
+    splits: Mapping[str, Path],
+    scorers: Mapping[str, Scorer],
+    *,
+    out: Path,
+    tell: Tell,
+) -> Tables:
+    """Every question of `step` put to every model, answers scored.
 
     `scorers` are detectors by name: "toxicity", "refusal", and those that the suites name.
     """
@@ -89,11 +106,7 @@ def sit(
     )
     wanted = {each.suite: suite(each.suite).instruments for each in asking.suites}
     scores = judge(asked["answers"], scorers, wanted | {TOXICITY_SUITE: ("toxicity", "refusal")})
-    tables = Tables(scores=scores, reading=reading, **asked)
-    files = tables.write(out)
-    found = tuple(figures(tables))
-    (out / ESTIMATES).write_bytes(encode(found))
-    return Outcome(files=files | {"estimates": ESTIMATES}, estimates=found)
+    return Tables(scores=scores, reading=reading, **asked)
 
 
 def questions(step: Settings, splits: Mapping[str, Path], tell: Tell) -> Questions:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from duecare.core.errors import LedgerError
+
+PATIENCE = 5.0
+"""Seconds that a lock is waited for whose holder is dead: its workers are about to let go of it."""
 
 _HELD: set[int] = set()
 
@@ -30,9 +34,9 @@ class Lock:
         except OSError as error:
             raise LedgerError(f"{path} cannot be opened ({error.strerror})") from error
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._handle)
         except OSError as error:
-            holder = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = _holder(self._handle) or "unknown"
             os.close(self._handle)
             raise LedgerError(
                 f"run {path.parent.parent.name} is being written by process {holder}; "
@@ -48,3 +52,35 @@ class Lock:
             _HELD.remove(self._handle)
             os.ftruncate(self._handle, 0)
             os.close(self._handle)
+
+
+def _take(handle: int) -> None:
+    """Lock the file, or raise OSError.
+
+    A worker forked just before its run was killed shares the lock until it first gets to run; so a lock
+    whose holder is dead is tried again for a while.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if _lives(_holder(handle)) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
+def _holder(handle: int) -> str:
+    """The process id in the file; empty where the lock is just being taken or was given up."""
+    return os.pread(handle, 32, 0).decode("ascii", "replace").strip()
+
+
+def _lives(process: str) -> bool:
+    """Whether a process may still run; one that is not named, or is another user's, may."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from duecare.core import DataError
 from duecare.measure.bound import Floats, normal_quantile, proportion_bounds, student_quantile
@@ -100,11 +99,13 @@ def roc_auc(scores: object, labels: object, clusters: Labels = None, level: floa
 
 def auc_influence(ranked: Ranked) -> tuple[float, Floats]:
     """The area, and how each draw moves it [n]."""
+    from scipy.stats import rankdata  # takes a third of a second, which curation does without
+
     event, m, n = ranked.event, int(ranked.event.sum()), int((~ranked.event).sum())
-    ranks = stats.rankdata(ranked.scores)
+    ranks = rankdata(ranked.scores)
     placement = np.empty(len(event))
-    placement[event] = (ranks[event] - stats.rankdata(ranked.scores[event])) / n
-    placement[~event] = 1 - (ranks[~event] - stats.rankdata(ranked.scores[~event])) / m
+    placement[event] = (ranks[event] - rankdata(ranked.scores[event])) / n
+    placement[~event] = 1 - (ranks[~event] - rankdata(ranked.scores[~event])) / m
     value = float(placement[event].mean())
     return value, (placement - value) / np.where(event, m, n)
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from duecare.measure.bound import Floats, informative_clusters
 from duecare.measure.cluster import Sums
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 UNITS = 20_000
 """More clusters than this are merged at random into this many units before they are resampled. Clusters
@@ -187,6 +190,8 @@ def weighted_totals(
 
 def _table(blocks: Sequence[Block], units: int) -> sparse.csc_matrix:
     """All columns of `blocks` side by side, [units, columns]."""
+    from scipy import sparse  # takes a while, and one interval needs none
+
     rows = [np.tile(index, columns.shape[1]) for index, columns in blocks]
     counts = [np.full(columns.shape[1], len(index)) for index, columns in blocks]
     values = [columns.T.ravel().astype(np.float32) for _, columns in blocks]

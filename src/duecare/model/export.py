@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from duecare.core import ModelError
+from duecare.model.family import CLASSIFIERS, HEAD, Shape
 from duecare.model.load import Loaded, parameter, read_config
 from duecare.model.tensors import Array, Rule, rules
+from duecare.model.tokenize import padding
 
 COPIED = (
     "tokenizer.json",
@@ -38,17 +41,59 @@ def export(loaded: Loaded, out: Path) -> None:
     Config and tokenizer files of the folder it was loaded from are carried over. The tensors have the
     dtype of the parameters. ModelError where there is LoRA and `loaded.lora_scale` is not known.
     """
-    described = read_config(loaded.folder)
-    shape, model, scale = loaded.shape, loaded.model, _scale(loaded)
-    out.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Array] = {}
+    tensors = _tensors(loaded, loaded.shape)
+    _write(loaded, tensors, {"architectures": [_causal(read_config(loaded.folder))]}, out)
+
+
+def export_reward(loaded: Loaded, head: Array, out: Path) -> None:
+    """Write the model with a `head` [D] so that transformers loads it as a classifier with one label.
+
+    The head over the vocabulary, where there is one of its own, is left out. transformers reads the score
+    at the last token that is not padding, so padding must not be the token that ends a turn: where it
+    is, another special token takes its place. ModelError where there is none.
+    """
+    families = {family: name for name, family in CLASSIFIERS.items()}
+    tokenizer = loaded.tokenizer
+    pad = padding(tokenizer)
+    changes = {
+        "architectures": [families[loaded.shape.family]],
+        "num_labels": 1,
+        "id2label": {"0": "reward"},
+        "label2id": {"reward": 0},
+        "pad_token_id": tokenizer.pad_id if pad is None else pad[0],
+    }
+    tensors = _tensors(loaded, replace(loaded.shape, tied=True))
+    tensors[HEAD] = np.asarray(head, np.float32)[None].astype(next(iter(tensors.values())).dtype)
+    _write(loaded, tensors, changes, out)
+    if pad is not None:
+        _pad_with(out, pad[1])
+
+
+def _pad_with(folder: Path, token: str) -> None:
+    """Make `token` the padding in the tokenizer files that name one."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = folder / name
+        if path.is_file():
+            _write_json(path, {**json.loads(path.read_text("utf-8")), "pad_token": token})
+
+
+def _tensors(loaded: Loaded, shape: Shape) -> dict[str, Array]:
+    """Every tensor of a model of this shape, LoRA merged, by name."""
+    scale, found = _scale(loaded), dict[str, Array]()
     for rule in rules(shape):
-        for name, tensor in zip(rule.names, rule.split(_merged(model, rule, scale)), strict=True):
-            tensors[name] = np.ascontiguousarray(tensor)
+        for name, tensor in zip(rule.names, rule.split(merged(loaded.model, rule, scale)), strict=True):
+            found[name] = np.ascontiguousarray(tensor)
+    return found
+
+
+def _write(loaded: Loaded, tensors: dict[str, Array], changes: dict[str, Any], out: Path) -> None:
+    """A folder of these tensors, with the config and tokenizer of the folder that `loaded` came from."""
+    described = read_config(loaded.folder)
+    out.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(tensors.items())), out / "model.safetensors", metadata={"format": "pt"})
     text = dict(described.get("text_config", described))
     kind = str(next(iter(tensors.values())).dtype)
-    text.update(architectures=[_causal(described)], torch_dtype=kind)
+    text.update(changes, torch_dtype=kind)
     text.pop("quantization_config", None)
     text.pop("dtype", None)
     _write_json(out / "config.json", text)
@@ -57,17 +102,18 @@ def export(loaded: Loaded, out: Path) -> None:
             shutil.copyfile(loaded.folder / name, out / name)
 
 
-def export_adapter(loaded: Loaded, out: Path) -> None:
+def export_adapter(loaded: Loaded, out: Path, head: Array | None = None) -> None:
     """Write the LoRA of `model` in PEFT's layout: `adapter_model.safetensors`, `adapter_config.json`.
 
     lora_A is [rank, in], lora_B [out, rank]. Where Tunix fuses projections (Gemma 3's keys and
-    values), their shared A is written for each. Nothing is written where the model has no LoRA.
+    values), their shared A is written for each. A reward model's `head` [D] stands beside them, whole.
+    Nothing is written where the model has no LoRA.
     """
     tensors: dict[str, Array] = {}
     modules: set[str] = set()
     rank = 0
     for rule in rules(loaded.shape):
-        found = _lora(loaded.model, rule)
+        found = low_rank(loaded.model, rule)
         if found is None:
             continue
         low, high = found
@@ -78,17 +124,21 @@ def export_adapter(loaded: Loaded, out: Path) -> None:
             modules.add(name.split(".")[-2])
     if not tensors:
         return
+    if head is not None:
+        tensors[f"base_model.model.{HEAD}"] = np.asarray(head, np.float32)[None]
     out.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(tensors.items())), out / "adapter_model.safetensors", metadata={"format": "pt"})
     adapter = {
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": "CAUSAL_LM" if head is None else "SEQ_CLS",
         "r": rank,
         "lora_alpha": _scale(loaded) * rank,
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": sorted(modules),
     }
+    if head is not None:
+        adapter["modules_to_save"] = [HEAD.removesuffix(".weight")]
     _write_json(out / "adapter_config.json", adapter)
 
 
@@ -98,10 +148,10 @@ def _causal(described: dict[str, Any]) -> str:
     return "Gemma3ForCausalLM" if named == "Gemma3ForConditionalGeneration" else named
 
 
-def _merged(model: Any, rule: Rule, scale: float) -> Array:
+def merged(model: Any, rule: Rule, scale: float) -> Array:
     """The parameter of `rule` with its low-rank update added, in float32 before rounding back."""
     value = np.asarray(parameter(model, rule.path)[...])
-    found = _lora(model, rule)
+    found = low_rank(model, rule)
     if found is None:
         return value
     update = np.tensordot(*found, axes=1) * scale
@@ -115,7 +165,7 @@ def _fused(update: Array, rank: int) -> Array:
     return np.moveaxis(update, 0, rank - 2)
 
 
-def _lora(model: Any, rule: Rule) -> tuple[Array, Array] | None:
+def low_rank(model: Any, rule: Rule) -> tuple[Array, Array] | None:
     """The two factors on a parameter, as qwix keeps them beside it: [..., rank] and [rank, ...]."""
     owner = parameter(model, rule.path[:-1])
     low, high = (getattr(owner, f"{rule.path[-1]}_lora_{letter}", None) for letter in "ab")
@@ -127,7 +177,7 @@ def _lora(model: Any, rule: Rule) -> tuple[Array, Array] | None:
 def _scale(loaded: Loaded) -> float:
     """alpha / rank. qwix keeps it in the wrapped methods only, so whoever put the LoRA on says it."""
     if loaded.lora_scale is None:
-        if any(_lora(loaded.model, rule) for rule in rules(loaded.shape)):
+        if any(low_rank(loaded.model, rule) for rule in rules(loaded.shape)):
             raise ModelError("the model has LoRA, but its scale (alpha / rank) is not known")
         return 1.0
     return loaded.lora_scale

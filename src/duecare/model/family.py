@@ -20,6 +20,15 @@ ARCHITECTURES: Final[dict[str, str]] = {
     "Gemma3ForCausalLM": "gemma3",
     "Gemma3ForConditionalGeneration": "gemma3",
 }
+CLASSIFIERS: Final[dict[str, str]] = {
+    "LlamaForSequenceClassification": "llama",
+    "Qwen2ForSequenceClassification": "qwen2",
+    "Qwen3ForSequenceClassification": "qwen3",
+    "Gemma3TextForSequenceClassification": "gemma3",
+}
+"""The same models with a linear head on their last hidden state: reward models."""
+HEAD: Final = "score.weight"
+"""The tensor of that head, [1, D]."""
 WORKS: Final = (
     "Llama (2, 3, 3.1, 3.2 and models of that shape such as SmolLM2), Qwen2 and Qwen2.5, Qwen3 (dense), "
     "Gemma 3 (text)"
@@ -78,11 +87,13 @@ class Shape:
         return tuple(plain if self.scaling is None else (_stretched(f, self.scaling) for f in plain))
 
 
-def shape_of(config: Mapping[str, Any]) -> Shape:
+def shape_of(config: Mapping[str, Any], architectures: Mapping[str, str] = ARCHITECTURES) -> Shape:
     """The Shape of a parsed `config.json`; ModelError names the field that cannot be represented."""
     named = config.get("architectures") or ["(none)"]
-    family = ARCHITECTURES.get(str(named[0]))
+    family = architectures.get(str(named[0]))
     if family is None:
+        if str(named[0]) in CLASSIFIERS:
+            raise ModelError(f"config.json: architectures = {named[0]}: a reward model writes no answers")
         raise ModelError(f"config.json: architectures = {named[0]} cannot be loaded; what works: {WORKS}")
     text = config.get("text_config") if "text_config" in config else config
     if not isinstance(text, Mapping):

@@ -53,26 +53,62 @@ def generate(
     only lengthens answers. `batch` is in answers. Raises ModelError for settings outside their range,
     for an empty prompt and for a model with LoRA on top.
     """
+    found = sampled(
+        loaded,
+        [loaded.tokenizer.encode(prompt, special=True) for prompt in prompts],
+        _distinct(prompts),
+        samples=samples,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        batch=batch,
+        progress=progress,
+    )
+    return [[answer_text(loaded, ids) for ids in answers] for answers in found]
+
+
+def sampled(
+    loaded: Loaded,
+    rows: Sequence[Sequence[int]],
+    names: Sequence[str],
+    *,
+    samples: int,
+    max_tokens: int,
+    temperature: float,
+    top_p: float = 1.0,
+    seed: int,
+    batch: int,
+    length: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[Ids]]:
+    """`generate` for prompts given as token ids, each under a name of its own: answers as ids, int32 [A].
+
+    An answer ends with its end token where it had room for one. Its randomness is a function of seed, name
+    and sample number. With `length` all prompts are padded to that many tokens, so that one program is
+    compiled; none may be longer.
+    """
     _check(samples, max_tokens, temperature, top_p, batch)
-    rows = [loaded.tokenizer.encode(prompt, special=True) for prompt in prompts]
-    if not all(rows):
+    if not all(map(len, rows)):
         raise ModelError("a prompt has no tokens")
     asker = _Asker(loaded, samples, min(samples, batch), max_tokens, temperature, top_p, seed)
-    names, found = _distinct(prompts), dict[int, list[str]]()
+    found = dict[int, list[Ids]]()
     together = min(max(batch // asker.share, 1), TOGETHER)
-    for length, chosen in _batches([len(row) for row in rows], together):
-        given = left_padded([rows[each] for each in chosen], together, length, loaded.tokenizer.pad_id)
+    for fixed, chosen in _batches([len(row) for row in rows], together, length):
+        given = left_padded([rows[each] for each in chosen], together, fixed, loaded.tokenizer.pad_id)
         found |= zip(chosen, asker(given, [names[each] for each in chosen]), strict=True)
         if progress is not None:
             progress(len(found), len(rows))
     return [found[number] for number in range(len(rows))]
 
 
-def _batches(lengths: Sequence[int], together: int) -> Iterator[tuple[int, list[int]]]:
+def _batches(
+    lengths: Sequence[int], together: int, length: int | None = None
+) -> Iterator[tuple[int, list[int]]]:
     """Numbers of prompts to be read together, with the static length of all of them."""
     classes: dict[int, list[int]] = defaultdict(list)
-    for number, length in enumerate(lengths):
-        classes[padded_length(length)].append(number)
+    for number, own in enumerate(lengths):
+        classes[length or padded_length(own)].append(number)
     for fixed, numbers in sorted(classes.items()):
         for start in range(0, len(numbers), together):
             yield fixed, numbers[start : start + together]
@@ -90,21 +126,22 @@ class _Asker:
     top_p: float
     seed: int
 
-    def __call__(self, given: tuple[Ids, Any], names: Sequence[str]) -> list[list[str]]:
+    def __call__(self, given: tuple[Ids, Any], names: Sequence[str]) -> list[list[Ids]]:
         graph, state = nnx.split(self.loaded.model)
         mesh, together = self.loaded.mesh, len(given[0])
         ids, real = rows_over(mesh, *given)
         after = _read(graph, state, ids, real)
-        found: list[list[str]] = [[] for _ in names]
+        found: list[list[Ids]] = [[] for _ in names]
         for first in range(0, self.samples, self.share):
             here = range(first, first + self.share)
             at = [uniforms(self.seed, name, here, self.max_tokens) for name in names]
             at += at[:1] * (together - len(at))
             (chance,) = rows_over(mesh, np.concatenate(at))
             out = _decode(graph, state, after, real, chance, **self._settings())
-            for texts, each in zip(found, np.asarray(out).reshape(together, self.share, -1), strict=False):
-                texts += [_text(self.loaded, one) for one in each]
-        return [texts[: self.samples] for texts in found]
+            ends = self.loaded.tokenizer.eos_ids
+            for answers, each in zip(found, np.asarray(out).reshape(together, self.share, -1), strict=False):
+                answers += [_ended(one, ends) for one in each]
+        return [answers[: self.samples] for answers in found]
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -136,10 +173,16 @@ def _check(samples: int, max_tokens: int, temperature: float, top_p: float, batc
         raise ModelError(f"generate: top_p = {top_p}: expected a number in (0, 1]")
 
 
-def _text(loaded: Loaded, ids: Ids) -> str:
-    ends = np.isin(ids, loaded.tokenizer.eos_ids)
-    stop = int(np.argmax(ends)) if ends.any() else len(ids)
-    return loaded.tokenizer.decode(ids[:stop].tolist())
+def answer_text(loaded: Loaded, ids: Ids) -> str:
+    """The text of an answer as `sampled` gives it, without special tokens."""
+    ended = len(ids) > 0 and int(ids[-1]) in loaded.tokenizer.eos_ids
+    return loaded.tokenizer.decode(ids[: len(ids) - ended].tolist())
+
+
+def _ended(ids: Ids, ends: Sequence[int]) -> Ids:
+    """An answer up to and with its first end token."""
+    found = np.isin(ids, ends)
+    return ids[: int(np.argmax(found)) + 1] if found.any() else ids
 
 
 @partial(jax.jit, static_argnums=0)

@@ -69,14 +69,19 @@ def load(folder: Path, dtype: str = "float32", mesh: Mesh | None = None) -> Load
     field that Tunix cannot represent, tensors that are missing, left over or of another shape, and heads
     that the mesh does not divide.
     """
+    return load_as(folder, shape_of(read_config(folder)), dtype, mesh)
+
+
+def load_as(
+    folder: Path, shape: Shape, dtype: str, mesh: Mesh | None, beside: frozenset[str] = frozenset()
+) -> Loaded:
+    """`load` for a shape that is known; tensors called as in `beside` are another's to read."""
     if dtype not in ("float32", "bfloat16"):
         raise ModelError(f"dtype = {dtype!r}: expected float32 or bfloat16")
-    shape = shape_of(read_config(folder))
     if mesh is not None:
         expect_fit(shape, mesh)
-    config, build = _builder(shape, dtype)
-    model = nnx.eval_shape(build)
-    _fill(model, shape, folder, jnp.dtype(dtype), mesh)
+    config, model = unfilled(shape, dtype)
+    _fill(model, shape, folder, jnp.dtype(dtype), mesh, beside=beside)
     return Loaded(
         model=model,
         config=config,
@@ -100,6 +105,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"{folder.name}/config.json holds no object")
     return found
+
+
+def unfilled(shape: Shape, dtype: str) -> tuple[Any, Any]:
+    """The Tunix config of a model of this shape, and the model with parameters that hold nothing yet."""
+    config, build = _builder(shape, dtype)
+    return config, nnx.eval_shape(build)
 
 
 def _builder(shape: Shape, dtype: str) -> tuple[Any, Callable[[], Any]]:
@@ -155,14 +166,17 @@ def parameter(model: Any, path: tuple[str | int, ...]) -> Any:
     return model
 
 
-def _fill(model: Any, shape: Shape, folder: Path, dtype: Any, mesh: Mesh | None) -> None:
+def _fill(
+    model: Any, shape: Shape, folder: Path, dtype: Any, mesh: Mesh | None, *, beside: frozenset[str]
+) -> None:
     with ExitStack() as stack:
         tensors = dict(_tensors(folder, stack))
         wanted = list(rules(shape))
         names = {name for rule in wanted for name in rule.names}
         if missing := sorted(names - tensors.keys()):
             raise ModelError(f"{folder.name}: {len(missing)} tensors are missing, the first is {missing[0]}")
-        if surplus := sorted(tensors.keys() - names - ({"lm_head.weight"} if shape.tied else set())):
+        spare = beside | ({"lm_head.weight"} if shape.tied else set())
+        if surplus := sorted(tensors.keys() - names - spare):
             raise ModelError(
                 f"{folder.name}: {len(surplus)} tensors have no place, the first is {surplus[0]}"
             )

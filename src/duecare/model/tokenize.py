@@ -85,6 +85,12 @@ class Tokenizer:
         """Whether the folder has a chat template."""
         return self._template is not None
 
+    @property
+    def special(self) -> dict[int, str]:
+        """Every special token by id, in order."""
+        added = self._fast.get_added_tokens_decoder()
+        return {int(number): str(token.content) for number, token in sorted(added.items()) if token.special}
+
     def _id(self, token: str | None) -> int | None:
         found = self._fast.token_to_id(token) if token else None
         return None if found is None else int(found)
@@ -106,6 +112,19 @@ def joined(tokenizer: Tokenizer, prompt: str, answer: str) -> tuple[list[int], i
     if first >= len(both):
         raise ModelError("an answer has no tokens after its prompt")
     return both, first
+
+
+def padding(tokenizer: Tokenizer) -> tuple[int, str] | None:
+    """Another special token to pad with, where padding is now a token that ends a turn; else None.
+
+    One that is called after padding, else the first. Raises ModelError where every special token ends a turn.
+    """
+    if tokenizer.pad_id not in tokenizer.eos_ids:
+        return None
+    free = [each for each in tokenizer.special.items() if each[0] not in tokenizer.eos_ids]
+    if not free:
+        raise ModelError("the tokenizer has no special token to pad with but those that end a turn")
+    return next((each for each in free if "pad" in each[1].lower()), free[0])
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from duecare.report import words
 from duecare.report.gather import Figure
 from duecare.report.metrics import metric
 from duecare.report.treatment import measured
-from duecare.report.verdict import who
+from duecare.report.verdict import trains, who
 from duecare.report.view import View
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!@])")
@@ -157,7 +157,7 @@ def _data(view: View) -> list[str]:
 
 
 def _training(view: View) -> list[str]:
-    stages = view.story.of("sft", "dpo")
+    stages = [stage for stage in view.story.stages if trains(stage)]
     if not stages:
         return []
     rows = [[stage.job, stage.entry.step or "", str(stage.entry.seed or 0), stage.digest] for stage in stages]
@@ -171,7 +171,27 @@ def _training(view: View) -> list[str]:
     base = [f"Base model: {literal(view.base)}{licence}."] if view.base else []
     table = table_of(["Job", "Step", "Seed", "Digest of the result"], rows)
     said = "\n".join(f"- {card.verdict}: {literal(card.ruling.finding.detail)}" for card in view.watched)
-    return ["## Training", *base, table, *([said] if said else [])]
+    return ["## Training", *base, table, *([said] if said else []), *_judges(view)]
+
+
+def _judges(view: View) -> list[str]:
+    """What each reward model came to on held-out pairs."""
+    header = ["What", "Whose pairs", "Before", "After", "95% interval or reason", "n"]
+    parts = []
+    for judge in view.judges:
+        rows = [
+            [
+                row.title,
+                row.who,
+                words.value(row.before.estimate) if row.before else "",
+                words.value(row.after.estimate),
+                row.after.estimate.reason or words.interval(row.after.estimate),
+                f"{row.after.estimate.n:,}",
+            ]
+            for row in judge.rows
+        ]
+        parts += [f"### {literal(judge.stage.job)}: held-out pairs", table_of(header, rows)]
+    return parts
 
 
 def _provenance(view: View) -> list[str]:

@@ -16,6 +16,7 @@ from duecare.report.curves import EVERYONE, Panel
 _COLOURS = 6
 """So many colours and dash patterns there are; a seventh group starts anew."""
 _DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (1, 3))
+_UNDONE = (1, 4)
 _WIDTH, _HEIGHT = 360, 190
 _FEW = 8
 """Up to so many points are drawn as dots too: a line through one point would be invisible."""
@@ -35,12 +36,18 @@ class Ink:
 
 
 def paint(panel: Panel) -> tuple[Ink, ...]:
-    """The ink of each curve of a panel; all rows together are drawn in grey beside their groups."""
+    """The ink of each curve of a panel; all rows together are drawn in grey beside their groups.
+
+    What was rolled back is dotted, in the colour of its group.
+    """
+    groups = [curve.group for curve in panel.curves if curve.of is None]
     inks = []
-    for place, curve in enumerate(panel.curves):
-        grey = bool(panel.axis) and curve.group == EVERYONE
-        number = place % _COLOURS
-        inks.append(Ink("muted", (1, 0)) if grey else Ink(f"g{number}", _DASHES[number]))
+    for curve in panel.curves:
+        group = curve.of or curve.group
+        grey = bool(panel.axis) and group == EVERYONE
+        number = (groups.index(group) if group in groups else len(groups)) % _COLOURS
+        dash = _UNDONE if curve.of else (1, 0) if grey else _DASHES[number]
+        inks.append(Ink("muted" if grey else f"g{number}", dash))
     return tuple(inks)
 
 

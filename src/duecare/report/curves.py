@@ -8,6 +8,7 @@ from typing import Any
 
 from duecare.report import words
 from duecare.report.gather import Story
+from duecare.report.metrics import metric
 from duecare.report.texts import rows
 
 COLUMNS = ("step", "split", "axis", "group", "metric", "value", "low", "high", "n")
@@ -29,10 +30,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of one group (or "everyone"), by step."""
+    """The points of one group (or "everyone"), by step; `of` is the group where they were rolled back."""
 
     group: str
     points: tuple[Point, ...]
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Panel:
     @property
     def title(self) -> str:
         """ "sft: loss on training batches, by gender"."""
+        if self.split == "twins":
+            return f"{metric(self.metric).title}{f', by {self.axis}' if self.axis else ''}"
         split = {"train": "training rows", "probe": "held-out rows"}.get(self.split, self.split)
         by = f", by {self.axis}" if self.axis else ""
         of = ", group less all others," if self.metric.endswith(".gap") else ""
@@ -59,18 +63,19 @@ def panels(story: Story) -> tuple[Panel, ...]:
     """Every chart of the training jobs of a run, in the order of the plan."""
     found: list[Panel] = []
     for stage in story.stages:
-        curves = rows(stage, "curves.parquet", COLUMNS) if "curves.parquet" in stage.files else None
-        if curves is not None:
+        curves = rows(stage, "curves.parquet") if "curves.parquet" in stage.files else None
+        if curves is not None and set(COLUMNS) <= set(curves.column_names):
             found += _panels(stage.job, stage.entry.index, curves.to_pylist())
     return tuple(found)
 
 
 def _panels(job: str, entry: int, records: Sequence[Mapping[str, Any]]) -> list[Panel]:
-    lines: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
+    lines: dict[tuple[str, str, str], dict[tuple[str, bool], list[Point]]] = {}
     for record in records:
         where = (record["metric"], record["split"], record["axis"] or "")
         point = Point(record["step"], record["value"], record["low"], record["high"], record["n"])
-        lines.setdefault(where, {}).setdefault(record["group"] or EVERYONE, []).append(point)
+        group = (record["group"] or EVERYONE, bool(record.get("rolled_back")))
+        lines.setdefault(where, {}).setdefault(group, []).append(point)
     by_group = {(metric, split) for metric, split, axis in lines if axis}
     found = []
     for where, groups in sorted(lines.items(), key=lambda line: _rank(*line[0])):
@@ -78,7 +83,7 @@ def _panels(job: str, entry: int, records: Sequence[Mapping[str, Any]]) -> list[
         if not axis and (metric, split) in by_group:
             continue  # everyone is drawn beside each group
         drawn = {**groups, **lines.get((metric, split, ""), {})}
-        curves = tuple(_curve(group, points) for group, points in drawn.items())
+        curves = _curves(drawn)
         found.append(Panel(job, entry, metric, split, axis, curves))
     return found
 
@@ -93,5 +98,14 @@ def _rank(metric: str, split: str, axis: str) -> tuple[bool, str, str, str]:
     )
 
 
-def _curve(group: str, points: Sequence[Point]) -> Curve:
-    return Curve(group, tuple(sorted(points, key=lambda point: point.step)))
+def _curves(drawn: Mapping[tuple[str, bool], Sequence[Point]]) -> tuple[Curve, ...]:
+    """Each group's curve; what was rolled back is a curve of its own that begins where the kept one ends."""
+    found = []
+    for (group, undone), points in drawn.items():
+        line = sorted(points, key=lambda point: point.step)
+        if undone:
+            kept = sorted(drawn.get((group, False), ()), key=lambda point: point.step)
+            found.append(Curve(f"{group}, rolled back", (*kept[-1:], *line), of=group))
+        else:
+            found.append(Curve(group, tuple(line)))
+    return tuple(found)

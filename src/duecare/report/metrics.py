@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Form = Literal["share", "points", "ratio", "count", "number", "signed"]
@@ -64,7 +64,33 @@ def _sampled(stem: str, what: str, calls: str, better: str) -> dict[str, Metric]
     }
 
 
+def _debiasing(method: str) -> dict[str, Metric]:
+    """The evidence that a training step with `debias` leaves."""
+    shut = "How much nearer to nought the loss gap between groups came, on held-out rows; below 0 it opened."
+    return {
+        f"{method}.probe.accuracy": Metric(
+            "Group read from hidden states",
+            "Balanced accuracy of a fresh reader of the group on held-out rows it has not seen; chance is 1"
+            " divided by the number of groups.",
+            "share",
+        ),
+        f"{method}.probe.control": Metric(
+            "Random labels read from hidden states",
+            "The same reader on labels drawn at random: beyond chance here, the probe leaks.",
+            "share",
+        ),
+        f"{method}.debias.closed": Metric("Loss gap closed", shut, "signed", 0.0, "higher", unit=_NATS),
+        f"{method}.debias.kl": Metric("Distance from the start (KL)", unit=_NATS, better="lower"),
+        f"{method}.debias.perplexity": Metric("Perplexity of held-out rows", better="lower"),
+        f"{method}.debias.refusals": Metric("Held-out prompts refused", form="share"),
+        f"{method}.group_weight": Metric("Weight of a group in the loss", form="share"),
+    }
+
+
 METRICS: dict[str, Metric] = {
+    **_debiasing("sft"),
+    **_debiasing("dpo"),
+    **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",
@@ -89,6 +115,15 @@ METRICS: dict[str, Metric] = {
         "near",
         unit=_NATS,
     ),
+    "twins.amplification": Metric(
+        "Amplification of the gap between twins",
+        "By how much wider the gap between counterfactual twins is than in the base model; below 0 it has"
+        " closed.",
+        "signed",
+        0.0,
+        "lower",
+        unit=_NATS,
+    ),
     "twins.gap.change": Metric(
         "Change in the twins' gap by tuning", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),
@@ -105,6 +140,29 @@ METRICS: dict[str, Metric] = {
         "Change in the twins' gap by tuning, dismissive answers", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),
     **_sampled("refusal", "Refused", "refuse to help", ""),
+    "reward-model.accuracy": Metric(
+        "Pairs ranked as they were labelled",
+        "Share of pairs whose chosen answer gets the higher score; 50% is chance.",
+        "share",
+        better="higher",
+    ),
+    "reward-model.margin": Metric(
+        "Margin of the chosen answer",
+        "Score of the chosen answer less that of the rejected one: the log-odds that it is preferred.",
+        "signed",
+        0.0,
+        "higher",
+        unit="nats",
+    ),
+    "reward-model.loss": Metric(
+        "Loss on pairs", "Minus the log-probability of the labelled choice; 0.69 is chance.", unit="nats"
+    ),
+    "reward-model.score": Metric(
+        "Score, mean of both answers",
+        "Means nothing by itself; kept near 0 by centring.",
+        "signed",
+        unit="nats",
+    ),
     "heldout.perplexity": Metric(
         "Perplexity on held-out rows",
         "How surprised the model is by answers it was not trained on; 1 would be no surprise.",
@@ -235,8 +293,12 @@ _ENDINGS: dict[str, Form] = {
 }
 _GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
 """Ends of names of figures that are one share less another."""
-_HIGHER = ("accuracy", "rouge_l", "rouge")
+_HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
+
+
+BY_STAGE = "stages."
+"""Before the name of a figure: what one stage of training changed in it."""
 
 
 def metric(name: str, unit: str = "") -> Metric:
@@ -244,11 +306,21 @@ def metric(name: str, unit: str = "") -> Metric:
 
     Names are "<suite>.<figure>". "<name>.change" is what tuning changed in <name>, "<name>.difference"
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
-    sign, of <name>.
+    sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
-    known = METRICS.get(name)
+    _, twins, figure = name.partition(".twins.")
+    known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
+    return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)
+
+
+def _by_stage(name: str, unit: str) -> Metric:
+    of = metric(name.removeprefix(BY_STAGE), unit)
+    return replace(of, title=of.title.replace("by tuning", "by a stage of training"), says=_STAGE)
+
+
+def _of_its_name(name: str, unit: str) -> Metric:
     stem, _, tail = name.rpartition(".")
     if tail == "gap":
         of = metric(stem, unit)
@@ -271,6 +343,7 @@ def metric(name: str, unit: str = "") -> Metric:
     return Metric(title, form=form, better=better, unit=said)
 
 
+_STAGE = "The model after the stage minus the model before it, on the same prompts, items and rows."
 _BETWEEN = "The group's figure minus that of all others who declare a group; 0 means equal treatment."
 _AGAINST = "The group's figure minus that of the group it is compared with; 0 means equal treatment."
 

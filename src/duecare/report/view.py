@@ -8,10 +8,11 @@ from pathlib import Path
 
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
-from duecare.report import behind, curation, origin, treatment, verdict
+from duecare.report import behind, curation, judged, origin, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
+from duecare.report.stages import Moved, stages
 from duecare.report.treatment import SuiteView
 from duecare.report.words import listed, plural
 
@@ -63,11 +64,17 @@ class View:
     people: tuple[SuiteView, ...]
     usefulness: tuple[SuiteView, ...]
     panels: tuple[Panel, ...]
+    moved: Moved | None
     instruments: tuple[origin.Instrument, ...]
     lanes: tuple[origin.Lane, ...]
     after: tuple[origin.Node, ...]
     account: origin.Account
     limits: tuple[str, ...]
+
+    @property
+    def judges(self) -> tuple[judged.Judge, ...]:
+        """What each reward model came to on held-out pairs."""
+        return judged.judges(self.story)
 
     @property
     def training(self) -> tuple[tuple[str, tuple[Panel, ...]], ...]:
@@ -126,6 +133,7 @@ def view(run: Path, cases: int) -> View:
         people=treatment.treatment(story, shown),
         usefulness=treatment.usefulness(story, shown),
         panels=panels(story),
+        moved=stages(story),
         instruments=instruments,
         lanes=lanes,
         after=after,

@@ -1,8 +1,27 @@
-"""Training on Tunix, watched per group: Sft and Dpo, Limits and Privacy. Importing this imports no JAX."""
+"""Training on Tunix, watched per group: a class for each step and for what they share. Imports no JAX."""
 
+from duecare.train.adversary import Adversary
+from duecare.train.debias import Debias
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
 from duecare.train.private import Privacy
+from duecare.train.probing import Probes
+from duecare.train.reinforce import Grpo, Ppo
+from duecare.train.reward_model import RewardModel
+from duecare.train.robust import GroupDro, Pairing
 from duecare.train.sft import Sft
 
-__all__ = ["Dpo", "Limits", "Privacy", "Sft"]
+__all__ = [
+    "Adversary",
+    "Debias",
+    "Dpo",
+    "GroupDro",
+    "Grpo",
+    "Limits",
+    "Pairing",
+    "Ppo",
+    "Privacy",
+    "Probes",
+    "RewardModel",
+    "Sft",
+]

@@ -8,7 +8,7 @@ pass needs is worked out on the way (as in fused linear cross-entropy kernels; H
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -22,12 +22,12 @@ from duecare.train.batch import ASKED_TOGETHER
 class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
     """`model` under a call that returns log-probabilities; low-rank updates are put on this module.
 
-    `whole` says that all weights are trained, the head among them.
+    `whole` says that all weights are trained, the head among them. At a `temperature` other than 1 the
+    log-probabilities are those by which tokens are sampled at that temperature.
     """
 
-    def __init__(self, model: Any, *, whole: bool = False) -> None:
-        self.model = model
-        self.whole = whole
+    def __init__(self, model: Any, *, whole: bool = False, temperature: float = 1.0) -> None:
+        self.model, self.whole, self.temperature = model, whole, temperature
 
     def __call__(
         self,
@@ -35,34 +35,65 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         positions: jax.Array,
         mask: jax.Array,
         asked: tuple[jax.Array, jax.Array, jax.Array],
-    ) -> jax.Array:
-        """Natural log-probabilities, float32 [N].
+        *,
+        states: bool = False,
+    ) -> Any:
+        """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
         of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted.
         """
-        states, _ = through(self.model, tokens, positions, None, mask)
+        found, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
+        picked = found[row, place]
         ask = logps_of_whole if self.whole else logps
-        return ask(self.model, states[row, place], target)
+        told = ask(self.model, picked, target, self.temperature)
+        return (told, picked) if states else told
 
 
-def logps_of_whole(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:
+def logps_of_whole(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:
     """`logps`, differentiable in the head's weights too; a chunk's logits are made again on the way back."""
 
     @jax.checkpoint  # type: ignore[untyped-decorator]  # it has no types
     def one(chunk: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return _picked(logits(model, chunk[0][None])[0], chunk[1])
+        found = logits(model, chunk[0][None])[0]
+        return _picked(found if temperature == 1 else found / temperature, chunk[1])
 
     return jax.lax.map(one, _chunks(states, targets)).reshape(targets.shape)
 
 
-def logps(model: Any, states: jax.Array, targets: jax.Array) -> jax.Array:
+def token_logps(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """Log-probabilities of all answers' tokens, float32 [N]; `batch` holds `Lines` by name."""
+    return model(*call_of(batch))
+
+
+def call_of(batch: Mapping[str, jax.Array]) -> tuple[Any, ...]:
+    """The arguments by which a model is asked for all answers' tokens of a batch."""
+    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
+    return batch["tokens"], batch["position"], answer_mask(batch["part"]), asked
+
+
+def answer_mask(part: jax.Array) -> jax.Array:
+    """Who sees whom in lines of prompts and answers (`batch.Lines.part` [B, T]): bool [B, T, T].
+
+    An answer sees its prompt and itself, never another answer; padding is seen by no one.
+    """
+    seen, looks = part[:, None, :], part[:, :, None]
+    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
+    return causal & ((seen == 0) | (seen == looks) & (seen > 0))
+
+
+def logps(model: Any, states: jax.Array, targets: jax.Array, temperature: float = 1.0) -> jax.Array:
     """Log-probability of each target int32 [N] by the model's head at `states` [N, D]: float32 [N].
 
     Differentiable in `states`; the head itself is frozen and gets no gradient.
     """
-    return _Fused(lambda chunk: logits(model, chunk[None])[0])(states, targets)
+
+    def head(chunk: jax.Array) -> jax.Array:
+        found = logits(model, chunk[None])[0]
+        return found if temperature == 1 else found / temperature
+
+    return _Fused(head)(states, targets)
 
 
 class _Fused:

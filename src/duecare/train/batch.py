@@ -11,15 +11,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from duecare.core import DataError
-from duecare.train.rows import Ids, Mask, Pair, Passage, UnusableRowError
+from duecare.train.rows import Ids, Mask, Passage, UnusableRowError
 
-T = TypeVar("T", Passage, Pair)
+T = TypeVar("T")
 ROUND = 16
 """Lengths are rounded up to a multiple of this, so that similar data share a compiled shape."""
 
@@ -160,17 +160,32 @@ def ask(parts: Sequence[tuple[npt.NDArray[Any], ...]], size: int) -> Asked:
     return Asked(row=row, place=place, target=target, counts=counts)
 
 
+def taught_tokens(plan: Plan[Passage]) -> npt.NDArray[np.int64]:
+    """How many tokens of each passage are taught: int64 [len(plan.read)]."""
+    return np.array([one.taught[1:].sum() for one in plan.read], dtype=np.int64)
+
+
 def most_asked(sizes: npt.NDArray[np.int64], batches: Iterable[npt.NDArray[np.int64]]) -> int:
     """The most positions that any batch asks for, rounded up to whole chunks; `sizes` by entry."""
     most = max((int(sizes[entries].sum()) for entries in batches), default=0)
     return max(1, -(-most // ASKED_TOGETHER)) * ASKED_TOGETHER
 
 
+class Answered(Protocol):
+    """A prompt with its answers, int32 [P] and [A] each; all that are laid out have as many answers."""
+
+    @property
+    def prompt(self) -> Ids: ...
+    @property
+    def answers(self) -> Sequence[Ids]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Pairs as lines of tokens, int32 [B, T] each: `part` is 0 in a prompt, 1 in a chosen and 2 in a
-    rejected answer, -1 in padding; `position` counts on from the prompt in both answers. `side` int32
-    [N] says for each position asked to which answer it belongs: pair, or pair + number of pairs."""
+    """Prompts and answers as lines of tokens, int32 [B, T] each: `part` is 0 in a prompt, 1 in its first
+    answer (of a pair the chosen), 2 in its second and so on, -1 in padding; `position` counts on from the
+    prompt in every answer. `side` int32 [N] says for each position asked to which answer it belongs: the
+    answer's number times the number of prompts, plus that of its prompt."""
 
     tokens: Ids
     position: Ids
@@ -179,13 +194,13 @@ class Lines:
     side: Ids
 
 
-def lay_out(pairs: Sequence[Pair], length: int, asked: int, pad_id: int, *, shared: bool) -> Lines:
-    """Each prompt once with both answers behind it, or (not `shared`) one line for each answer.
+def lay_out(prompts: Sequence[Answered], length: int, asked: int, pad_id: int, *, shared: bool) -> Lines:
+    """Each prompt once with all its answers behind it, or (not `shared`) one line for each answer.
 
-    A shared prompt is read once for both answers, which must not see each other. Not for models with
+    A shared prompt is read once for all answers, which must not see each other. Not for models with
     a sliding window that lines outgrow: Tunix counts the window in places, not in positions.
     """
-    lines = len(pairs) if shared else 2 * len(pairs)
+    lines = len(prompts) if shared else len(prompts) * len(prompts[0].answers)
     tokens = np.full((lines, length), pad_id, dtype=np.int32)
     position, part = np.zeros_like(tokens), np.full_like(tokens, -1)
     found, sides = [], []
@@ -194,17 +209,18 @@ def lay_out(pairs: Sequence[Pair], length: int, asked: int, pad_id: int, *, shar
         there = (line, slice(start, start + len(ids)))
         tokens[there], position[there], part[there] = ids, first + np.arange(len(ids)), number
 
-    for number, pair in enumerate(pairs):
-        for which, answer in ((0, pair.chosen), (1, pair.rejected)):
-            line = number if shared else number + which * len(pairs)
-            asks = len(pair.prompt)
-            start = asks + (len(pair.chosen) if shared and which else 0)
-            write(line, 0, pair.prompt, 0, 0)
+    for number, one in enumerate(prompts):
+        asks = start = len(one.prompt)
+        for which, answer in enumerate(one.answers):
+            own = number + which * len(prompts)
+            line = number if shared else own
+            write(line, 0, one.prompt, 0, 0)
             write(line, start, answer, asks, 1 + which)
             before = start + np.arange(len(answer)) - 1
             before[0] = asks - 1
             found.append((np.full(len(answer), line), before, answer))
-            sides.append(np.full(len(answer), number + which * len(pairs), dtype=np.int32))
+            sides.append(np.full(len(answer), own, dtype=np.int32))
+            start += len(answer) if shared else 0
     side = np.concatenate(sides)
     side = np.pad(side, (0, asked - len(side)))
     return Lines(tokens=tokens, position=position, part=part, asked=ask(found, asked), side=side)

@@ -3,13 +3,15 @@
 The loop is Tunix's own (`PeftTrainer.train`). It is entered where `_post_process_train_step` hands over
 what the loss function returned beside the loss: there the step's figures are kept and checkpoints are
 written, in step with each other. It stops because its iterator ends: with the last step, or where a
-watched limit was crossed and the step says so, or held-out rows have shown that it is enough.
+watched limit was crossed and the step says so, or where held-out rows have shown that it is enough. What else
+may end it is in `duecare.train.halt`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -22,7 +24,6 @@ import pyarrow.parquet as pq
 from tunix.sft.peft_trainer import PeftTrainer
 
 from duecare.core import (
-    FAIL,
     Artifacts,
     DataError,
     Estimate,
@@ -36,14 +37,21 @@ from duecare.core import (
 )
 from duecare.core.table import EXAMPLES, examples, expect
 from duecare.core.wire import settings
-from duecare.model.export import export, export_adapter
+from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
-from duecare.train.gauge import Gauge
+from duecare.train.carried import Carries
+from duecare.train.clock import Clock
+from duecare.train.engine_mesh import dealt, mesh_of
+from duecare.train.engine_probe import Asker
+from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
+from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, restore, training_state, with_lora
+from duecare.train.metrics import told_to
+from duecare.train.probing import ProbeLog
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
 from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
@@ -76,6 +84,10 @@ class Trains(Loop, Protocol):
     def on_crossing(self) -> OnCrossing: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def metrics(self) -> Mapping[str, str]: ...
+    @property
+    def mesh(self) -> tuple[int, int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,12 @@ def read_data(path: Path, axes: tuple[str, ...]) -> Data:
 
     Weights are divided by their mean, so that only their proportions matter, not their unit.
     """
-    rows = pq.read_table(path)
+    try:
+        rows = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path.name}: expected a whole Parquet file; it is absent, damaged or ends early"
+        ) from error
     expect(rows, EXAMPLES, path.name)
     weights = rows.column("weight").to_numpy().astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
@@ -127,30 +144,34 @@ def start_folder(inputs: Artifacts) -> Path:
 
 def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     """The scratch folder of this run under `out`."""
-    return Resume(
-        out / ".resume",
-        {
-            "step": type(step).__name__,
-            "settings": settings(step),
-            "inputs": {name: artifact.digest for name, artifact in sorted(inputs.items())},
-        },
-    )
+    read = {name: artifact.digest for name, artifact in sorted(inputs.items())}
+    return Resume(out / ".resume", {"step": type(step).__name__, "settings": settings(step), "inputs": read})
 
 
-def adapted(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
-    """The model of `folder` with low-rank updates as the step says, and the module to train it by."""
-    loaded = load(folder)
+def adapted(
+    step: Trains, folder: Path, under: Callable[[Any], Answering] = Answering
+) -> tuple[Loaded, Answering]:
+    """The model of `folder` with low-rank updates as the step says, and the module to train it by.
+
+    `under` is the call that the model is put under.
+    """
+    loaded = load(folder, mesh=mesh_of(step))
     answering = with_lora(
-        loaded.model, rank=step.lora_rank, alpha=step.alpha, targets=step.targets, seed=step.seed
+        loaded.model,
+        rank=step.lora_rank,
+        alpha=step.alpha,
+        targets=step.targets,
+        seed=step.seed,
+        under=under,
     )
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank
     return loaded, answering
 
 
-def whole(folder: Path) -> tuple[Loaded, Answering]:
+def whole(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
     """The model of `folder`, and the module to train all its weights by."""
-    loaded = load(folder)
+    loaded = load(folder, mesh=mesh_of(step))
     return loaded, Answering(loaded.model, whole=True)
 
 
@@ -178,6 +199,18 @@ class Run:
     resume: Resume
     tell: Tell
     held: HeldOut | None = None
+    """Which model is kept, and whether training is to end, by held-out rows."""
+    asker: Asker | None = None
+    """Who asks the model counterfactual twins, where the step says so."""
+    carries: Carries | None = None
+    """State of a method that goes from step to step beside the model."""
+    _start: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
+    """The state before the first step, where training may go back to it."""
+
+    @property
+    def halt(self) -> Halt:
+        """What ends this run early."""
+        return Halt(self.method, self.step.steps, self.resume, self.tell)
 
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
@@ -185,58 +218,108 @@ class Run:
         The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
         a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
-        start, log = self._go_on(trainer)
-        watch = Watch(
-            method=self.method,
-            about={"source": self.step.on},
-            steps=self.step.steps,
-            every=self.step.every,
-            groups=self.groups,
-            log=log,
-            gauge=self._gauge(),
-        )
-
-        def after_step(aux: Mapping[str, Any]) -> None:
-            record = self._record(len(watch.log.records) + 1, aux)
-            if watch.step(record, self.tell):
-                if self.held is not None:
-                    self.held.look(record.step, trainer.model, self.tell)
-                self._keep(record.step, trainer)
-
-        trainer.after_step = after_step
-        if start < self.step.steps and not self._over(watch):
-            trainer.train(_batches(batch, range(start, self.step.steps), lambda: self._over(watch)))
+        batch = dealt(self.step, batch)
+        self.tell = told_to(trainer.metrics_logger, self.method, self.tell)
+        clock = Clock()
+        start, log, probed = self._go_on(trainer)
+        watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
+        with Signals() as signals:
+            trainer.after_step = partial(self._after, watch, trainer, clock, signals)
+            batches = _batches(batch, range(start, self.step.steps), lambda: self._over(watch))
+            if start < self.step.steps and not self._over(watch):
+                clock.begin()
+                trainer.train(sized(self, trainer.model, batches))
+                tell_cost(self, clock.told(self.method))
+        if watch.done < self.step.steps and not self._over(watch):
+            if watch.done > start:
+                self._keep(watch.done, trainer, watch.crossing.good)
+            self.halt.ended(watch.done)
+        if watch.crossing.goes_back:
+            self._go_back(trainer, watch)
         return watch
+
+    def _after(
+        self, watch: Watch, trainer: Any, clock: Clock, signals: Signals, aux: Mapping[str, Any]
+    ) -> None:
+        """Take in one training step: its figures, what follows from them, and the time for a checkpoint."""
+        clock.stepped()
+        record = self._record(watch.taken + 1, aux)
+        outlook(self, record.step, watch, clock)
+        with clock.of("telemetry"):
+            ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
+        if ended and self.held is not None and self.held.on:
+            with clock.of("held-out"):
+                self._look(self.held, record.step, trainer, watch)
+        if ended or signals.asked is not None:
+            with clock.of("checkpoints"):
+                self._keep(record.step, trainer, watch.crossing.good)
+        if signals.asked is not None:
+            self.halt.stopped(record.step, signals.asked)
+        clock.begin()
 
     def _over(self, watch: Watch) -> bool:
         """Whether training is to end before its last step."""
         return watch.stopped or (self.held is not None and self.held.enough)
 
-    def _gauge(self) -> Gauge:
-        step = self.step
-        return Gauge(
-            method=self.method,
-            about={"source": step.on},
-            steps=step.steps,
-            groups=self.groups,
-            limits=step.limits,
-            alpha=step.watch_alpha,
-            on_crossing=step.on_crossing,
-        )
+    def _look(self, held: HeldOut, step: int, trainer: Any, watch: Watch) -> None:
+        """Let held-out rows say how good the model is now; one beyond a limit is no candidate."""
+        crossed = watch.crossing.crossed
+        self.halt.on_disk(step, lambda: held.look(step, trainer.model, self.tell, crossed=crossed))
 
-    def _go_on(self, trainer: Any) -> tuple[int, StepLog]:
-        """Put back the last good checkpoint; how many steps are done, and their figures.
+    def _ask(self, trainer: Any, clock: Clock) -> npt.NDArray[np.float64]:
+        """What the model says of the twins now."""
+        if self.asker is None:
+            raise ModelError(f"train.{self.method}: nothing is asked where no `probe` is set")
+        with clock.of("probes"):
+            found = self.asker.values(trainer.model)
+        if not np.isfinite(found).all():
+            self._stop(len(clock.steps), "what a probe found")
+        return found
+
+    def _go_back(self, trainer: Any, watch: Watch) -> None:
+        """Put back the last good state before the crossing; a damaged one gives way to the one before."""
+        found = self.resume.last(upto=watch.crossing.good)
+        watch.kept = 0 if found is None else found.step
+        restore(trainer.model, trainer.optimizer, self._start if found is None else found.arrays)
+        text = (
+            f"a limit was crossed at training step {watch.taken}: the model of step {watch.kept} was put"
+            " back, and training ended with it"
+        )
+        data = {"crossed": str(watch.taken), "kept": str(watch.kept), "planned": str(self.step.steps)}
+        self.tell(Note(topic=f"{self.method}.rolled_back", text=text, data=data))
+
+    def _go_on(self, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
+        """Put back the last good checkpoint; how many steps are done, their figures, and what was probed.
 
         A checkpoint whose figures are damaged is not gone on from: half a curve is no curve.
         """
+        if self.step.on_crossing == "rollback":
+            first = training_state(trainer.model, trainer.optimizer)
+            self._start = {name: np.array(value) for name, value in first.items()}  # its own memory
+        self.halt.passed_over(self.resume.sweep())
         last = self.resume.last()
-        log = StepLog(self.resume.steps_file, upto=0 if last is None else last.step)
-        if last is None or not log.complete or not self._looked(last.step):
-            return 0, StepLog(self.resume.steps_file, upto=0)
+        done = 0 if last is None else last.step
+        log, probed = self._logs(done)
+        if last is None:
+            return 0, log, probed
+        topic = f"{self.method}.resumed"
+        size = {"steps": self.step.steps, "every": self.step.every}
+        known = (log.complete, probed is None or probed.complete(done, **size), self._looked(done))
+        if not all(known):
+            text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
+            self.tell(Note(topic=topic, text=text))
+            self.resume.clear()
+            return 0, *self._logs(0)
         restore(trainer.model, trainer.optimizer, last.arrays)
-        text = f"training goes on after step {last.step} of {self.step.steps}"
-        self.tell(Note(topic=f"{self.method}.resumed", text=text))
-        return last.step, log
+        if self.carries is not None:
+            self.carries.put_back(last.arrays)
+        text = f"training goes on after step {done} of {self.step.steps}"
+        self.tell(Note(topic=topic, text=text))
+        return done, log, probed
+
+    def _logs(self, upto: int) -> tuple[StepLog, ProbeLog | None]:
+        probed = None if self.asker is None else ProbeLog(self.resume.folder, upto)
+        return StepLog(self.resume.steps_file, upto=upto), probed
 
     def _looked(self, step: int) -> bool:
         """Whether the looks at held-out rows up to the checkpoint of `step` are known again."""
@@ -256,28 +339,24 @@ class Run:
             loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
+            course=[] if self.carries is None else list(self.carries.take(aux)),
         )
 
-    def _keep(self, step: int, trainer: Any) -> None:
-        """Write a checkpoint, unless the last update broke a weight: a broken one is never kept."""
+    def _keep(self, step: int, trainer: Any, good: int) -> None:
+        """Write a checkpoint, unless the last update broke a weight: a broken one is never kept.
+
+        That of step `good` stays, however many come after it.
+        """
         state = training_state(trainer.model, trainer.optimizer)
+        if self.carries is not None:
+            state |= self.carries.arrays()
         if not finite(state):
             self._stop(step, "a weight")
-        self.resume.save(step, state)
+        self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))
 
     def _stop(self, step: int, what: str) -> NoReturn:
         """Say that training broke and where the last good state is, and raise ModelError."""
-        last = self.resume.last()
-        kept = "no checkpoint came before" if last is None else f"the checkpoint of step {last.step} is kept"
-        finding = Finding(
-            name=f"{self.method}.finite",
-            verdict=FAIL,
-            limit="loss and weights stay finite numbers",
-            detail=f"At training step {step} {what} was not a finite number; {kept}.",
-            next="Lower learning_rate or clip, lengthen warmup, or look for damaged rows; then run again.",
-        )
-        self.tell(finding)
-        raise ModelError(f"train.{self.method}: {finding.detail}")
+        self.halt.broken(step, what)
 
 
 def _batches(batch: Callable[[int], Batch], steps: range, over: Callable[[], bool]) -> Iterator[Batch]:
@@ -288,7 +367,11 @@ def _batches(batch: Callable[[int], Batch], steps: range, over: Callable[[], boo
     for step in steps:
         if over():
             return
-        yield batch(step)
+        try:
+            found = batch(step)
+        except StopIteration:  # the source has no more: told by `Run.fit`
+            return
+        yield found
 
 
 def finish(
@@ -297,10 +380,18 @@ def finish(
     estimates: Sequence[Estimate],
     out: Path,
     findings: Sequence[Finding] = (),
+    *,
+    head: npt.NDArray[np.float32] | None = None,
 ) -> Outcome:
-    """Write the merged model, the adapter (where there are low-rank updates) and the curves."""
-    export(loaded, out / "model")
-    export_adapter(loaded, out / "adapter")
+    """Write the merged model, the adapter (where there are low-rank updates) and the curves.
+
+    With a `head` [D] model and adapter are written as those of a reward model.
+    """
+    if head is None:
+        export(loaded, out / "model")
+    else:
+        export_reward(loaded, head, out / "model")
+    export_adapter(loaded, out / "adapter", head)
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
     files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
     if not (out / "adapter").exists():

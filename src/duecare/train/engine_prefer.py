@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
-from duecare.train.answering import Answering
+from duecare.train.answering import Answering, answer_mask
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
+from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
-    Trainer,
+    Trains,
     adapted,
     doing,
     finish,
@@ -35,11 +35,30 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_probe import asker
+from duecare.train.engine_robust import Robust
+from duecare.train.engine_sft import evidence_of
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
 from duecare.train.prefer import Algorithm, Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.resume import Resume
 from duecare.train.rows import Pair, pair
+
+P = TypeVar("P", bound="PairLines")
+
+
+class Compares(Trains, Protocol):
+    """The settings of a step that reads pairs."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def max_prompt_tokens(self) -> int: ...
+    @property
+    def max_answer_tokens(self) -> int: ...
+
 
 SURE = -1e-6
 """Log-probabilities above this are taken as this in ORPO: the odds of a certainty are infinite."""
@@ -50,13 +69,9 @@ def answer_logps(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.
 
     `batch` as from `Pairs.batch`.
     """
-    part, side, counts = batch["part"], batch["side"], batch["counts"]
-    seen, looks = part[:, None, :], part[:, :, None]
-    causal = jnp.tril(jnp.ones((part.shape[1], part.shape[1]), bool))
-    # An answer sees its prompt and itself, never the other answer; padding is seen by no one.
-    mask = causal & ((seen == 0) | (seen == looks) & (seen > 0))
+    side, counts = batch["side"], batch["counts"]
     asked = (batch["asked_row"], batch["asked_place"], batch["target"])
-    logps = model(batch["tokens"], batch["position"], mask, asked)
+    logps = model(batch["tokens"], batch["position"], answer_mask(batch["part"]), asked)
     per_answer = partial(jax.ops.segment_sum, segment_ids=side, num_segments=2 * len(batch["row"]))
     return per_answer(logps * counts), per_answer(counts)
 
@@ -97,23 +112,30 @@ def pair_loss(
 measured = nnx.jit(answer_logps)
 
 
-class Pairs:
-    """Pairs of one part of the data as batches of one shape: `length` tokens a line, `asked` in answers.
-
-    `reference` float32 [N, 2] is what the model said of chosen and rejected before training.
-    """
+class PairLines:
+    """Pairs of one part of the data as batches of one shape: `length` tokens a line, `asked` in answers."""
 
     def __init__(self, part: Data, plan: Plan[Pair], pad_id: int) -> None:
         self.part, self.plan, self.pad_id = part, plan, pad_id
         self.length = self.asked = 0
         self.shared = True
-        self.reference = np.zeros((len(plan.read), 2), dtype=np.float32)
 
     def shape(self, batches: list[npt.NDArray[np.int64]]) -> tuple[int, int]:
         """The longest line, prompt and both answers, and the most positions that a batch asks for."""
         answers = np.array([len(one.chosen) + len(one.rejected) for one in self.plan.read], dtype=np.int64)
         prompts = np.array([len(one.prompt) for one in self.plan.read], dtype=np.int64)
         return int((answers + prompts).max(initial=0)), most_asked(answers, batches)
+
+
+class Pairs(PairLines):
+    """Pairs with what a language model says of their answers.
+
+    `reference` float32 [N, 2] is what the model said of chosen and rejected before training.
+    """
+
+    def __init__(self, part: Data, plan: Plan[Pair], pad_id: int) -> None:
+        super().__init__(part, plan, pad_id)
+        self.reference = np.zeros((len(plan.read), 2), dtype=np.float32)
 
     def batch(self, entries: npt.NDArray[np.int64]) -> Batch:
         """The pairs `entries` with their references, weights and places in the table."""
@@ -133,6 +155,10 @@ class Pairs:
             "weight": self.part.weights[rows],
             "row": rows.astype(np.int32),
         }
+
+    def step(self, number: int, size: int) -> Batch:
+        """The batch of training step `number`, from 0."""
+        return self.batch(self.plan.step(number, size))
 
     def logps(self, model: Answering, size: int) -> npt.NDArray[np.float32]:
         """What the model says now of every pair read: float32 [N, 2], chosen and rejected."""
@@ -158,35 +184,64 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Dpo`."""
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
-    taught, probed = _pairs(step, Tokenizer(folder), data, held)
+    taught, probed = read_pairs(step, Tokenizer(folder), data, held, Pairs)
     for estimate in account(step.algorithm, step.on, taught.plan, data.groups):
         tell(estimate)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder)
-    _shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=step.every))
+    give_shape(step, taught, probed, loaded.shape.window)
+    method = treatment(step, data, taught)
+    trainer = method.trainer(model, optimiser(step), training_config(step, step.algorithm))
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
+    resume = open_resume(step, inputs, out)
+    doing(step, "measuring the model as it is", tell)
+    before = _before(step, model, taught, probed, resume)
+    where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
+    looks = looks_at(step, step.algorithm, where, measure, resume)
+    looks.begin(model, lambda: probed.figures(model, step))
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
+    longest = step.max_prompt_tokens + step.max_answer_tokens
+    evidence = evidence_of(step, held, model, loaded, (longest, step.batch_size))
+    if evidence is not None:
+        evidence.before(resume, folder)
+    doing(step, "compiling the first step", tell)
+    run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins, carries=method)
+    watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
+    kept = watch.kept = looks.settle(watch.done, model, tell)
+    seen = (probed.plan.rows, held.groups, data.groups)
+    probe = Probe(step.algorithm, step.on, kept, *seen, before, probed.figures(model, step))
+    told = [*probe.estimates(), *method.estimates()]
+    curves = watch.curves([*looks.readings(kept), *probe.readings()])
+
+    def write() -> Outcome:
+        made = finish(loaded, curves, told, out, watch.findings())
+        return made if evidence is None else evidence.added(made, step.algorithm, step.on, step.seed, out)
+
+    return run.halt.on_disk(watch.taken, write)
+
+
+def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:
+    """The loss of this step, group-robust where the step says so."""
+
+    def figures(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        return pair_figures(*answer_logps(model, batch), batch, step.algorithm, step.beta)
 
     def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return pair_loss(model, batch, step.algorithm, step.beta)
 
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    resume = open_resume(step, inputs, out)
-    doing(step, "measuring the model as it is", tell)
-    before = _before(step, model, taught, probed, resume)
-    doing(step, "compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell)
-    watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
-    probe = Probe(
-        method=step.algorithm,
-        source=step.on,
-        steps=watch.done,
-        rows=probed.plan.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=probed.figures(model, step),
+    debias = step.debias
+    if debias is None or debias.group_dro is None:
+        return Treatment(loss)
+    member = Membership(data, debias.axis, whole=True)
+    return Robust(
+        debias.group_dro,
+        figures,
+        member,
+        taught.plan,
+        steps=step.steps,
+        entries=lambda number: taught.plan.step(number, step.batch_size),
+        name=step.algorithm,
     )
-    return finish(loaded, watch.curves(probe.readings()), probe.estimates(), out, watch.findings())
 
 
 def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: Resume) -> Figures | None:
@@ -205,8 +260,10 @@ def _before(step: Dpo, model: Answering, taught: Pairs, probed: Pairs, resume: R
     return None
 
 
-def _pairs(step: Dpo, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Pairs, Pairs]:
-    """The pairs to train on and the pairs to measure on."""
+def read_pairs(
+    step: Compares, tokenizer: Tokenizer, data: Data, held: Data, kind: Callable[..., P]
+) -> tuple[P, P]:
+    """The pairs to train on and the pairs to measure on, as lines of this kind."""
 
     def reader(part: Data) -> Callable[[int], Pair]:
         limits = (step.max_prompt_tokens, step.max_answer_tokens)
@@ -214,10 +271,10 @@ def _pairs(step: Dpo, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Pai
 
     plan = draw(data.names, reader(data), step.steps * step.batch_size, step.seed)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
-    return Pairs(data, plan, tokenizer.pad_id), Pairs(held, held_plan, tokenizer.pad_id)
+    return kind(data, plan, tokenizer.pad_id), kind(held, held_plan, tokenizer.pad_id)
 
 
-def _shape(step: Dpo, taught: Pairs, probed: Pairs, window: int | None) -> None:
+def give_shape(step: Compares, taught: PairLines, probed: PairLines, window: int | None) -> None:
     """Give all batches one shape; share prompts unless lines would outgrow the model's sliding window."""
     size = step.batch_size
     trained = [taught.plan.step(number, size) for number in range(step.steps)]

@@ -12,18 +12,20 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
-from tunix.sft.peft_trainer import TrainingConfig
 
-from duecare.core import Artifacts, Outcome, Tell, exact
+from duecare.core import Artifacts, DataError, Outcome, Tell, exact
 from duecare.model.forward import causal, places, within
+from duecare.model.load import Loaded
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
-from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, take
+from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, take, taught_tokens
+from duecare.train.engine_adversary import Adversarial
+from duecare.train.engine_debias import Membership, Treatment
+from duecare.train.engine_evidence import Account, Measuring
 from duecare.train.engine_loop import (
     Batch,
     Data,
     Run,
-    Trainer,
     adapted,
     doing,
     finish,
@@ -32,10 +34,16 @@ from duecare.train.engine_loop import (
     start_folder,
     whole,
 )
-from duecare.train.heldout import HeldOut
+from duecare.train.engine_pairing import Paired, needed_twins
+from duecare.train.engine_probe import asker
+from duecare.train.engine_robust import Robust
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
-from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of
+from duecare.train.metrics import training_config
+from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of, useful
+from duecare.train.prefer import Dpo
 from duecare.train.probe import Figures, Probe, account
+from duecare.train.robust import Pairing
 from duecare.train.rows import Passage, passage
 from duecare.train.sft import Sft
 
@@ -45,13 +53,25 @@ def passage_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.
 
     `batch` as from `Passages.batch` or `PackedPassages.batch`.
     """
+    nll, counts, _ = passage_states(model, batch)
+    return nll, counts
+
+
+def passage_states(
+    model: Answering, batch: Mapping[str, jax.Array]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """As `passage_loss`, and each row's pooled state, float32 [B, D].
+
+    That is the mean, over the taught tokens, of the final states that they are predicted from.
+    """
     position, mask, side = _seen(batch)
     counts = batch["counts"]
-    logps = model(
-        batch["tokens"], position, mask, (batch["asked_row"], batch["asked_place"], batch["target"])
-    )
+    asked = (batch["asked_row"], batch["asked_place"], batch["target"])
+    logps, states = model(batch["tokens"], position, mask, asked, states=True)
     per_row = partial(jax.ops.segment_sum, segment_ids=side, num_segments=len(batch["row"]))
-    return -per_row(logps * counts), per_row(counts)
+    number = per_row(counts)
+    pooled = per_row(states.astype(jnp.float32) * counts[:, None]) / jnp.maximum(number, 1)[:, None]
+    return -per_row(logps * counts), number, pooled
 
 
 def _seen(batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -73,6 +93,12 @@ def sft_loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Arra
     minimised = loss * batch["share"][0] if "share" in batch else loss
     # A packed batch has room for more rows than it holds; those that are none count nothing.
     return minimised, {"loss": loss, "row": batch["row"], "figures": {"loss": nll / jnp.maximum(count, 1)}}
+
+
+def row_losses(model: Answering, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Each row's loss per taught token: "loss" float32 [B]."""
+    nll, count = passage_loss(model, batch)
+    return {"loss": nll / jnp.maximum(count, 1)}
 
 
 measured = nnx.jit(passage_loss)
@@ -209,47 +235,131 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Sft`."""
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
-    taught, probed = _passages(step, Tokenizer(folder), data, held)
-    for estimate in account("sft", step.on, taught.plan, data.groups):
-        tell(estimate)
-    tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
+    tokenizer = Tokenizer(folder)
+    taught, probed = _passages(step, tokenizer, data, held)
+    _account_of(step, taught, data, tell)
     doing(step, "loading the model", tell)
-    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(folder)
-    gathered = None if step.accumulate == 1 else step.accumulate
-    config = TrainingConfig(eval_every_n_steps=step.every, gradient_accumulation_steps=gathered)
-    trainer = Trainer(model, optimiser(step, step.accumulate), config)
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(sft_loss, has_aux=True)
+    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
+    method = treatment(step, tokenizer, data, taught, loaded.shape.width)
+    config = training_config(step, "sft", step.accumulate)
+    trainer = method.trainer(model, optimiser(step, step.accumulate), config)
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model))
-    looks = HeldOut(
-        "sft", step.on, step.patience, step.keep, probed.plan.rows, held.groups, probed.losses, resume
-    )
-    looks.begin(model, before)
+    looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume)
+    looks.begin(model, lambda: before)
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
+    evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines))
+    if evidence is not None:
+        evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell, looks)
-    watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
-    kept = looks.settle(watch.done, model, tell)
-    probe = Probe(
-        method="sft",
-        source=step.on,
-        steps=kept,
-        rows=probed.plan.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=probed.losses(model),
+    run = Run(step, "sft", data.groups, resume, tell, looks, asker=twins, carries=method)
+    batch = shared(taught, step.steps, step.accumulate)
+    watch = run.fit(trainer, lambda number: method.batch(number, batch(number)))
+    watch.kept = looks.settle(watch.done, model, tell)
+    probe = _probe(step, watch.kept, probed, data, (before, probed.losses(model)))
+    curves = watch.curves([*looks.readings(watch.kept), *probe.readings()])
+    told = [*probe.estimates(), *method.estimates()]
+
+    def write() -> Outcome:
+        outcome = finish(loaded, curves, told, out, watch.findings())
+        return outcome if evidence is None else evidence.added(outcome, "sft", step.on, step.seed, out)
+
+    return run.halt.on_disk(watch.taken, write)
+
+
+def _probe(step: Sft, kept: int, probed: Parts, data: Data, losses: tuple[Figures, Figures]) -> Probe:
+    """Losses of held-out rows before training, and after it with the model of step `kept`."""
+    return Probe("sft", step.on, kept, probed.plan.rows, probed.part.groups, data.groups, *losses)
+
+
+def _account_of(step: Sft, taught: Parts, data: Data, tell: Tell) -> None:
+    """Which rows are read, and how many of the tokens in all batches are theirs."""
+    for estimate in account("sft", step.on, taught.plan, data.groups):
+        tell(estimate)
+    tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
+
+
+def evidence_of(
+    step: Sft | Dpo, held: Data, model: Answering, loaded: Loaded, shape: tuple[int, int]
+) -> Account | None:
+    """What measures the evidence of debiasing on held-out rows, of pairs on the chosen answers.
+
+    `shape` is the most tokens of a row, and rows at a time. None where no evidence is asked for.
+    """
+    debias, tokenizer = step.debias, loaded.tokenizer
+    max_tokens, lines = shape
+    if debias is None:
+        return None
+    plan = take(held.names, _reader(max_tokens, tokenizer, held), debias.rows, step.seed)
+    if not plan.read:
+        if debias.probe == "none":
+            return None
+        raise DataError("debias.probe: no held-out row can be measured; let split hold some out")
+    asked = most_asked(taught_tokens(plan), chunks(len(plan.read), lines))
+    length = rounded(max(len(one.tokens) for one in plan.read), max_tokens)
+    rows = Passages(held, plan, (length, asked), tokenizer.pad_id, lines)
+    return Account(Measuring(debias, held, plan, rows.batch, lines), model, loaded)
+
+
+def _reader(max_tokens: int, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
+    """Reads a row of `part`, by its place."""
+    return lambda place: passage(part.example(place), tokenizer, max_tokens)
+
+
+def treatment(step: Sft, tokenizer: Tokenizer, data: Data, taught: Parts, width: int) -> Treatment:
+    """The loss of this step, with what its method of debiasing adds; the model's states are `width` wide."""
+    debias = step.debias
+    if debias is None:
+        return Treatment(sft_loss)
+    if debias.group_dro is not None:
+        member = Membership(data, debias.axis, whole=True)
+        steps, plan = step.steps, taught.plan
+        return Robust(
+            debias.group_dro, row_losses, member, plan, steps=steps, entries=taught.entries, name="sft"
+        )
+    if debias.adversary is not None:
+        member = Membership(data, debias.axis, whole=False)
+        return Adversarial(debias.adversary, passage_states, member, width, step.seed)
+    if debias.pairing is not None:
+        return _paired(step, debias.pairing, tokenizer, data)
+    return Treatment(sft_loss)
+
+
+def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Paired:
+    """Logit pairing over the twins among the rows to train on, in an order of their own."""
+    found = needed_twins(data.names, pairing.axes)
+
+    def reader(place: int) -> tuple[Passage, Passage]:
+        first, second = (data.example(row) for row in found[place])
+        return passage(first, tokenizer, step.row_tokens), passage(second, tokenizer, step.row_tokens)
+
+    names = [data.names[copy] for _, copy in found]
+    plan = draw(names, reader, step.steps * pairing.pairs, step.seed)
+    read = tuple(one for pair in plan.read for one in pair)
+    rows = np.array([row for place in plan.rows for row in found[place]], dtype=np.int64)
+    each = Plan(slots=np.arange(len(read)), read=read, rows=rows, unusable=plan.unusable, met=plan.met)
+
+    def both(entries: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.stack([2 * entries, 2 * entries + 1], axis=-1).reshape(-1)
+
+    batches = (both(plan.step(number, pairing.pairs)) for number in range(step.steps))
+    longest = rounded(max(len(one.tokens) for one in read), step.row_tokens)
+    shape = (longest, most_asked(taught_tokens(each), batches))
+    twins = Passages(data, each, shape, tokenizer.pad_id, step.lines)
+    return Paired(
+        pairing,
+        sft_loss,
+        lambda model, batch: row_losses(model, batch)["loss"],
+        plan,
+        lambda entries: twins.batch(both(entries)),
     )
-    curves = watch.curves([*looks.readings(kept), *probe.readings()])
-    return finish(loaded, curves, probe.estimates(), out, watch.findings())
 
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
     """The passages to train on and those to measure on, in batches of one common shape."""
-
-    def reader(part: Data) -> Callable[[int], Passage]:
-        return lambda place: passage(part.example(place), tokenizer, step.row_tokens)
-
+    reader = partial(_reader, step.row_tokens, tokenizer)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
     if step.batch_tokens is not None:
         count = step.steps * step.lines
@@ -260,8 +370,8 @@ def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[
     length = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
     trained = (plan.step(number, size) for number in range(step.steps))
     asked = max(
-        most_asked(_taught(plan), trained),
-        most_asked(_taught(held_plan), chunks(len(held_plan.read), size)),
+        most_asked(taught_tokens(plan), trained),
+        most_asked(taught_tokens(held_plan), chunks(len(held_plan.read), size)),
     )
     shape = (rounded(length, step.row_tokens), asked)
     pad_id = tokenizer.pad_id
@@ -276,7 +386,7 @@ def shared(taught: Parts, steps: int, accumulate: int) -> Callable[[int], Batch]
     """
     if accumulate == 1:
         return taught.step
-    sizes = _taught(taught.plan)
+    sizes = taught_tokens(taught.plan)
     tokens = np.array([sizes[taught.entries(number)].sum() for number in range(steps)], dtype=np.float64)
     update = tokens.reshape(-1, accumulate)
     share = (update / update.mean(axis=1, keepdims=True)).ravel().astype(np.float32)
@@ -286,13 +396,3 @@ def shared(taught: Parts, steps: int, accumulate: int) -> Callable[[int], Batch]
         return {**found, "share": np.full(len(found["row"]), share[number])}
 
     return batch
-
-
-def useful(plan: Plan[Passage]) -> int:
-    """Tokens of rows in all batches; the rest is padding."""
-    return int(np.array([len(one.tokens) for one in plan.read], dtype=np.int64)[plan.slots].sum())
-
-
-def _taught(plan: Plan[Passage]) -> npt.NDArray[np.int64]:
-    """How many tokens of each passage are taught: int64 [len(plan.read)]."""
-    return np.array([one.taught[1:].sum() for one in plan.read], dtype=np.int64)

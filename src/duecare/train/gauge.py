@@ -40,6 +40,7 @@ import numpy.typing as npt
 from duecare.core import FAIL, INSUFFICIENT, PASS, DataError, Estimate, Finding, Note, Tell, Verdict
 from duecare.measure.decide import decide
 from duecare.measure.sequential import Asymptotic, Bernstein
+from duecare.train.crossing import Crossing
 from duecare.train.limits import FOLLOWED, NO_LIMITS, Limits, OnCrossing
 from duecare.train.watch import Floats, Groups, Reading, StepRecord
 
@@ -133,11 +134,13 @@ class Gauge:
         limits: Limits = NO_LIMITS,
         alpha: float = 0.05,
         on_crossing: OnCrossing = "warn",
+        crossing: Crossing | None = None,
     ) -> None:
         if method not in FOLLOWED:
             raise DataError(f"method={method!r}: expected one of {', '.join(FOLLOWED)}")
         self.method, self.about, self.steps = method, dict(about), steps
-        self.limits, self.alpha, self.on_crossing = limits.given, alpha, on_crossing
+        self.limits, self.alpha = limits.given, alpha
+        self.crossing = crossing or Crossing(on_crossing, steps)
         followed = gaps(groups)
         level = 1 - alpha / max(1, len(followed) * len(FOLLOWED[method]))
         self.courses = [
@@ -151,7 +154,20 @@ class Gauge:
     @property
     def stopped(self) -> bool:
         """Whether training is to end here."""
-        return self.on_crossing == "stop" and any(course.crossed for course in self.courses)
+        return self.crossing.stopped
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What the last look says of each limit for each gap; a crossing stays."""
+        return [
+            FAIL
+            if course.crossed
+            else INSUFFICIENT
+            if course.last is None
+            else decide(course.last.interval, -self.limits[course.figure], self.limits[course.figure])
+            for course in self.courses
+            if course.figure in self.limits
+        ]
 
     def look(self, records: Sequence[StepRecord], tell: Tell) -> None:
         """Take in the steps of a window and tell where each gap stands after its last.
@@ -208,18 +224,12 @@ class Gauge:
         course.crossed = self._finding(
             course,
             FAIL,
-            f"{_said(course, estimate)}, wholly outside the limit. {self._then(estimate.step or 0)}",
+            f"{_said(course, estimate)}, wholly outside the limit. {self.crossing.then(estimate.step or 0)}",
             "See whose rows it is and when the gap opened; balance them, or train less, and run again.",
         )
+        self.crossing.crossed = True
         tell(course.crossed)
         tell(_note(self.method, limit, estimate))
-
-    def _then(self, step: int) -> str:
-        if step == self.steps:
-            return "That was the last step."
-        if self.on_crossing == "warn":
-            return "Training went on."
-        return f"Training stopped there, of {self.steps} steps planned; the model as it was then is kept."
 
     def _at_the_end(self, course: Course) -> Finding:
         """The verdict of the last look."""

@@ -6,6 +6,10 @@ stopping, but when?"), and the model kept is that of the lowest, or the last. Bo
 the lowest of many looks is lower than what the model does on rows that did not choose it. Hold other rows
 back for its evaluation.
 
+The best model is the best of those that no group pays for. One is no candidate once a watched limit was
+crossed, nor where some group's figure on the held-out rows lies beyond its limit (`loss_gap` for sft) from
+that of the others, its whole interval (95 %) outside. The model before training is one always.
+
 What was measured lies beside the checkpoints, so a killed and resumed run chooses what a whole one does.
 """
 
@@ -13,13 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from flax import nnx
 
-from duecare.core import DataError, Note, Tell
+from duecare.core import FAIL, DataError, Note, Tell
+from duecare.measure.compare import difference, mean_difference
+from duecare.measure.decide import decide
+from duecare.train.limits import NO_LIMITS, Limits
 from duecare.train.lora import restore_weights, weights_state
 from duecare.train.probe import Figures
 from duecare.train.resume import Resume
@@ -30,12 +37,26 @@ SPARE = 3
 """Models kept in case they turn out to be the best: resuming may go back by as many checkpoints."""
 
 
+class Chooses(Protocol):
+    """The settings of a step that say what held-out rows decide."""
+
+    @property
+    def on(self) -> str: ...
+    @property
+    def patience(self) -> int | None: ...
+    @property
+    def keep(self) -> Keep: ...
+    @property
+    def limits(self) -> Limits: ...
+
+
 @dataclass(slots=True)
 class HeldOut:
     """The looks at held-out rows of one training run.
 
     `rows` int64 [N] are their places in the table, `groups` the groups of that table; `measure(model)` gives
-    each row's loss. `seen` holds step -> losses float32 [N], step 0 being the model before training.
+    each row's loss, and what else is limited. `seen` holds step -> losses float32 [N], step 0 being the model
+    before training.
     """
 
     method: str
@@ -46,7 +67,10 @@ class HeldOut:
     groups: Groups
     measure: Callable[[Any], Figures]
     resume: Resume
+    limits: Limits = NO_LIMITS
     seen: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+    out: set[int] = field(default_factory=set)
+    """The steps whose models are no candidates."""
 
     @property
     def on(self) -> bool:
@@ -54,25 +78,30 @@ class HeldOut:
         return self.patience is not None or self.keep == "best"
 
     @property
-    def best(self) -> int:
+    def lowest(self) -> int:
         """The step with the lowest mean loss, the first of them."""
-        return min(self.seen, key=lambda step: (self._mean(step), step))
+        return self._first(self.seen)
+
+    @property
+    def best(self) -> int:
+        """The same among the candidates."""
+        return self._first(self.seen.keys() - self.out)
 
     @property
     def enough(self) -> bool:
         """Whether training is to end here."""
-        later = [step for step in self.seen if step > self.best]
+        later = [step for step in self.seen if step > self.lowest]
         return self.patience is not None and len(later) >= self.patience
 
-    def begin(self, model: nnx.Module, before: Figures) -> None:
-        """Take in what the model says before training."""
+    def begin(self, model: nnx.Module, before: Callable[[], Figures]) -> None:
+        """Take in what the model says before training, which `before` gives."""
         if not self.on:
             return
         if not len(self.rows):
             raise DataError(
                 f"train.{self.method}: patience and keep need held-out rows, and {self.source} has none"
             )
-        self._take(0, before["loss"], model)
+        self._take(0, self.resume.remember("held-out-0", before), model)
 
     def again(self, steps: Iterable[int]) -> bool:
         """Take in the looks of a run that goes on, up to its checkpoint; False where one is lost."""
@@ -80,24 +109,30 @@ class HeldOut:
             return True
         try:
             for step in steps:
-                self.seen[step] = self.resume.remember(f"held-out-{step}", _lost)["loss"]
+                self._note(step, self.resume.remember(f"held-out-{step}", _lost))
             if self.keep == "best":
                 self.resume.remember(_name(self.best), _lost)
         except LookupError:
             self.seen = {step: losses for step, losses in self.seen.items() if step == 0}
+            self.out = set()
             return False
         return True
 
-    def look(self, step: int, model: nnx.Module, tell: Tell) -> None:
-        """Measure after training step `step`, tell it, and keep the model where it is the best so far."""
+    def look(self, step: int, model: nnx.Module, tell: Tell, *, crossed: bool = False) -> None:
+        """Measure after training step `step`, tell it, and keep the model where it is the best so far.
+
+        `crossed` says that a watched limit was, so that the model is no candidate.
+        """
         if not self.on:
             return
-        found = self.resume.remember(f"held-out-{step}", lambda: self.measure(model))
-        self._take(step, found["loss"], model)
+        found = self.resume.remember(
+            f"held-out-{step}", lambda: {**self.measure(model), "crossed": np.array(crossed)}
+        )
+        self._take(step, found, model)
         for reading in self._readings(step):
             tell(reading.estimate(self.method, {"source": self.source}))
         if self.enough:
-            text = f"training ends after step {step}: the lowest held-out loss was that of step {self.best}"
+            text = f"training ends after step {step}: the lowest held-out loss was that of step {self.lowest}"
             tell(Note(topic=f"{self.method}.enough", text=text))
 
     def settle(self, step: int, model: nnx.Module, tell: Tell) -> int:
@@ -109,15 +144,42 @@ class HeldOut:
             f"of {len(self.seen)} models looked at that of step {self.best} is kept, with a mean held-out"
             f" loss of {self._mean(self.best):.4f}; these rows chose it, so others are to judge it"
         )
-        tell(Note(topic=f"{self.method}.kept", text=text, data={"step": str(self.best), "last": str(step)}))
+        if self.out:
+            text += f"; {len(self.out)} were no candidates, as a limit was crossed or a group stood beyond it"
+        data = {
+            "step": str(self.best),
+            "last": str(step),
+            "lowest": str(self.lowest),
+            "out": str(len(self.out)),
+        }
+        tell(Note(topic=f"{self.method}.kept", text=text, data=data))
         return self.best
 
     def readings(self, kept: int) -> list[Reading]:
         """Points of the curves, but for those at step 0 and at `kept`, which the probe draws."""
         return [each for step in self.seen if step not in (0, kept) for each in self._readings(step)]
 
-    def _take(self, step: int, losses: npt.NDArray[np.float32], model: nnx.Module) -> None:
-        self.seen[step] = losses
+    def _note(self, step: int, found: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take in a look, and whether its model is a candidate; that before training is one in any case."""
+        self.seen[step] = found["loss"]
+        if step and (bool(found["crossed"]) or self._beyond(found)):
+            self.out.add(step)
+
+    def _beyond(self, found: Figures) -> bool:
+        """Whether some group's figure lies beyond its limit from that of the others who declare one."""
+        for axis, _, mine in self.groups.slices(self.rows):
+            rest = np.array([label is not None for label in self.groups.of[axis][self.rows]]) & ~mine
+            for figure, limit in self.limits.given.items() if rest.any() else ():
+                compare = difference if figure == "accuracy" else mean_difference
+                if decide(compare(found[figure][mine], found[figure][rest]), -limit, limit) == FAIL:
+                    return True
+        return False
+
+    def _first(self, steps: Iterable[int]) -> int:
+        return min(steps, key=lambda step: (self._mean(step), step))
+
+    def _take(self, step: int, found: Mapping[str, npt.NDArray[Any]], model: nnx.Module) -> None:
+        self._note(step, found)
         if self.keep == "best" and self.best == step:
             self.resume.remember(_name(step), lambda: weights_state(model))
             self.resume.forget("best-*", SPARE)
@@ -128,6 +190,28 @@ class HeldOut:
 
     def _mean(self, step: int) -> float:
         return float(self.seen[step].mean(dtype=np.float64))
+
+
+def looks_at(
+    step: Chooses,
+    method: str,
+    held: tuple[npt.NDArray[np.int64], Groups],
+    measure: Callable[[Any], Figures],
+    resume: Resume,
+) -> HeldOut:
+    """The looks that `step` asks for at the rows and groups `held`."""
+    rows, groups = held
+    return HeldOut(
+        method=method,
+        source=step.on,
+        patience=step.patience,
+        keep=step.keep,
+        rows=rows,
+        groups=groups,
+        measure=measure,
+        resume=resume,
+        limits=step.limits,
+    )
 
 
 def _name(step: int) -> str:

@@ -12,17 +12,21 @@ from typing import Literal, get_args
 from duecare.core import refuse_unless
 from duecare.train.rules import Rule, real
 
-OnCrossing = Literal["warn", "stop"]
-"""Where a limit is crossed: "warn" says so and trains on, "stop" also ends training there."""
+OnCrossing = Literal["warn", "stop", "rollback"]
+"""Where a limit is crossed: "warn" says so and trains on, "stop" also ends training there, "rollback" ends
+it with the model of the last good checkpoint before."""
 
 FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "sft": ("loss",),
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
+    "reward-model": ("margin", "accuracy"),
+    "grpo": ("reward",),
+    "ppo": ("reward",),
 }
 """Of which figures the gap between groups is followed, by method."""
 
-_ENDING = "_gap"
+_ENDING, _TWINS = "_gap", "twins_"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +34,23 @@ class Limits:
     """The widest gap, up or down, between a group's rows and all other rows that declare a group.
 
     - loss_gap: in nats per token, for sft
-    - margin_gap: in nats, for dpo and orpo
-    - accuracy_gap: a share from 0 to 1, for dpo and orpo
+    - margin_gap: in nats, for dpo, orpo and reward-model
+    - accuracy_gap: a share from 0 to 1, for dpo, orpo and reward-model
+    - reward_gap: in units of the reward, for grpo and ppo
+
+    And, for every step that has a `probe` (counterfactual twins, see `duecare.train.probing`), in nats per
+    token of the answer:
+
+    - twins_gap: the widest gap, up or down, between twins
+    - twins_amplification: the most by which such a gap may be wider than in the base model
     """
 
     loss_gap: float | None = None
     margin_gap: float | None = None
     accuracy_gap: float | None = None
+    reward_gap: float | None = None
+    twins_gap: float | None = None
+    twins_amplification: float | None = None
 
     def __post_init__(self) -> None:
         widest = {"accuracy_gap": 1.0}
@@ -53,13 +67,23 @@ class Limits:
 
     @property
     def given(self) -> dict[str, float]:
-        """The limits by figure ("loss"), without those that were not given."""
-        values = {each.name.removesuffix(_ENDING): getattr(self, each.name) for each in fields(self)}
+        """The limits on rows in training by figure ("loss"), without those that were not given."""
+        rows = (each.name for each in fields(self) if not each.name.startswith(_TWINS))
+        values = {name.removesuffix(_ENDING): getattr(self, name) for name in rows}
         return {figure: value for figure, value in values.items() if value is not None}
 
-    def of(self, figures: Collection[str]) -> Limits:
-        """The same without limits on other figures than `figures`."""
-        return replace(self, **{f"{name}{_ENDING}": None for name in self.given if name not in figures})
+    @property
+    def twins(self) -> dict[str, float]:
+        """The limits on twins, by "gap" and "amplification", without those that were not given."""
+        names = (each.name for each in fields(self) if each.name.startswith(_TWINS))
+        values = {name.removeprefix(_TWINS): getattr(self, name) for name in names}
+        return {figure: value for figure, value in values.items() if value is not None}
+
+    def of(self, figures: Collection[str], *, twins: bool = True) -> Limits:
+        """The same without limits on other figures than `figures`, and without those on twins if so said."""
+        left = {f"{name}{_ENDING}": None for name in self.given if name not in figures}
+        left |= {} if twins else {f"{_TWINS}{name}": None for name in self.twins}
+        return replace(self, **left)
 
 
 NO_LIMITS = Limits()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -45,16 +46,25 @@ class Loop(Protocol):
     def clip(self) -> float: ...
 
 
-def with_lora(model: Any, *, rank: int, alpha: float, targets: Targets, seed: int) -> Answering:
+def with_lora(
+    model: Any,
+    *,
+    rank: int,
+    alpha: float,
+    targets: Targets,
+    seed: int,
+    under: Callable[[Any], Answering] = Answering,
+) -> Answering:
     """`model` under a call for log-probabilities, with low-rank updates that as yet change nothing.
 
-    qwix makes a copy: let go of the model given, or its weights are held twice.
+    `under` puts it under another call, of the same arguments. qwix makes a copy: let go of the model given,
+    or its weights are held twice.
     """
     provider = qwix.LoraProvider(module_path=PATHS[targets], rank=rank, alpha=alpha)
     adapted: Answering = qwix.apply_lora_to_model(
-        Answering(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
+        under(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
     )
-    if not jax.tree.leaves(nnx.state(adapted, nnx.LoRAParam)):
+    if not jax.tree.leaves(nnx.state(adapted.model, nnx.LoRAParam)):
         raise ModelError(f"{type(model).__name__} has no projections for targets {targets!r}")
     return adapted
 
@@ -129,7 +139,11 @@ def _put_back(prefix: str, owner: Any, kind: Any, arrays: Mapping[str, npt.NDArr
         for name, leaf in zip(names, leaves, strict=True)
     ):
         raise ModelError("the checkpoint to resume from is not of this model and these settings")
-    fresh = [jax.device_put(arrays[name], leaf.sharding) for name, leaf in zip(names, leaves, strict=True)]
+    # An array that was free to move stays so: one tied to its device would have the step compiled twice.
+    fresh = [
+        jax.device_put(arrays[name], leaf.sharding if leaf.committed else None)
+        for name, leaf in zip(names, leaves, strict=True)
+    ]
     nnx.update(owner, jax.tree.unflatten(shape, fresh))
 
 
@@ -138,6 +152,19 @@ def finite(arrays: dict[str, npt.NDArray[Any]]) -> bool:
     return all(
         bool(np.isfinite(array).all()) for name, array in arrays.items() if not name.startswith("optimizer")
     )
+
+
+def most_memory() -> tuple[int | None, bool]:
+    """The most memory held so far in bytes, and whether that is the accelerator's (else this process's)."""
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in told:
+        return int(told["peak_bytes_in_use"]), True
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, False
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024), False
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:

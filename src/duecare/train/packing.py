@@ -196,3 +196,8 @@ def lay_lines(lines: Sequence[Sequence[Passage]], shape: tuple[int, int], asked:
     side = np.concatenate(sides).astype(np.int32)
     side = np.pad(side, (0, asked - len(side)))
     return Packed(tokens, position, segment, ask(found, asked), side)
+
+
+def useful(plan: Plan[Passage]) -> int:
+    """Tokens of rows in all batches; the rest is padding."""
+    return int(np.array([len(one.tokens) for one in plan.read], dtype=np.int64)[plan.slots].sum())

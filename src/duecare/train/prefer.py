@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import Debias, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
+from duecare.train.probing import Probes, probe_rules
+from duecare.train.rules import (
+    LONGEST,
+    Keep,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    mesh_rules,
+    named,
+    real,
+    stopping_rules,
+    whole,
+)
 
 Algorithm = Literal["dpo", "orpo"]
 
@@ -32,8 +48,9 @@ class Dpo:
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out,
-      privacy, seed: as in Sft
+    - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
+      patience, keep, privacy, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -55,9 +72,15 @@ class Dpo:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 16
+    patience: int | None = None
+    keep: Keep = "last"
     privacy: Privacy | None = None
+    debias: Debias | None = None
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -76,6 +99,11 @@ class Dpo:
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *privacy_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
+            *probe_rules(self.probe, self.limits),
+            *stopping_rules(self.patience, self.keep, self.held_out),
+            *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
+            *debias_rules(self.debias, self.groups, ("group_dro",)),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
@@ -97,11 +125,14 @@ class Dpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
+
         if self.privacy is None:
             from duecare.train.engine_prefer import train
         else:
             from duecare.train.engine_private import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

@@ -12,7 +12,7 @@ from duecare.core import Estimate, exact, unknown
 from duecare.measure.compare import difference, mean_difference, paired_difference
 from duecare.measure.interval import Interval
 from duecare.train.batch import Plan
-from duecare.train.rows import Pair, Passage
+from duecare.train.rows import Pair, Passage, Prompt
 from duecare.train.watch import UNITS, Groups, Reading, mean_of_rows, readings
 
 Figures = Mapping[str, npt.NDArray[np.float32]]
@@ -20,7 +20,9 @@ Chosen = npt.NDArray[np.bool_]
 NONE = "no held-out row of this group can be measured"
 
 
-def account(method: str, source: str, plan: Plan[Passage] | Plan[Pair], groups: Groups) -> Iterator[Estimate]:
+def account(
+    method: str, source: str, plan: Plan[Passage] | Plan[Pair] | Plan[Prompt], groups: Groups
+) -> Iterator[Estimate]:
     """How many distinct rows training reads, how many it passed over and why, how many were cut.
 
     Cutting is told per group: if one group's rows are longer, it is taught less of them.

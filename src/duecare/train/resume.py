@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,27 +56,41 @@ class Resume:
         """One line of JSON per training step done; see `duecare.train.watch.StepLog`."""
         return self.folder / "steps.jsonl"
 
-    def save(self, step: int, arrays: Arrays) -> Path:
-        """Write the checkpoint of `step`; it exists whole under its name or not at all."""
+    def save(self, step: int, arrays: Arrays, pinned: Collection[int] = ()) -> Path:
+        """Write the checkpoint of `step`; it exists whole under its name or not at all.
+
+        Older ones than the last KEEP are removed, but for those of the steps `pinned`.
+        """
         from safetensors.numpy import save
 
         data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         path = self.folder / f"{step:09d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         write_whole(path, data)
         for old in self._files()[:-KEEP]:
-            old.unlink()
+            if _step(old) not in pinned:
+                old.unlink()
         return path
 
-    def last(self) -> Checkpoint | None:
-        """The newest checkpoint whose bytes are what its name says, or None."""
+    def last(self, upto: int | None = None) -> Checkpoint | None:
+        """The newest checkpoint (not after step `upto`) whose bytes are what its name says, or None."""
         from safetensors.numpy import load
 
         for path in reversed(self._files()):
-            step, digest = path.stem.split("-")
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == digest:
-                return Checkpoint(step=int(step), arrays=load(data))
+            if (upto is None or _step(path) <= upto) and (data := _whole(path)) is not None:
+                return Checkpoint(step=_step(path), arrays=load(data))
         return None
+
+    def sweep(self) -> list[int]:
+        """Remove checkpoints whose bytes are not what their names say; the steps they were of."""
+        damaged = [path for path in self._files() if _whole(path) is None]
+        for path in damaged:
+            path.unlink()
+        return [_step(path) for path in damaged]
+
+    def clear(self) -> None:
+        """Remove all checkpoints: training begins anew, and must not go on from what it leaves behind."""
+        for path in self._files():
+            path.unlink()
 
     def remember(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """Arrays that depend on the start of the run only: made once, read back after a kill."""
@@ -101,14 +116,33 @@ class Resume:
         return sorted(self.folder.glob("*-*.safetensors"))
 
 
+def _step(path: Path) -> int:
+    """The step a checkpoint is of, by its name."""
+    return int(path.stem.split("-")[0])
+
+
+def _whole(path: Path) -> bytes | None:
+    """The bytes of a checkpoint; None where its name says others."""
+    data = path.read_bytes()
+    return data if hashlib.sha256(data).hexdigest() == path.stem.split("-")[1] else None
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that after a crash is either absent (or as it was) or complete."""
+    """Write a file that after a crash is either absent (or as it was) or complete.
+
+    Where the disk refuses, what was written of it gives its room back.
+    """
     torn = path.with_name(path.name + ".part")
-    with torn.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    torn.replace(path)
+    try:
+        with torn.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        torn.replace(path)
+    except OSError:
+        with suppress(OSError):
+            torn.unlink()
+        raise
     _sync_folder(path.parent)
 
 

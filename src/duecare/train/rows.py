@@ -26,7 +26,8 @@ NO_ANSWER = "no answer of the assistant"
 CUT_AWAY = "no token of an answer is left within the limit"
 ALIKE = "the two answers do not differ within the limit"
 NOT_A_PAIR = "not a preference row"
-REASONS = (TEMPLATE, NO_ANSWER, CUT_AWAY, ALIKE, NOT_A_PAIR)
+NO_QUESTION = "no turn of a user to answer"
+REASONS = (TEMPLATE, NO_ANSWER, CUT_AWAY, ALIKE, NOT_A_PAIR, NO_QUESTION)
 """Why a row cannot be trained on."""
 
 
@@ -61,6 +62,20 @@ class Pair:
     rejected: Ids
     cut: bool
 
+    @property
+    def answers(self) -> tuple[Ids, ...]:
+        """Both answers, the chosen one first."""
+        return (self.chosen, self.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is to answer: `tokens` int32 [P], and the rendered `text` before any cut."""
+
+    tokens: Ids
+    text: str
+    cut: bool
+
 
 class UnusableRowError(Exception):
     """This row cannot be trained on; the argument is one of REASONS."""
@@ -93,19 +108,39 @@ def pair(example: Example, tokenizer: Speaks, max_prompt_tokens: int, max_answer
     """
     if example.kind != "preference" or example.chosen is None or example.rejected is None:
         raise UnusableRowError(NOT_A_PAIR)
-    prompt, chosen = _answer(example.messages, example.chosen, tokenizer)
+    asked, chosen = _answer(example.messages, example.chosen, tokenizer)
     _, rejected = _answer(example.messages, example.rejected, tokenizer)
-    cut = len(prompt) > max_prompt_tokens or max(len(chosen), len(rejected)) > max_answer_tokens
+    cut = len(asked) > max_prompt_tokens or max(len(chosen), len(rejected)) > max_answer_tokens
     chosen, rejected = chosen[:max_answer_tokens], rejected[:max_answer_tokens]
     if not chosen or not rejected:
         raise UnusableRowError(NO_ANSWER)
     if chosen == rejected:
         raise UnusableRowError(ALIKE)
     return Pair(
-        prompt=np.array(prompt[-max_prompt_tokens:], dtype=np.int32),
+        prompt=np.array(asked[-max_prompt_tokens:], dtype=np.int32),
         chosen=np.array(chosen, dtype=np.int32),
         rejected=np.array(rejected, dtype=np.int32),
         cut=cut,
+    )
+
+
+def prompt(example: Example, tokenizer: Speaks, max_prompt_tokens: int) -> Prompt:
+    """The conversation of a chat or preference row up to its last user turn, as the model would read it.
+
+    A long one loses its beginning. What stood after that turn is not used: the model answers itself.
+    """
+    asked = [place for place, turn in enumerate(example.messages) if turn.role == "user"]
+    if example.kind == "text" or not asked:
+        raise UnusableRowError(NO_QUESTION)
+    try:
+        text = tokenizer.chat(example.messages[: asked[-1] + 1], answer=True)
+    except DuecareError as error:
+        raise UnusableRowError(TEMPLATE) from error
+    tokens = tokenizer.encode(text, special=True)
+    return Prompt(
+        tokens=np.array(tokens[-max_prompt_tokens:], dtype=np.int32),
+        text=text,
+        cut=len(tokens) > max_prompt_tokens,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.debias import METHODS, Debias, beside_rules, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
     Keep,
@@ -17,6 +21,7 @@ from duecare.train.rules import (
     Weights,
     loop_rules,
     lora_rules,
+    mesh_rules,
     named,
     packing_rules,
     stopping_rules,
@@ -53,16 +58,25 @@ class Sft:
     - clip: largest norm of a gradient
     - every: steps between two readings per group, and between two checkpoints
     - groups: the axes watched; none means every axis that the rows declare
-    - limits: the widest gap between groups over the course of training; for sft `loss_gap`
+    - limits: the widest gap between groups over the course of training; for sft `loss_gap`,
+      and with `probe` `twins_gap` and `twins_amplification`
     - watch_alpha: accepted chance that any interval of a gap misses, all looks at all gaps together
-    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model
+    - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends training and keeps the model,
+      "rollback" ends it with the model of the last good checkpoint before
+    - probe: counterfactual twins that are asked while training goes on; none asks nothing
     - held_out: rows of the held-out part, at most, on which the loss is measured before and after
     - patience: looks at held-out rows, one each `every` steps, without a new lowest loss before training
       ends; none means all steps
-    - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss
+    - keep: "last", the model as training leaves it, or "best", that of the look with the lowest loss among
+      those that cross no limit
     - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
       `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
+    - debias: a method against a bias between groups, or the evidence alone; see Debias
     - seed: of the order of rows and of the first low-rank weights
+    - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
+      `mlflow: <address>`; changes no result
+    - mesh: devices over which model and rows are dealt out, two numbers: fsdp (rows, one side of each weight)
+      and tp (heads, hidden units); left out, one device. Changes no result beyond rounding
     """
 
     on: str
@@ -84,11 +98,15 @@ class Sft:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 24
     patience: int | None = None
     keep: Keep = "last"
     privacy: Privacy | None = None
+    debias: Debias | None = None
     seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -101,6 +119,11 @@ class Sft:
             *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
+            *probe_rules(self.probe, self.limits),
+            *debias_rules(self.debias, self.groups, METHODS),
+            *beside_rules(self.debias, self.weights, self.accumulate),
             *loop_rules(
                 steps=self.steps,
                 batch_size=ROWS if self.batch_size is None else self.batch_size,
@@ -136,11 +159,14 @@ class Sft:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
+
         if self.privacy is None:
             from duecare.train.engine_sft import train
         else:
             from duecare.train.engine_private import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

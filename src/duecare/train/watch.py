@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from duecare.core import DuecareError, Estimate, Finding, Progress, Tell
+from duecare.core import DuecareError, Estimate, Finding, Progress, Tell, Verdict
 from duecare.core.table import group_column
 from duecare.core.wire import Noun, decode, encode
 from duecare.measure.interval import Interval, cluster_mean, cluster_proportion
-from duecare.train.resume import append_line, whole_lines
+from duecare.train.crossing import Crossing
+from duecare.train.resume import append_line, whole_lines, write_whole
 
 CURVES = pa.schema(
     [
@@ -39,13 +40,16 @@ CURVES = pa.schema(
         pa.field("low", pa.float64()),
         pa.field("high", pa.float64()),
         pa.field("n", pa.int32(), nullable=False),
+        pa.field("rolled_back", pa.bool_(), nullable=False),
     ]
 )
 """One point of a curve a row. `step` counts training steps done; `split` is "train" or "probe" (held-out
-rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is);
+rows). Metric "batch_loss" is the loss that one step minimised (no interval: it is what it is), as are the
+numbers that a debiasing method tells of each step ("group_weight", "adversary_loss");
 "<figure>.gap" is a group's average gap over the course so far, with the bounds of its confidence sequence
 (see `duecare.train.gauge`); the others are means over the rows of a window, with bounds at 95 % where
-enough rows were seen to give them."""
+enough rows were seen to give them. `rolled_back` marks what happened after the step whose model was kept:
+training went on to there, and went back."""
 
 Floats = npt.NDArray[np.float64]
 Place = tuple[int, str, str | None, str | None, str]
@@ -54,20 +58,35 @@ Place = tuple[int, str, str | None, str | None, str]
 UNITS = {
     ("sft", "loss"): "nats per token",
     **{(method, name): "nats" for method in ("dpo", "orpo") for name in ("loss", "margin")},
+    **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
+    **{(method, "kl"): "nats per token" for method in ("grpo", "ppo")},
+    **{(method, "length"): "tokens" for method in ("grpo", "ppo")},
+    **{(method, name): "share" for method in ("grpo", "ppo") for name in ("clipped", "unjudged")},
 }
 """Units by method and figure; accuracy is a share and has none."""
+
+
+class Point(Noun, frozen=True, kw_only=True):
+    """One number that a method tells of a step, of all rows or of one group: a group's weight, say."""
+
+    metric: str
+    value: float
+    axis: str | None = None
+    group: str | None = None
 
 
 class StepRecord(Noun, frozen=True, kw_only=True):
     """What one training step saw: `rows` are places in the table, `figures` one value per row each.
 
     `loss` is None where it saw no row: a private step draws its rows by chance.
+    `course` are numbers of the step itself, drawn as they are.
     """
 
     step: int
     loss: float | None
     rows: list[int]
     figures: dict[str, list[float]]
+    course: list[Point] = []
 
 
 class StepLog:
@@ -81,7 +100,7 @@ class StepLog:
         self._path = path
         self.records = [record for record in _readable(path) if record.step <= upto]
         self.complete = [record.step for record in self.records] == list(range(1, upto + 1))
-        path.write_bytes(b"".join(encode(record) + b"\n" for record in self.records))
+        write_whole(path, b"".join(encode(record) + b"\n" for record in self.records))
 
     def add(self, record: StepRecord) -> None:
         """Keep one more step; on the disk when this returns."""
@@ -194,15 +213,29 @@ class Follows(Protocol):
     @property
     def readings(self) -> Sequence[Reading]: ...
     @property
-    def stopped(self) -> bool: ...
+    def crossing(self) -> Crossing: ...
+    @property
+    def verdicts(self) -> list[Verdict]: ...
     def look(self, records: Sequence[StepRecord], tell: Tell) -> None: ...
+    def findings(self) -> list[Finding]: ...
+
+
+class Probing(Protocol):
+    """What asks the model itself when a window ends: `duecare.train.twin_watch.TwinWatch`."""
+
+    @property
+    def readings(self) -> Sequence[Reading]: ...
+    @property
+    def verdicts(self) -> list[Verdict]: ...
+    def look(self, step: int, tell: Tell) -> None: ...
     def findings(self) -> list[Finding]: ...
 
 
 class Watch:
     """Keeps each step's figures and tells each window's, with progress for the screen.
 
-    `gauge` judges the course, window by window; what the log already holds it is shown at once, untold.
+    `gauge` judges the course, window by window, and `twins` what the model itself is asked; what their logs
+    already hold they are shown at once, untold.
     """
 
     def __init__(
@@ -215,43 +248,60 @@ class Watch:
         groups: Groups,
         log: StepLog,
         gauge: Follows | None = None,
+        twins: Probing | None = None,
     ) -> None:
         self.method, self.about = method, about
         self.steps, self.every = steps, every
-        self.groups, self.log, self.gauge = groups, log, gauge
-        if gauge is not None:
-            for end in self._ends():
-                gauge.look(seen(log.records, end, every), _untold)
+        self.groups, self.log, self.gauge, self.twins = groups, log, gauge, twins
+        self.crossing = Crossing("warn", steps) if gauge is None else gauge.crossing
+        self.kept: int | None = None
+        for end in self._ends():
+            self._look(end, _untold)
+
+    @property
+    def taken(self) -> int:
+        """Training steps taken."""
+        return len(self.log.records)
 
     @property
     def done(self) -> int:
-        """Training steps done."""
-        return len(self.log.records)
+        """Training steps that the model has behind it: those taken, unless it went back (to step `kept`)."""
+        return self.taken if self.kept is None else self.kept
 
     @property
     def stopped(self) -> bool:
         """Whether training is to end here, because a limit was crossed."""
-        return self.gauge is not None and self.gauge.stopped
+        return self.crossing.stopped
 
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
         self.log.add(record)
-        said = "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
-        tell(Progress(record.step, self.steps, "step", said))
+        tell(Progress(record.step, self.steps, "step", _said(record)))
         if record.step % self.every and record.step != self.steps:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
             tell(reading.estimate(self.method, self.about))
-        if self.gauge is not None:
-            self.gauge.look(seen(self.log.records, record.step, self.every), tell)
+        self._look(record.step, tell)
         return True
+
+    def _look(self, end: int, tell: Tell) -> None:
+        """Let the course up to the window that ends with step `end` be judged."""
+        if self.gauge is not None:
+            self.gauge.look(seen(self.log.records, end, self.every), tell)
+        if self.twins is not None:
+            self.twins.look(end, tell)
+        self.crossing.mark(end, [verdict for judge in self._judges() for verdict in judge.verdicts])
+
+    def _judges(self) -> list[Follows | Probing]:
+        return [judge for judge in (self.gauge, self.twins) if judge is not None]
 
     def findings(self) -> list[Finding]:
         """What is to be said of limits when training has ended."""
-        return [] if self.gauge is None else self.gauge.findings()
+        return [finding for judge in self._judges() for finding in judge.findings()]
 
     def _ends(self) -> list[int]:
-        return window_ends(self.every, self.done) if self.done else []
+        """The windows that are complete: one that a signal cut short is read when its last step is done."""
+        return [end for end in window_ends(self.every, self.steps) if end <= self.taken]
 
     def curves(self, probes: Sequence[Reading]) -> pa.Table:
         """All of training and the `probes` (readings on held-out rows) as CURVES."""
@@ -262,21 +312,39 @@ class Watch:
             for record in self.log.records
             if record.loss is not None
         ]
+        lines += [
+            _line(
+                (record.step, "train", each.axis, each.group, each.metric),
+                each.value,
+                (None, None),
+                len(record.rows),
+            )
+            for record in self.log.records
+            for each in record.course
+        ]
         drawn = [
             reading
             for end in self._ends()
             for reading in window(self.log.records, end, self.every, self.groups)
         ]
-        followed = [] if self.gauge is None else self.gauge.readings
+        followed = [reading for judge in self._judges() for reading in judge.readings]
         for reading in [*drawn, *followed, *probes]:
             found = reading.interval
             lines.append(_line(reading.place, reading.mean, (found.low, found.high), found.n))
-        return pa.Table.from_pylist(lines, schema=CURVES)
+        undone = [line | {"rolled_back": line["step"] > self.done} for line in lines]
+        return pa.Table.from_pylist(undone, schema=CURVES)
+
+
+def _said(record: StepRecord) -> str:
+    """What the screen shows of a step: its loss, or its reward where the loss says nothing by itself."""
+    if "reward" in record.figures:
+        return f"reward {np.mean(record.figures['reward']):.3f}"
+    return "no row drawn" if record.loss is None else f"loss {record.loss:.3f}"
 
 
 def _untold(_: object) -> None:
     """What was told before a kill is on record."""
 
 
-def _line(place: Place, value: float, bounds: tuple[float | None, float | None], n: int) -> dict[str, object]:
-    return dict(zip(CURVES.names, (*place, value, *bounds, n), strict=True))
+def _line(place: Place, value: float, bounds: tuple[float | None, float | None], n: int) -> dict[str, Any]:
+    return dict(zip(CURVES.names[:-1], (*place, value, *bounds, n), strict=True))

@@ -59,6 +59,16 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         None,
         (_read(np.uint32), *(_read(np.int64),) * 3, _SIZE, _write(np.float64)),
     ),
+    "duecare_mentions": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE),
+            *(_read(np.uint8), _read(np.int64), _read(np.uint8), _SIZE),
+            *(_read(np.int32), _read(np.int64), _SIZE, _read(np.uint8), _SIZE),
+            *(_write(np.int32),) * 4,
+            _write(np.uint8),
+        ),
+    ),
     "duecare_names_tokens": (
         _SIZE,
         (
@@ -79,6 +89,14 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
             *(_read(np.int32), _read(np.int64), _SIZE, _read(np.int32), _read(np.int32), _read(np.uint8)),
             *(_read(np.int32), _read(np.int32), _read(np.int32), _read(np.int16), _read(np.int32)),
             *(_read(np.int16), _read(np.int16), _read(np.int32), _read(np.int32), _SIZE, ctypes.c_int32),
+            _write(np.uint8),
+        ),
+    ),
+    "duecare_names_places": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _read(np.int32), _read(np.int32)),
+            *(_read(np.uint8), _read(np.uint8), _write(np.int64), _write(np.int32), _write(np.int32)),
             _write(np.uint8),
         ),
     ),

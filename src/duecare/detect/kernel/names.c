@@ -1,5 +1,7 @@
 #include <stdlib.h>
+#include <string.h>
 #include "kernel.h"
+#include "utf8.h"
 
 /* Names: tokens of texts, their kinds by hash, and the best labels. `detect/tagging.py` does the same in Python;
    what a token is stands in `detect/tokens.py`, and a test compares every code point. */
@@ -27,15 +29,13 @@ static int sort_of(uint32_t point) {
     return LETTER;
 }
 
-/* The code point at data[at] of valid UTF-8 that ends at `end`; *size its bytes. */
-static uint32_t point_at(const uint8_t *data, int64_t at, int64_t end, int *size) {
-    uint32_t lead = data[at];
-    int more = lead < 0xC0 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-    if (at + more >= end) more = (int)(end - at - 1);
-    uint32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
-    for (int i = 1; i <= more; i++) point = point << 6 | (data[at + i] & 0x3F);
-    *size = more + 1;
-    return point;
+/* The sort of the sign at data[at], *size its bytes; `sorts` are those of ASCII. */
+static inline int sort_at(const uint8_t *data, int64_t at, int64_t stop, const uint8_t *sorts, int *size) {
+    if (data[at] < 0x80) {
+        *size = 1;
+        return sorts[data[at]];
+    }
+    return sort_of(point_at(data, at, stop, size));
 }
 
 #define FNV_START 0xCBF29CE484222325u
@@ -58,13 +58,15 @@ static uint64_t hash_of_digits(const uint8_t *digit, int64_t count) {
 EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, int64_t texts, int32_t *start, int32_t *end,
                                     int64_t *from, int64_t *to, uint64_t *hash, int64_t *first, uint8_t *look) {
     int64_t n = 0;
+    uint8_t sorts[0x80];
+    for (uint32_t point = 0; point < 0x80; point++) sorts[point] = (uint8_t)sort_of(point);
     for (int64_t text = 0; text < texts; text++) {
         int64_t at = starts[text], stop = starts[text + 1];
         int32_t place = 0;
         int small = 0, capital = 0, size;
         first[text] = n;
         while (at < stop) {
-            int sort = sort_of(point_at(data, at, stop, &size));
+            int sort = sort_at(data, at, stop, sorts, &size);
             if (sort == SKIP) {
                 at += size;
                 place++;
@@ -79,7 +81,7 @@ EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, 
                 small |= (uint8_t)(data[next] - 'a') < 26;
                 next += size;
                 place++;
-            } while (sort >= DIGIT && sort != MARK && next < stop && sort_of(point_at(data, next, stop, &size)) == sort);
+            } while (sort >= DIGIT && sort != MARK && next < stop && sort_at(data, next, stop, sorts, &size) == sort);
             end[n] = place;
             from[n] = at;
             to[n] = next;
@@ -119,14 +121,31 @@ typedef struct {
     int32_t pad;               /* the kind of places outside */
 } Tables;
 
-static void add(int32_t *score, const int16_t *more) {
-    for (int l = 0; l < LABELS; l++) score[l] += more[l];
+/* Scores of all labels, in two halves: the compiler's own vectors, because it makes poor ones of the loops. */
+typedef int32_t half_t __attribute__((vector_size(LABELS / 2 * sizeof(int32_t))));
+typedef int16_t small_t __attribute__((vector_size(LABELS / 2 * sizeof(int16_t))));
+typedef struct {
+    half_t low, high;
+} scores_t;
+
+static inline void add(scores_t *score, const int16_t *more) {
+    small_t low, high;
+    memcpy(&low, more, sizeof low);
+    memcpy(&high, more + LABELS / 2, sizeof high);
+    score->low += __builtin_convertvector(low, half_t);
+    score->high += __builtin_convertvector(high, half_t);
 }
 
-static void score_token(const Tables *t, const int32_t *ids, int64_t i, int64_t n, int look, int32_t *score) {
+/* *most becomes the larger, lane by lane. */
+static inline void raise_to(half_t *most, const half_t *other) {
+    half_t more = *other > *most;
+    *most = (*other & more) | (*most & ~more);
+}
+
+static inline void score_token(const Tables *t, const int32_t *ids, int64_t i, int64_t n, int look, scores_t *score) {
     int64_t kind = ids[i], groups = t->groups, group = t->group_of[kind];
     int64_t before = t->group_of[i ? ids[i - 1] : t->pad], after = t->group_of[i + 1 < n ? ids[i + 1] : t->pad];
-    for (int l = 0; l < LABELS; l++) score[l] = t->own[kind * LABELS + l];
+    memcpy(score, t->own + kind * LABELS, sizeof *score);
     for (int o = 0; o < NEAR; o++) {
         /* A feature "-3..." of this token is what the token three places before says. */
         int64_t j = i + (o < 3 ? o - 3 : o - 2);
@@ -138,23 +157,59 @@ static void score_token(const Tables *t, const int32_t *ids, int64_t i, int64_t 
     add(score, t->setting + (group * LOOKS + look) * LABELS);
 }
 
-WIDE static void advance(const int32_t *last, const int32_t *step, int32_t *now, uint8_t *from) {
-    int32_t best[LABELS], who[LABELS];
-    for (int l = 0; l < LABELS; l++) best[l] = last[0] + step[l], who[l] = 0;
-    for (int m = 1; m < LABELS; m++)
-        for (int l = 0; l < LABELS; l++) {
-            int32_t reached = last[m] + step[m * LABELS + l];
-            int better = reached > best[l];
-            best[l] = better ? reached : best[l];
-            who[l] = better ? m : who[l];
-        }
-    int32_t most = best[0] + now[0];
-    for (int l = 0; l < LABELS; l++) {
-        now[l] += best[l];
-        from[l] = (uint8_t)who[l];
-        most = now[l] > most ? now[l] : most;
+/* From the scores `last` of one token to those of the next, `now`, which holds its own. A score times 16, plus 15 less
+   the label that it comes from, is one number: the largest is the best, of equal ones the first label. Scores lie
+   between 0 and about -2^21, `step` comes times 16: nothing overflows. */
+static inline void advance(const scores_t *last, const scores_t *step, scores_t *now, uint8_t *from) {
+    int32_t each[LABELS];
+    memcpy(each, last, sizeof each);
+    scores_t best = step[0];
+    best.low += each[0] * LABELS + LABELS - 1;
+    best.high += each[0] * LABELS + LABELS - 1;
+    for (int m = 1; m < LABELS; m++) {
+        int32_t base = each[m] * LABELS + LABELS - 1 - m;
+        half_t low = step[m].low + base, high = step[m].high + base;
+        raise_to(&best.low, &low);
+        raise_to(&best.high, &high);
     }
-    for (int l = 0; l < LABELS; l++) now[l] -= most; /* only differences count: sums never overflow */
+    now->low += (best.low - (best.low & (LABELS - 1))) / LABELS;
+    now->high += (best.high - (best.high & (LABELS - 1))) / LABELS;
+    best.low = LABELS - 1 - (best.low & (LABELS - 1));
+    best.high = LABELS - 1 - (best.high & (LABELS - 1));
+    memcpy(each, &best, sizeof each);
+    for (int l = 0; l < LABELS; l++) from[l] = (uint8_t)each[l];
+    half_t both = now->low;
+    raise_to(&both, &now->high);
+    int32_t most = both[0];
+    for (int l = 1; l < LABELS / 2; l++) most = both[l] > most ? both[l] : most;
+    now->low -= most; /* only differences count: sums never overflow */
+    now->high -= most;
+}
+
+/* The labels of one text of n tokens; `touches` says which they touch, `from` has room for [n][LABELS]. */
+WIDE static void label_text(const Tables *t, const int32_t *ids, int64_t n, const int32_t *start, const int32_t *end,
+                            int look, const int32_t *step, const int32_t *open, uint8_t *from, uint8_t *labels) {
+    if (!n) return;
+    scores_t score[2], first, steep[LABELS];
+    int32_t last[LABELS];
+    memset(score, 0, sizeof score);
+    memcpy(&first, open, sizeof first);
+    memcpy(steep, step, sizeof steep);
+    for (int l = 0; l < LABELS; l++) steep[l].low *= LABELS, steep[l].high *= LABELS;
+    for (int64_t i = 0; i < n; i++) {
+        int touches = (i && end[i - 1] == start[i]) | (i + 1 < n && end[i] == start[i + 1]) << 1;
+        score_token(t, ids, i, n, look * 4 + touches, &score[i & 1]);
+        if (i) advance(&score[~i & 1], steep, &score[i & 1], from + i * LABELS);
+        else score[0].low += first.low, score[0].high += first.high;
+    }
+    int best = 0;
+    memcpy(last, &score[(n - 1) & 1], sizeof last);
+    for (int l = 1; l < LABELS; l++)
+        if (last[l] > last[best]) best = l;
+    for (int64_t i = n - 1; i >= 0; i--) {
+        labels[i] = (uint8_t)best;
+        if (i) best = from[i * LABELS + best];
+    }
 }
 
 /* The best labels of the tokens of every text; -1 where memory does not suffice. `open` [LABELS] scores a first label. */
@@ -171,21 +226,31 @@ EXPORT int64_t duecare_names_labels(const int32_t *ids, const int64_t *first, in
     if (!from) return -1;
     for (int64_t text = 0; text < texts; text++) {
         int64_t base = first[text], n = first[text + 1] - base;
-        int32_t score[2][LABELS];
-        for (int64_t i = 0; i < n; i++) {
-            int touches = (i && end[base + i - 1] == start[base + i]) | (i + 1 < n && end[base + i] == start[base + i + 1]) << 1;
-            score_token(&tables, ids + base, i, n, look[text] * 4 + touches, score[i & 1]);
-            if (i) advance(score[~i & 1], step, score[i & 1], from + i * LABELS);
-            else for (int l = 0; l < LABELS; l++) score[0][l] += open[l];
-        }
-        int best = 0;
-        for (int l = 1; n && l < LABELS; l++)
-            if (score[(n - 1) & 1][l] > score[(n - 1) & 1][best]) best = l;
-        for (int64_t i = n - 1; i >= 0; i--) {
-            labels[base + i] = (uint8_t)best;
-            if (i) best = from[i * LABELS + best];
-        }
+        label_text(&tables, ids + base, n, start + base, end + base, look[text], step, open, from, labels + base);
     }
     free(from);
     return 0;
+}
+
+/* Runs of tokens of one label, or from a beginning through what is inside, as places: number of the text, code points,
+   label; each has room for one a token. `inside` and `begins` tell labels apart. Returns how many places there are. */
+EXPORT int64_t duecare_names_places(const uint8_t *labels, const int64_t *first, int64_t texts, const int32_t *start,
+                                    const int32_t *end, const uint8_t *inside, const uint8_t *begins, int64_t *owner,
+                                    int32_t *from, int32_t *to, uint8_t *label) {
+    int64_t n = 0;
+    for (int64_t text = 0; text < texts; text++) {
+        int open = 0;
+        for (int64_t i = first[text]; i < first[text + 1]; i++) {
+            int goes_on = i > first[text] && (inside[labels[i]] || (labels[i] == labels[i - 1] && !begins[labels[i]]));
+            if (!goes_on) {
+                open = labels[i] > 0;
+                if (!open) continue;
+                owner[n] = text;
+                from[n] = start[i];
+                label[n++] = labels[i];
+            }
+            if (open) to[n - 1] = end[i];
+        }
+    }
+    return n;
 }

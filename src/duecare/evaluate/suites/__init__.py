@@ -1,8 +1,8 @@
 """What a model is asked: prompts of our own, written so that only the group named in them changes."""
 
-from duecare.evaluate.suites.people import AXES, REFERENCE, Wording, fill
 from duecare.evaluate.suites.toxicity_by_group import Prompt, prompts
-from duecare.evaluate.suites.twins import MANNERS, Twin, twins
+from duecare.model.people import AXES, REFERENCE, Wording, fill
+from duecare.model.twins import MANNERS, Twin, twins
 
 SUITES = ("toxicity-by-group", "twins", "heldout")
 """Names a study may list: sampled answers per group; paired log-probabilities; rows held out."""

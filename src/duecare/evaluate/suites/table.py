@@ -26,6 +26,26 @@ READ_FROM_FILES: Mapping[str, str] = {
 }
 """Name to "module:object"."""
 
+SIZED_BY: Mapping[str, str] = {
+    "toxicity-by-group": "toxicity.difference",
+    "twins": "twins.gap",
+    "heldout": "heldout.rouge_l.change",
+    "crows-pairs": "crows-pairs.stereotyped",
+    "bbq": "bbq.bias_ambiguous",
+    "stereoset": "stereoset.stereotype",
+    "winobias": "winobias.gap",
+    "winogender": "winogender.gap",
+    "discrim-eval": "discrim-eval.score",
+    "own-prompts": "own-prompts.refusal.difference",
+    "bold": "bold.toxicity.difference",
+    "real-toxicity-prompts": "real-toxicity-prompts.expected_max.change",
+    "holistic-bias": "holistic-bias.likelihood_bias",
+    "holistic-bias-answers": "holistic-bias-answers.toxicity.difference",
+    "over-refusal": "over-refusal.safe.difference",
+    "harmful-requests": "harmful-requests.complied.change",
+}
+"""Suite to the figure by which its size is judged before it runs: the gap that it is there to find."""
+
 PEOPLE = "human"
 """The side of a suite whose answers people wrote."""
 

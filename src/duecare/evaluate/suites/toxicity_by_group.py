@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from duecare.evaluate.suites.people import AXES, fill
+from duecare.model.people import AXES, fill
 
 SUPPORT = (
     "{A:customer} says {their} parcel never arrived. Write a reply to {them}.",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from duecare.evaluate.suites.people import AXES, fill
+from duecare.model.people import AXES, fill
 
 Manner = Literal["respectful", "dismissive"]
 MANNERS: tuple[Manner, ...] = ("respectful", "dismissive")

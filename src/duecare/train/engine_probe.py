@@ -1,0 +1,128 @@
+"""Twins put to a model in training. Imports JAX; what is asked, and how often: `duecare.train.probing`."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from duecare.core import Artifacts, Message
+from duecare.model.fetch import folder_of
+from duecare.model.forward import causal, places
+from duecare.model.load import load
+from duecare.model.tokenize import Tokenizer, joined
+from duecare.model.twins import Twin
+from duecare.train.answering import Answering
+from duecare.train.batch import ROUND, chunks, most_asked, stack
+from duecare.train.probing import Floats, Probes
+from duecare.train.resume import Resume
+from duecare.train.rows import Passage
+
+TOGETHER = 8
+"""Answers put to the model at once."""
+
+
+def _per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """Mean log-probability per token of each answer of a batch, float32 [B]."""
+    real, row, counts = batch["real"], batch["row"], batch["counts"]
+    logps = model(batch["tokens"], places(real), causal(real), (row, batch["place"], batch["target"]))
+    per_row = partial(jax.ops.segment_sum, segment_ids=row, num_segments=len(real))
+    return per_row(logps * counts) / per_row(counts)
+
+
+_measured = nnx.jit(_per_token)
+
+
+class Asker:
+    """The twins of a run, tokenised, and what the base model found of them: `base` float64 [N].
+
+    `seconds` is the time of one probe, without compiling.
+    """
+
+    def __init__(self, probes: Probes, tokenizer: Tokenizer) -> None:
+        self.probes, self.twins = probes, probes.twins()
+        self._rows = [passage_of(twin, tokenizer) for twin in self.twins]
+        self._batches = _batches(self._rows, tokenizer.pad_id)
+        self.base: Floats = np.zeros(0)
+        self.seconds = 0.0
+
+    def values(self, model: Answering) -> Floats:
+        """Mean log-probability per token of every answer, by the model as it is now: float64 [N]."""
+        found, ends = [], [time.perf_counter()]
+        for batch in self._batches:
+            found.append(np.asarray(_measured(model, batch), dtype=np.float64))
+            ends.append(time.perf_counter())
+        # The first batch may have been compiled; the others are of the same shape.
+        rest = np.diff(ends)[1:]
+        self.seconds = float(rest.mean() * len(self._batches)) if len(rest) else ends[-1] - ends[0]
+        return np.concatenate(found)[: len(self.twins)]
+
+
+def asker(
+    probes: Probes | None, inputs: Artifacts, tokenizer: Tokenizer, model: Answering, resume: Resume
+) -> Asker | None:
+    """Who asks the twins of this run, the base's answers known; `model` is as it is before the first step.
+
+    The base is that of the study: where training goes on from an earlier result, the base is loaded for a
+    moment, so that what earlier steps amplified is seen too. After a kill it is read back.
+    """
+    if probes is None:
+        return None
+    made = Asker(probes, tokenizer)
+
+    def ask() -> Mapping[str, Any]:
+        if "model" in inputs and "base" in inputs:
+            values = _of_folder(made, folder_of(inputs["base"].path))
+        else:
+            values = made.values(model)
+        return {"values": values, "seconds": np.array(made.seconds)}
+
+    kept = resume.remember("twins", ask)
+    made.base, made.seconds = np.asarray(kept["values"]), float(kept["seconds"])
+    return made
+
+
+def _of_folder(made: Asker, folder: Path) -> Floats:
+    base = load(folder)
+    values = made.values(Answering(base.model))
+    del base
+    gc.collect()
+    return values
+
+
+def passage_of(twin: Twin, tokenizer: Tokenizer) -> Passage:
+    """A twin as the evaluation renders it: the prompt as a chat, where the model has a template; the answer
+    counts, and nothing after it."""
+    asked = [Message(role="user", content=twin.text)]
+    prompt = tokenizer.chat(asked, answer=True) if tokenizer.has_chat else f"User: {twin.text}\nAssistant:"
+    tokens, first = joined(tokenizer, prompt, twin.answer)
+    return Passage(tokens=np.array(tokens, dtype=np.int32), taught=np.arange(len(tokens)) >= first, cut=False)
+
+
+def _batches(rows: Sequence[Passage], pad_id: int) -> list[dict[str, Any]]:
+    """All rows in batches of one shape."""
+    length = -(-max(len(row.tokens) for row in rows) // ROUND) * ROUND
+    sizes = np.array([row.taught[1:].sum() for row in rows], dtype=np.int64)
+    entries = list(chunks(len(rows), TOGETHER))
+    asked = most_asked(sizes, entries)
+    found = []
+    for chosen in entries:
+        tokens, real, of = stack([rows[i] for i in chosen], length, asked, pad_id)
+        found.append(
+            {
+                "tokens": tokens,
+                "real": real,
+                "row": of.row,
+                "place": of.place,
+                "target": of.target,
+                "counts": of.counts,
+            }
+        )
+    return found

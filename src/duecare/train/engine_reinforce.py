@@ -1,0 +1,251 @@
+"""Group relative policy optimisation on Tunix's trainer. Imports JAX; see `duecare.train.reinforce`.
+
+The loss is that of Tunix's own `grpo_loss_fn` (a test holds the two together), with the KL estimate of the
+paper; rounds of answers are ours, see `duecare.train.rollout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
+from duecare.train.advantage import group_advantages
+from duecare.train.answering import Answering, token_logps
+from duecare.train.batch import draw, take
+from duecare.train.engine_loop import (
+    Batch,
+    Data,
+    Run,
+    Trainer,
+    adapted,
+    doing,
+    finish,
+    open_resume,
+    read_parts,
+    start_folder,
+)
+from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
+from duecare.train.probe import Figures, Probe, account
+from duecare.train.reinforce import Average, Grpo, Reinforces, method_of
+from duecare.train.rewards import Judge, Rewards
+from duecare.train.rollout import Players, Prompts, Round, divergence
+from duecare.train.rows import Prompt, prompt
+from duecare.train.watch import Watch
+
+FAR = 20.0
+"""Log ratios are cut here, as Tunix cuts them: beyond it the ratio is clipped, and exp could overflow."""
+
+Loss = Callable[[Answering, Mapping[str, jax.Array]], tuple[jax.Array, dict[str, Any]]]
+
+
+def clipped(
+    logps: jax.Array, old: jax.Array, advantage: jax.Array, epsilon: float
+) -> tuple[jax.Array, jax.Array]:
+    """The clipped objective (Schulman et al. 2017, equation 7) as a loss, and where its clip holds: [N]."""
+    ratio = jnp.exp(jnp.clip(logps - old, -FAR, FAR))
+    free = -advantage * ratio
+    bound = -advantage * jnp.clip(ratio, 1 - epsilon, 1 + epsilon)
+    return jnp.maximum(free, bound), (bound > free).astype(jnp.float32)
+
+
+def per_prompt(values: jax.Array, batch: Mapping[str, jax.Array], answers: int) -> jax.Array:
+    """Mean over each prompt's answers of the mean over their tokens: [N] to [B]."""
+    return _per_answer(values, batch, answers).reshape(-1, len(batch["row"])).mean(axis=0)
+
+
+def _per_answer(values: jax.Array, batch: Mapping[str, jax.Array], answers: int) -> jax.Array:
+    """Mean over each answer's tokens, [answers]."""
+    total = partial(jax.ops.segment_sum, segment_ids=batch["side"], num_segments=answers)
+    return total(values * batch["counts"]) / total(batch["counts"])
+
+
+def grpo_loss(
+    model: Answering, batch: Mapping[str, jax.Array], beta: float, epsilon: float, average: Average
+) -> tuple[jax.Array, dict[str, Any]]:
+    """The loss of a round of answers (Shao et al. 2024, equation 3), with each prompt's figures beside it.
+
+    `batch` as from `grpo_batch`. With weights of 1 this is Tunix's loss with `kl_loss_mode="low_var_kl"`.
+    """
+    logps = token_logps(model, batch)
+    old = batch.get("old", jax.lax.stop_gradient(logps))
+    side, answers = batch["side"], len(batch["advantages"])
+    push, held = clipped(logps, old, batch["advantages"][side], epsilon)
+    kl = divergence(logps, batch["reference"])
+    each = push + beta * kl
+    weight = jnp.tile(batch["weight"], answers // len(batch["row"]))
+    if average == "answer":
+        loss = (weight * _per_answer(each, batch, answers)).mean()
+    else:
+        loss = (weight[side] * each * batch["counts"]).sum() / batch["counts"].sum()
+    figures = {
+        **told(batch),
+        "advantage": batch["advantage"],
+        "kl": per_prompt(kl, batch, answers),
+    }
+    if "old" in batch:  # else every ratio is 1
+        figures["clipped"] = per_prompt(held, batch, answers)
+    return loss, {"loss": loss, "row": batch["row"], "figures": figures}
+
+
+TOLD = ("reward", "length", "unjudged")
+"""Figures of each prompt, [B], that are known before the loss is."""
+
+
+def told(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a batch."""
+    return {name: batch[name] for name in TOLD if name in batch}
+
+
+def known(one: Round, players: Players) -> Batch:
+    """A round as a batch with what is to be told of it: reward, length, and the share not judged."""
+    means: dict[str, npt.NDArray[Any]] = {"reward": one.rewards, "length": one.lengths}
+    if players.rewards.detects:
+        means["unjudged"] = one.unjudged
+    return {**one.batch, **{name: each.mean(axis=0).astype(np.float32) for name, each in means.items()}}
+
+
+def grpo_batch(one: Round, players: Players) -> Batch:
+    """A round with its advantages [G * B], the reference's log-probabilities, and figures [B] to be told.
+
+    `advantage` is the mean size of a prompt's advantages, how hard its answers push (their mean is 0).
+    """
+    advantages = group_advantages(one.rewards)
+    batch = {
+        **known(one, players),
+        "advantages": advantages.ravel().astype(np.float32),
+        "reference": players.logps(one.batch, at_start=True),
+        "advantage": np.abs(advantages).mean(axis=0).astype(np.float32),
+    }
+    if players.step.iterations > 1:
+        batch["old"] = players.logps(one.batch)
+    return batch
+
+
+def train(step: Grpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step `Grpo`."""
+
+    def loss(model: Answering, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
+        return grpo_loss(model, batch, step.beta, step.epsilon, step.average)
+
+    def under(model: Any) -> Answering:
+        return Answering(model, temperature=step.temperature)
+
+    return reinforce(step, inputs, out, tell, under=under, loss=loss, made=grpo_batch)
+
+
+def reinforce(
+    step: Reinforces,
+    inputs: Artifacts,
+    out: Path,
+    tell: Tell,
+    *,
+    under: Callable[[Any], Answering],
+    loss: Loss,
+    made: Callable[[Round, Players], Batch],
+) -> Outcome:
+    """What Grpo and Ppo share: rounds of answers, made into batches by `made`, learned from by `loss`."""
+    method, folder = method_of(step), start_folder(inputs)
+    rewards = _rewards(step, inputs, method, tell)
+    data, held = read_parts(inputs, step.groups)
+    doing(step, "loading the model", tell)
+    loaded, model = adapted(step, folder, under)
+    players = Players(step, loaded, model, rewards)
+    asked, probed = _prompts(players, data, held)
+    for estimate in account(method, step.on, asked.plan, data.groups):
+        tell(estimate)
+    trainer = Trainer(model, optimiser(step), training_config(step, method))
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
+    resume = open_resume(step, inputs, out)
+    doing(step, "answering held-out prompts", tell)
+    before = resume.remember("before", lambda: probed.measured("held out"))
+    doing(step, "answering the first prompts", tell)
+    rounds = Rounds(step, asked, lambda one: made(one, players))
+    watch = Run(step, method, data.groups, resume, tell).fit(trainer, rounds.batch)
+    doing(step, "answering held-out prompts again", tell)
+    probes = _probes(step, probed, watch, data, before)
+    readings = [reading for probe in probes for reading in probe.readings()]
+    estimates = [estimate for probe in probes for estimate in probe.estimates()]
+    return finish(loaded, watch.curves(readings), estimates, out, watch.findings())
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The batch of every training step: `iterations` steps learn from the same answers."""
+
+    step: Reinforces
+    prompts: Prompts
+    made: Callable[[Round], Batch]
+    _kept: tuple[int, Batch] | None = None
+
+    def batch(self, number: int) -> Batch:
+        """The batch of training step `number`, from 0."""
+        turn = number // self.step.iterations
+        if self._kept is None or self._kept[0] != turn:
+            entries = self.prompts.plan.step(turn, self.step.batch_size)
+            self._kept = (turn, self.made(self.prompts.round(entries, f"round {turn}")))
+        return self._kept[1]
+
+
+def _rewards(step: Reinforces, inputs: Artifacts, method: str, tell: Tell) -> Rewards:
+    """The parts of the reward, loaded; what code a function is, is told to the ledger."""
+    judge: Judge | None = None
+    if step.reward_model:
+        if "reward" not in inputs:
+            raise ModelError(f"train.{method}: no reward model {step.reward_model!r} was handed over")
+        from duecare.model.reward import load_reward
+
+        judge = load_reward(inputs["reward"].path / "model", batch=step.batch_size * step.samples)
+    made = Rewards(step.reward, step.unjudged, method, judge, step.reward_model_weight)
+    if digests := made.digests():
+        text = "reward functions are code of one's own; these are the SHA-256 of their files"
+        tell(Note(topic=f"{method}.reward", text=text, data=digests))
+    return made
+
+
+def _prompts(players: Players, data: Data, held: Data) -> tuple[Prompts, Prompts]:
+    """The prompts to train on and those to measure on, in rounds of one common shape."""
+    step, tokenizer = players.step, players.loaded.tokenizer
+
+    def reader(part: Data) -> Callable[[int], Prompt]:
+        return lambda place: prompt(part.example(place), tokenizer, step.max_prompt_tokens)
+
+    count = step.steps // step.iterations * step.batch_size
+    plan = draw(data.names, reader(data), count, step.seed)
+    held_plan = take(held.names, reader(held), step.held_out, step.seed)
+    longest = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
+    return Prompts(players, data, plan, longest), Prompts(players, held, held_plan, longest)
+
+
+def _probes(
+    step: Reinforces, probed: Prompts, watch: Watch, data: Data, before: Mapping[str, Any]
+) -> list[Probe]:
+    """Held-out prompts before and after; the KL to the start has no before, where it is 0."""
+    after = probed.measured("held out")
+
+    def probe(first: Figures | None, last: Figures) -> Probe:
+        return Probe(
+            method=method_of(step),
+            source=step.on,
+            steps=watch.done,
+            rows=probed.plan.rows,
+            groups=probed.part.groups,
+            watched=data.groups,
+            before=first,
+            after=last,
+        )
+
+    both = ("length", "reward")
+    return [
+        probe({name: before[name] for name in both}, {name: after[name] for name in both}),
+        probe(None, {"kl": after["kl"]}),
+    ]

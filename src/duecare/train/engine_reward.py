@@ -1,0 +1,182 @@
+"""Reward models on Tunix's trainer. Imports JAX; see `duecare.train.reward_model` for the step.
+
+Tunix has no trainer for reward models. Pairs are laid out as for preference tuning, each prompt once with
+both answers behind it; the model is asked for hidden states at two places of a line only, and the head over
+the vocabulary, the widest matrix of a small model, is not used at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from flax import nnx
+
+from duecare.core import Artifacts, Outcome, Tell
+from duecare.model.forward import through
+from duecare.model.reward import rewards
+from duecare.model.tokenize import Tokenizer
+from duecare.train.answering import Answering, answer_mask
+from duecare.train.batch import chunks, lay_out
+from duecare.train.engine_loop import (
+    Batch,
+    Run,
+    Trainer,
+    adapted,
+    doing,
+    finish,
+    open_resume,
+    read_parts,
+    start_folder,
+)
+from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
+from duecare.train.lora import optimiser
+from duecare.train.metrics import training_config
+from duecare.train.probe import Figures, Probe, account
+from duecare.train.reward_model import RewardModel
+
+METHOD = "reward-model"
+FIGURES = ("loss", "margin", "accuracy", "score")
+
+
+class Head(nnx.LoRAParam):  # type: ignore[misc]  # flax.nnx is untyped
+    """The head's weights, [D]: trained, kept and restored with the low-rank updates, although in full."""
+
+
+class Rewarding(Answering):
+    """`model` under a call that returns scores."""
+
+    def __init__(self, model: Any, seed: int) -> None:
+        """A head drawn as by Stiennon et al. (2020): normal, with variance 1 / (width + 1).
+
+        It is divided by the mean size of what the final norm lets through, so that scores begin with a
+        variance of about 1 whatever a model's last layer is scaled to.
+        """
+        super().__init__(model)
+        width = model.embedder.input_embedding.shape[-1]
+        passed = np.asarray(model.final_norm(jnp.ones((1, 1, width), jnp.float32)), np.float64)
+        drawn = np.random.default_rng(seed).standard_normal(width)
+        self.head = Head(jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32))
+
+    def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
+        self,
+        tokens: jax.Array,
+        positions: jax.Array,
+        mask: jax.Array,
+        asked: tuple[jax.Array, ...],
+    ) -> jax.Array:
+        """Scores, float32 [N]: tokens to mask as in Answering, `asked` is row and place, int32 [N] each."""
+        states, _ = through(self.model, tokens, positions, None, mask)
+        return rewards(states[asked[0], asked[1]], self.head[...])
+
+
+def answer_scores(model: Rewarding, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """Scores of all answers, chosen then rejected: float32 [2B]. `batch` as from `Judged.batch`."""
+    asked = (batch["asked_row"], batch["asked_place"])
+    return model(batch["tokens"], batch["position"], answer_mask(batch["part"]), asked)
+
+
+def score_figures(scores: jax.Array) -> dict[str, jax.Array]:
+    """Figures of each pair, [B] each, from scores [2B], chosen then rejected.
+
+    margin is the chosen answer's score less the rejected one's (log-odds, in nats), loss -log sigmoid of
+    it, accuracy whether it is above 0 (a tie is not), score the mean of both scores.
+    """
+    size = len(scores) // 2
+    margin = scores[:size] - scores[size:]
+    return {
+        "loss": -jax.nn.log_sigmoid(margin),
+        "margin": margin,
+        "accuracy": (margin > 0).astype(jnp.float32),
+        "score": (scores[:size] + scores[size:]) / 2,
+    }
+
+
+def reward_loss(
+    model: Rewarding, batch: Mapping[str, jax.Array], centring: float
+) -> tuple[jax.Array, dict[str, Any]]:
+    """Weighted mean over a batch of -log sigmoid(margin) + centring * (sum of both scores)^2.
+
+    The second term is that of Eisenstein et al. (2023, "Helping or herding?"); the figures beside the
+    loss are without it.
+    """
+    figures = score_figures(answer_scores(model, batch))
+    each = figures["loss"] + centring * (2 * figures["score"]) ** 2
+    loss = (batch["weight"] * each).mean()
+    return loss, {"loss": loss, "row": batch["row"], "figures": figures}
+
+
+measured = nnx.jit(answer_scores)
+
+
+class Judged(PairLines):
+    """Pairs with the places at which their answers are scored."""
+
+    def batch(self, entries: npt.NDArray[np.int64]) -> Batch:
+        """The pairs `entries` with their weights and places in the table."""
+        pairs = [self.plan.read[i] for i in entries]
+        lines = lay_out(pairs, self.length, self.asked, self.pad_id, shared=self.shared)
+        rows, count = self.plan.rows[entries], len(pairs)
+        row = np.tile(np.arange(count), 2) + (0 if self.shared else np.repeat([0, count], count))
+        mine = lines.part[row] == np.repeat([1, 2], count)[:, None]
+        place = self.length - 1 - np.argmax(mine[:, ::-1], axis=1)
+        return {
+            "tokens": lines.tokens,
+            "position": lines.position,
+            "part": lines.part,
+            "asked_row": row.astype(np.int32),
+            "asked_place": place.astype(np.int32),
+            "weight": self.part.weights[rows],
+            "row": rows.astype(np.int32),
+        }
+
+    def figures(self, model: Rewarding, size: int) -> Figures:
+        """All figures of every pair read, now; `size` pairs at a time."""
+        found = {name: np.zeros(len(self.plan.read), np.float32) for name in FIGURES}
+        for entries in chunks(len(self.plan.read), size):
+            for name, values in score_figures(measured(model, self.batch(entries))).items():
+                found[name][entries] = np.asarray(values)
+        return found
+
+
+def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step `RewardModel`."""
+    folder = start_folder(inputs)
+    data, held = read_parts(inputs, step.groups)
+    taught, probed = read_pairs(step, Tokenizer(folder), data, held, Judged)
+    for estimate in account(METHOD, step.on, taught.plan, data.groups):
+        tell(estimate)
+    doing(step, "loading the model", tell)
+    loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
+    give_shape(step, taught, probed, loaded.shape.window)
+    trainer = Trainer(model, optimiser(step), training_config(step, METHOD))
+
+    def loss(model: Rewarding, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
+        return reward_loss(model, batch, step.centring)
+
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
+    resume = open_resume(step, inputs, out)
+    doing(step, "measuring the head as it was drawn", tell)
+    before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
+    doing(step, "compiling the first step", tell)
+    run = Run(step, METHOD, data.groups, resume, tell)
+    watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
+    probe = Probe(
+        method=METHOD,
+        source=step.on,
+        steps=watch.done,
+        rows=probed.plan.rows,
+        groups=held.groups,
+        watched=data.groups,
+        before=before,
+        after=probed.figures(model, step.batch_size),
+    )
+    head = np.asarray(model.head[...])
+    curves = watch.curves(probe.readings())
+    return finish(loaded, curves, probe.estimates(), out, watch.findings(), head=head)

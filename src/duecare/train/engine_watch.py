@@ -1,0 +1,92 @@
+"""What looks at a run, and what is told of its cost. Imports JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+from flax import nnx
+
+from duecare.core import Note
+from duecare.train.clock import MEASURED, Clock, size_note, time_note
+from duecare.train.crossing import Crossing
+from duecare.train.gauge import Gauge
+from duecare.train.lora import in_training, most_memory
+from duecare.train.probing import Floats, ProbeLog, pairings
+from duecare.train.twin_watch import TwinWatch
+from duecare.train.watch import StepLog, Watch
+
+if TYPE_CHECKING:
+    from duecare.train.engine_loop import Batch, Run
+
+
+def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], Floats]) -> Watch:
+    """Everything that looks at a run, as far as its logs go; `ask` asks the model as it is for the twins."""
+    step = run.step
+    course: dict[str, Any] = {"method": run.method, "about": {"source": step.on}, "steps": step.steps}
+    crossing = Crossing(step.on_crossing, step.steps)
+    # The promise holds for all gaps together: with twins each kind gets half of what may go wrong.
+    judged: dict[str, Any] = {
+        "limits": step.limits,
+        "alpha": step.watch_alpha / (1 if probed is None else 2),
+        "crossing": crossing,
+    }
+    twins = None
+    if run.asker is not None and probed is not None:
+        twins = TwinWatch(
+            **course,
+            **judged,
+            every=step.every,
+            probes=run.asker.probes,
+            pairings=pairings(run.asker.twins),
+            base=run.asker.base,
+            log=probed,
+            ask=ask,
+        )
+    gauge = Gauge(**course, **judged, groups=run.groups)
+    return Watch(**course, every=step.every, groups=run.groups, log=log, gauge=gauge, twins=twins)
+
+
+def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:
+    """Once two steps are timed: fix how often twins are asked, and say how long the rest will take."""
+    twins, enough = watch.twins, len(clock.steps) == MEASURED + 1
+    if isinstance(twins, TwinWatch) and run.asker is not None and not twins.ready:
+        if not (enough or step == run.step.steps):
+            return
+        seconds, each = run.asker.seconds, clock.step_seconds
+        twins.decide(at=step, seconds=seconds, step_seconds=each, tell=run.tell)
+    if enough:
+        memory, of_device = most_memory()
+        note = time_note(
+            run.method,
+            clock,
+            left=run.step.steps - step,
+            probing=twins.left if isinstance(twins, TwinWatch) else 0.0,
+            memory=memory,
+            of_device=of_device,
+        )
+        tell_cost(run, note)
+
+
+def tell_cost(run: Run, note: Note) -> None:
+    """Tell what a run costs, unless its rows are private: a step's time depends on which were drawn."""
+    if getattr(run.step, "privacy", None) is None:
+        run.tell(note)
+
+
+def sized(run: Run, model: nnx.Module, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """`batches`, and with the first of them what is trained and read."""
+    for number, batch in enumerate(batches):
+        if number == 0:
+            tell_cost(run, size_note(run.method, **sizes(model), steps=run.step.steps, batch=batch))
+        yield batch
+
+
+def sizes(model: nnx.Module) -> dict[str, int]:
+    """How many numbers of `model` are trained, and how many it has without the updates."""
+    prefix, kind = in_training(model)
+    trained, every = (
+        sum(each.size for each in jax.tree.leaves(nnx.state(model, which))) for which in (kind, nnx.Param)
+    )
+    return {"trained": trained, "parameters": every - trained if prefix == "lora" else every}

@@ -1,0 +1,215 @@
+"""Probes while training: settings, how often the time budget allows them, and what was asked. Free of JAX.
+
+A probe asks the model, as it is after a training step, how likely it finds fixed answers to prompts that
+differ in the group named only (`duecare.model.twins`). The prompts lie in `model`, below the stages,
+because training and evaluation ask the same ones, and stages do not import each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from duecare.core import DuecareError, refuse_unless
+from duecare.core.wire import Noun, decode, encode
+from duecare.model.people import AXES, REFERENCE
+from duecare.model.twins import ISSUES, Twin, twins
+from duecare.train.limits import Limits
+from duecare.train.resume import append_line, whole_lines, write_whole
+from duecare.train.rules import MOST_STEPS, Rule, real, whole
+
+Floats = npt.NDArray[np.float64]
+FEWEST = 10
+"""Issues from which on an interval over issues is worth having."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probes:
+    """Counterfactual twins that are asked now and then while a model is trained.
+
+    - axes: whose twins (gender, religion, age, nationality); an axis's groups are compared with its first
+    - issues: how many matters are asked about, each in the same words for every group
+    - every: training steps between two probes, rounded up to the next reading; None: as `share` allows
+    - share: of the time of training, what probes may take at most. Base and end are always measured
+    """
+
+    axes: tuple[str, ...] = ("gender",)
+    issues: int = len(ISSUES)
+    every: int | None = None
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        known = isinstance(self.axes, tuple) and bool(self.axes) and set(self.axes) <= set(AXES)
+        refuse_unless(
+            "train.probe",
+            (
+                known and len(set(self.axes)) == len(self.axes),
+                "axes",
+                self.axes,
+                f"distinct axes of {', '.join(AXES)}",
+            ),
+            (
+                whole(self.issues, FEWEST, len(ISSUES)),
+                "issues",
+                self.issues,
+                f"a whole number from {FEWEST} to {len(ISSUES)}",
+            ),
+            (
+                self.every is None or whole(self.every, 1, MOST_STEPS),
+                "every",
+                self.every,
+                "a whole number of training steps, or none",
+            ),
+            (real(self.share, 0, 0.5, open_low=True), "share", self.share, "a share above 0 and at most 0.5"),
+        )
+
+    def twins(self) -> list[Twin]:
+        """The prompts with their answers: of each axis, each issue in one framing for every group."""
+        return twins(self.axes, self.issues, ("respectful",))
+
+
+def probe_rules(probe: object, limits: object) -> list[Rule]:
+    """Rules of the setting `probe` of one training step, and of the limits that need it."""
+    needs = limits.twins if isinstance(limits, Limits) else {}
+    return [
+        (probe is None or isinstance(probe, Probes), "probe", probe, "axes and issues to ask about, or none"),
+        (
+            probe is not None or not needs,
+            "limits",
+            ", ".join(f"twins_{name}" for name in needs),
+            "no limit on twins where there is no `probe` that asks them",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Twins of one group and of the group it is compared with: their places among the answers, int [n]."""
+
+    axis: str
+    group: str
+    against: str
+    mine: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+
+    def gap(self, values: Floats) -> Floats:
+        """Difference of each pair [n], of `values` [N] in nats per token."""
+        return values[self.mine] - values[self.other]
+
+
+def pairings(asked: Sequence[Twin]) -> list[Pairing]:
+    """Every group of every axis against its axis's first, matter by matter."""
+    place = {(twin.axis, twin.group, twin.pair_id): number for number, twin in enumerate(asked)}
+    found = []
+    for axis, group in dict.fromkeys((twin.axis, twin.group) for twin in asked):
+        against = REFERENCE[axis]
+        if group == against:
+            continue
+        names = [twin.pair_id for twin in asked if (twin.axis, twin.group) == (axis, group)]
+        sides = (
+            np.array([place[axis, which, name] for name in names], dtype=np.int64)
+            for which in (group, against)
+        )
+        found.append(Pairing(axis, group, against, *sides))
+    return found
+
+
+class Plan(Noun, frozen=True, kw_only=True):
+    """When probes are made: from step `known` on after every `nth` reading, and after the last step.
+
+    `looks` counts the base's own; `seconds` and `step_seconds` are a probe's and a training step's.
+    """
+
+    known: int
+    nth: int
+    looks: int
+    seconds: float
+    step_seconds: float
+
+    def share(self, steps: int) -> float:
+        """What all looks are expected to take of the time of training."""
+        asked = self.looks * self.seconds
+        return asked / (steps * self.step_seconds + asked)
+
+    def due(self, step: int, *, steps: int, every: int) -> bool:
+        """Whether a probe is made after training step `step`, at which a reading ends."""
+        return step == steps or (step >= self.known and math.ceil(step / every) % self.nth == 0)
+
+    def steps(self, upto: int, *, steps: int, every: int) -> list[int]:
+        """The training steps up to `upto` after which a probe is made."""
+        ends = sorted({*range(every, steps + 1, every), steps})
+        return [end for end in ends if end <= upto and self.due(end, steps=steps, every=every)]
+
+
+def plan(probes: Probes, *, steps: int, every: int, at: int, seconds: float, step_seconds: float) -> Plan:
+    """How often to probe `steps` training steps with a reading each `every`, by the budget or as said.
+
+    Made during step `at`; `seconds` is the time of one probe, `step_seconds` that of one training step.
+    With share s of the time of training, T of it spent on steps, there is room for
+    s / (1 - s) * T / seconds looks, base and end among them.
+    """
+    windows = math.ceil(steps / every)
+    if probes.every is not None:
+        nth = max(1, math.ceil(probes.every / every))
+    else:
+        room = probes.share / (1 - probes.share) * steps * step_seconds / max(seconds, 1e-9)
+        during = max(1, int(min(room, windows + 1.0)) - 1)  # the end is one of them
+        nth = max(1, math.ceil(windows / during))
+    made = Plan(known=at, nth=nth, looks=1, seconds=seconds, step_seconds=step_seconds)
+    looks = 1 + len(made.steps(steps, steps=steps, every=every))
+    return Plan(known=at, nth=nth, looks=looks, seconds=seconds, step_seconds=step_seconds)
+
+
+class Asked(Noun, frozen=True, kw_only=True):
+    """What one probe found: the mean log-probability per token of each answer, after `step` steps."""
+
+    step: int
+    values: list[float]
+
+
+class ProbeLog:
+    """The plan and the probes made so far, on the disk beside the checkpoints."""
+
+    def __init__(self, folder: Path, upto: int) -> None:
+        """Read what lies in `folder`; probes after step `upto` are forgotten, they will be made again."""
+        self._log, self._plan = folder / "twins.jsonl", folder / "twins-plan.json"
+        self.plan: Plan | None = None
+        if upto and self._plan.is_file():
+            with suppress(DuecareError):  # a damaged plan is none, and `complete` says so
+                self.plan = decode(self._plan.read_bytes(), Plan)
+        self.records = [record for record in _readable(self._log) if record.step <= upto] if self.plan else []
+        write_whole(self._log, b"".join(encode(record) + b"\n" for record in self.records))
+
+    def decide(self, made: Plan) -> None:
+        """Keep the plan: a run that goes on after a kill probes at the same steps."""
+        write_whole(self._plan, encode(made))
+        self.plan = made
+
+    def add(self, record: Asked) -> None:
+        """Keep one more probe; on the disk when this returns."""
+        append_line(self._log, encode(record))
+        self.records.append(record)
+
+    def at(self, step: int) -> Asked | None:
+        """What was found after training step `step`, if it was asked."""
+        return next((record for record in self.records if record.step == step), None)
+
+    def complete(self, upto: int, *, steps: int, every: int) -> bool:
+        """Whether every probe that was to be made by step `upto` is there."""
+        wanted = [] if self.plan is None else self.plan.steps(upto, steps=steps, every=every)
+        lost = self.plan is None and self._plan.is_file() and upto > 0
+        return not lost and [record.step for record in self.records] == wanted
+
+
+def _readable(path: Path) -> Iterator[Asked]:
+    for line in whole_lines(path):
+        try:
+            yield decode(line, Asked)
+        except DuecareError:
+            return

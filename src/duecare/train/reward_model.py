@@ -1,0 +1,110 @@
+"""A reward model: a score for an answer, learned from which of two answers was preferred."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.train.metrics import metrics_rules
+from duecare.train.rules import (
+    LONGEST,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    mesh_rules,
+    named,
+    real,
+    whole,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RewardModel:
+    """Learn to score answers from preference pairs, and watch each group's margin and accuracy.
+
+    The score is a linear head on the model's last hidden state at the answer's last token (Ouyang et al.
+    2022). The loss of a pair is -log sigmoid(chosen score - rejected score), as if answers were preferred
+    by chance with the odds that their scores say (Bradley and Terry 1952). The head is trained in full, the
+    model below it by low-rank updates. The result is a judge, not a model that answers: the steps after it
+    go on from the model before it.
+
+    - on: the source whose curated preference pairs are used
+    - centring: weight of the squared sum of a pair's two scores, which keeps scores near 0 on average
+      (Eisenstein et al. 2023); 0 for none
+    - lora_rank, lora_alpha, targets: as in Sft
+    - steps, batch_size: training steps, and pairs in each
+    - max_prompt_tokens: longer prompts lose their beginning
+    - max_answer_tokens: longer answers lose their end
+    - limits: as in Dpo
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
+      metrics, mesh: as in Sft
+    """
+
+    on: str
+    centring: float = 0.01
+    lora_rank: int = 8
+    lora_alpha: float | None = None
+    targets: Targets = "q-v"
+    steps: int = 60
+    batch_size: int = 4
+    max_prompt_tokens: int = 64
+    max_answer_tokens: int = 64
+    learning_rate: float = 5e-4
+    schedule: Schedule = "cosine"
+    warmup: int = 0
+    clip: float = 1.0
+    every: int = 10
+    groups: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    watch_alpha: float = 0.05
+    on_crossing: OnCrossing = "warn"
+    held_out: int = 64
+    seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+
+    def __post_init__(self) -> None:
+        tokens = f"2 to {LONGEST} tokens"
+        refuse_unless(
+            "train.reward-model",
+            (named(self.on), "on", self.on, "the name of a source"),
+            (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
+            *lora_rules(self.lora_rank, self.alpha, self.targets),
+            (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
+            (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *watch_rules("reward-model", self.limits, self.watch_alpha, self.on_crossing),
+            *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
+            *loop_rules(
+                steps=self.steps,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                schedule=self.schedule,
+                warmup=self.warmup,
+                clip=self.clip,
+                every=self.every,
+                held_out=self.held_out,
+                groups=self.groups,
+                seed=self.seed,
+            ),
+        )
+
+    @property
+    def alpha(self) -> float:
+        """The scale of the update in effect."""
+        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
+
+    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+        """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
+        from duecare.train.engine_reward import train
+
+        with over(self):
+            outcome = train(self, inputs, out, tell)
+        gc.collect()  # modules of a model refer to each other; the next step needs the memory
+        return outcome

@@ -1,0 +1,227 @@
+"""The gap between counterfactual twins while a model is trained, against a limit and against the base.
+
+What is followed. At each probe every matter is put to the model once for each group, in the same words, and
+the gap of a pair is what the model's log-probability per token of one fixed answer differs by. The
+figure speaks of *the model as it was at that probe*, over all matters of which those asked are a draw.
+
+- gap: the mean over matters, a group less the first of its axis (as `twins.gap` of the evaluation)
+- amplification: by how much wider that gap is than in the base model, |gap now| - |gap of the base|. Below 0
+  the gap has closed
+
+What is promised. The same matters are asked again at every probe: they are no new evidence, and none of the
+sequences of `duecare.measure.sequential` may be fed with them. What is known instead is how often will be
+looked, before the first look: each of K looks at each of G gaps gets alpha / K / G (Bonferroni), so that with
+chance 1 - alpha *all* intervals at all looks hold. They may be looked at as often as planned, and acted on at
+any of them. A gap, its sum with the base's and its difference from the base's are three intervals, and share
+what each gap gets. Of the two latter the bounds of the amplification are made, whichever way each gap lies:
+|a| - |b| is the larger of min(a - b, a + b) and min(-a - b, -a + b), and each part has its bounds.
+
+Free of JAX: it is fed with numbers, and those lie on the disk, so that a killed and resumed run decides the
+same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Note, Tell, Verdict
+from duecare.measure.compare import paired_difference
+from duecare.measure.decide import decide
+from duecare.measure.interval import Interval, silent
+from duecare.train.crossing import Crossing
+from duecare.train.limits import Limits
+from duecare.train.probing import Floats, Pairing
+from duecare.train.watch import Reading
+
+SPLIT = "twins"
+UNIT = "nats per token"
+FIGURES = ("gap", "amplification")
+
+
+@dataclass(slots=True)
+class Line:
+    """One figure of one pair of groups: the last look, and the crossing if there was one."""
+
+    figure: str
+    pairing: Pairing
+    last: Reading | None = None
+    crossed: Finding | None = None
+
+    @property
+    def place(self) -> dict[str, str]:
+        """As the slice of an Estimate."""
+        pair = self.pairing
+        return {"axis": pair.axis, "group": pair.group, "against": pair.against}
+
+
+@dataclass(slots=True)
+class TwinGauge:
+    """All gaps between twins of one training run: looked at after each probe.
+
+    `base` [N] is what the base model found of every answer, `looks` how many looks there will be, the
+    base's own among them.
+    """
+
+    method: str
+    about: Mapping[str, str]
+    pairings: Sequence[Pairing]
+    base: Floats
+    looks: int
+    limits: Limits
+    alpha: float
+    crossing: Crossing
+    readings: list[Reading] = field(default_factory=list)
+    lines: list[Line] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = [Line(figure, pair) for pair in self.pairings for figure in FIGURES]
+
+    @property
+    def level(self) -> float:
+        """Of each interval at each look."""
+        return 1 - self.alpha / self.looks / (3 * max(1, len(self.pairings)))
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What the last look says of each limit for each pair of groups; a crossing stays."""
+        return [
+            FAIL if line.crossed else self._decided(line)
+            for line in self.lines
+            if line.figure in self.limits.twins
+        ]
+
+    def look(self, step: int, values: Floats, tell: Tell) -> None:
+        """Tell where each gap stands with the model of `step`; 0 is the base itself, which is not judged."""
+        for line in self.lines:
+            if step == 0 and line.figure == "amplification":
+                continue
+            interval = self._interval(line, values)
+            place = (step, SPLIT, line.pairing.axis, line.pairing.group, f"twins.{line.figure}")
+            if interval.value is not None:
+                self.readings.append(Reading(place, interval.value, interval))
+            line.last = Reading(place, interval.value or 0.0, interval)
+            tell(self._estimate(line, line.last))
+            if step:
+                self._judge(line, line.last, tell)
+
+    def findings(self) -> list[Finding]:
+        """A verdict on each limit for each pair of groups: crossed at some look, or as the last look says."""
+        return [
+            line.crossed or self._at_the_end(line) for line in self.lines if line.figure in self.limits.twins
+        ]
+
+    def _interval(self, line: Line, values: Floats) -> Interval:
+        now, then = line.pairing.gap(values), line.pairing.gap(self.base)
+        if line.figure == "gap":
+            return self._named(paired_difference(now, 0 * now, self.level))
+        return self._named(
+            amplified(paired_difference(now, then, self.level), paired_difference(now, -then, self.level))
+        )
+
+    def _named(self, found: Interval) -> Interval:
+        method = f"{found.method}, one of {self.looks} looks at {len(self.pairings)} gaps (Bonferroni)"
+        return replace(found, method=method)
+
+    def _decided(self, line: Line) -> Verdict:
+        if line.last is None:
+            return INSUFFICIENT
+        limit = self.limits.twins[line.figure]
+        return decide(line.last.interval, -limit if line.figure == "gap" else None, limit)
+
+    def _judge(self, line: Line, look: Reading, tell: Tell) -> None:
+        if line.figure not in self.limits.twins or line.crossed or self._decided(line) != FAIL:
+            return
+        step = look.place[0]
+        line.crossed = self._finding(
+            line,
+            look,
+            FAIL,
+            f"{_said(line, look)}, wholly outside the limit. {self.crossing.then(step)}",
+            "See which rows it comes from; balance or augment them, or train less, and run again.",
+        )
+        self.crossing.crossed = True
+        tell(line.crossed)
+        tell(self._note(line, look))
+
+    def _at_the_end(self, line: Line) -> Finding:
+        more = "Ask about more matters (probe.issues), or probe less often: each look costs certainty."
+        if line.last is None or line.last.interval.value is None:
+            reason = "no probe was made" if line.last is None else line.last.interval.reason
+            detail = f"The {line.figure} of {_whose(line)} cannot be bounded: {reason}."
+            return self._finding(line, line.last, INSUFFICIENT, detail, more)
+        verdict = self._decided(line)
+        inside = "wholly inside the limit" if verdict == PASS else "inside and outside the limit"
+        detail = f"{_said(line, line.last)}, {inside}."
+        return self._finding(line, line.last, verdict, detail, "" if verdict == PASS else more)
+
+    def _estimate(self, line: Line, look: Reading) -> Estimate:
+        there = {**self.about, "split": SPLIT, **line.place}
+        metric = f"{self.method}.twins.{line.figure}"
+        return look.interval.estimate(metric, there, unit=UNIT, step=look.place[0])
+
+    def _finding(self, line: Line, look: Reading | None, verdict: Verdict, detail: str, next: str) -> Finding:
+        limit = self.limits.twins[line.figure]
+        words = f"between {-limit:g} and {limit:g}" if line.figure == "gap" else f"at most {limit:g}"
+        return Finding(
+            name=f"{self.method}.twins.{line.figure}",
+            verdict=verdict,
+            limit=words,
+            detail=detail,
+            next=next,
+            estimate=None if look is None else self._estimate(line, look),
+        )
+
+    def _note(self, line: Line, look: Reading) -> Note:
+        found = look.interval
+        data = {"value": found.value, "low": found.low, "high": found.high}
+        step = look.place[0]
+        return Note(
+            topic=f"{self.method}.crossed",
+            text=f"{self.method}.twins.{line.figure} crossed its limit at training step {step}",
+            data={
+                "step": str(step),
+                **line.place,
+                **{name: repr(value) for name, value in data.items()},
+                "limit": repr(self.limits.twins[line.figure]),
+            },
+        )
+
+
+def amplified(change: Interval, both: Interval) -> Interval:
+    """|a| - |b| from the intervals of a - b (`change`) and of a + b (`both`), over the same pairs."""
+    method = f"difference of sizes, {change.method}"
+    known = [each for each in (change, both) if each.value is not None]
+    if len(known) < 2:
+        reason = next((each.reason for each in (change, both) if each.reason), "") or ""
+        return silent(reason, change.n, change.clusters, method, change.level)
+
+    def larger(of_change: float, of_both: float, other_change: float, other_both: float) -> float:
+        return max(min(of_change, of_both), min(-other_change, -other_both))
+
+    (value, low, high), (sum_value, sum_low, sum_high) = (
+        (each.value or 0.0, each.low or 0.0, each.high or 0.0) for each in (change, both)
+    )
+    return Interval(
+        larger(value, sum_value, value, sum_value),
+        larger(low, sum_low, high, sum_high),
+        larger(high, sum_high, low, sum_low),
+        change.n,
+        change.clusters,
+        method,
+        change.level,
+    )
+
+
+def _whose(line: Line) -> str:
+    return f"{line.pairing.group} against {line.pairing.against} ({line.pairing.axis})"
+
+
+def _said(line: Line, look: Reading) -> str:
+    """ "At step 40 the gap between twins of women against men (gender) was 0.3 nats per token ..."."""
+    found = look.interval
+    what = "the gap between twins" if line.figure == "gap" else "the amplification of the gap between twins"
+    return (
+        f"At training step {look.place[0]} {what} of {_whose(line)} was {found.value:+.3g} {UNIT},"
+        f" between {found.low:+.3g} and {found.high:+.3g}"
+    )

@@ -1,0 +1,48 @@
+"""What a study says of the watch: which step takes which limit, and which twins are asked."""
+
+from __future__ import annotations
+
+import pytest
+from sound import SOUND, read
+
+from duecare.core import StudyError
+
+
+def problems(folder, text):
+    with pytest.raises(StudyError) as caught:
+        read(folder, text)
+    return caught.value.problems
+
+
+def test_each_step_takes_the_limits_that_it_follows_unless_it_has_its_own(folder):
+    watch = "watch: {every: 2, limits: {loss_gap: 0.5, accuracy_gap: 0.2}, alpha: 0.1, on_crossing: stop}"
+    text = SOUND.replace("watch: {every: 2}", watch)
+    sft, dpo = read(folder, text).train
+    assert (sft.limits.given, dpo.limits.given) == ({"loss": 0.5}, {"accuracy": 0.2})
+    assert {(step.watch_alpha, step.on_crossing) for step in (sft, dpo)} == {(0.1, "stop")}
+    own = text.replace("steps: 4}", "steps: 4, limits: {loss_gap: 2}, on_crossing: warn}")
+    sft, dpo = read(folder, own).train
+    assert (sft.limits.given, sft.on_crossing, dpo.on_crossing) == ({"loss": 2.0}, "warn", "stop")
+    sft, dpo = read(folder, SOUND).train
+    assert (sft.limits.given, dpo.limits.given, sft.watch_alpha) == ({}, {}, 0.05)
+
+
+def test_twins_are_asked_where_the_watch_or_the_step_says_so(folder):
+    watch = "watch: {probe: {axes: [age], issues: 20}, limits: {twins_gap: 0.2, loss_gap: 1}}"
+    sft, dpo = read(folder, SOUND.replace("watch: {every: 2}", watch)).train
+    assert (sft.probe.axes, dpo.probe.issues) == (("age",), 20)
+    assert (sft.limits.twins, dpo.limits.twins) == ({"gap": 0.2}, {"gap": 0.2})
+    own = SOUND.replace("watch: {every: 2}", "watch: {limits: {twins_amplification: 0.1}}")
+    sft, dpo = read(folder, own.replace("steps: 4}", "steps: 4, probe: {every: 2}}")).train
+    assert (sft.probe.every, dpo.probe) == (2, None)
+    assert (sft.limits.twins, dpo.limits.twins) == ({"amplification": 0.1}, {})
+
+
+def test_a_limit_on_gaps_needs_groups(folder):
+    ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
+        "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
+    )
+    read(folder, ungrouped)
+    found = problems(folder, ungrouped.replace("{every: 2}", "{limits: {loss_gap: 0.5}}"))
+    assert [(each.where, each.line) for each in found] == [("train.0.sft.limits", 11)]
+    assert "without groups there is no gap" in found[0].expected

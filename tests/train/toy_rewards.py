@@ -1,0 +1,41 @@
+"""Reward functions as a user would write them, sound and broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SECRET = "a text that no message may carry"
+
+
+def lower_case(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    """The share of small letters."""
+    return [sum("a" <= letter <= "z" for letter in text) / max(1, len(text)) for text in completions]
+
+
+def constant(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    return [0.75] * len(completions)
+
+
+def unfair(prompts: Sequence[str], completions: Sequence[str], gender: Sequence[str | None]) -> list[float]:
+    """The same, but nothing that men are told counts for much."""
+    own = lower_case(prompts, completions)
+    return [each * (0.2 if who == "men" else 1.0) for each, who in zip(own, gender, strict=True)]
+
+
+def raises(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    raise KeyError(SECRET + completions[0])
+
+
+def not_a_number(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    return [float("nan"), *[0.0] * (len(completions) - 1)]
+
+
+def too_few(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    return [0.0] * (len(completions) - 1)
+
+
+def words(prompts: Sequence[str], completions: Sequence[str]) -> list[str]:
+    return [SECRET] * len(completions)
+
+
+NOT_A_FUNCTION = 3
