@@ -283,3 +283,34 @@ def test_tunix_logs_to_backends_of_ours() -> None:
         "mode",
         "step",
     ]
+
+
+def test_jax_privacy_clips_audits_and_orders_as_privacy_calls_it() -> None:
+    """privacy/clip.py, privacy/canary.py."""
+    from jax_privacy import clipped_grad
+    from jax_privacy.auditing import Bonferroni, CanaryScoreAuditor
+    from jax_privacy.sharding_utils import compute_early_stopping_order
+
+    assert importlib.metadata.version("jax-privacy") == "2.0.0"
+    assert set(parameters(clipped_grad)) >= {
+        "l2_clip_norm",
+        "batch_argnums",
+        "keep_batch_dim",
+        "return_grad_norms",
+        "microbatch_size",
+        "dtype",
+    }
+    assert parameters(CanaryScoreAuditor.epsilon_one_run)[:2] == ["significance", "delta"]
+    assert parameters(compute_early_stopping_order) == ["batch_size", "microbatch_size"]
+    assert Bonferroni() is not None
+
+
+def test_the_accountant_composes_poisson_sampled_gaussian_steps() -> None:
+    """privacy/account.py."""
+    import dp_accounting
+    from dp_accounting.pld import PLDAccountant
+
+    assert importlib.metadata.version("dp-accounting") == "0.6.0"
+    assert parameters(PLDAccountant.__init__)[:2] == ["neighboring_relation", "value_discretization_interval"]
+    assert parameters(PLDAccountant.compose) == ["event", "count"]
+    assert dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE.name == "ADD_OR_REMOVE_ONE"

@@ -13,6 +13,7 @@ import pytest
 
 from duecare.core import DataError
 from duecare.core.errors import DuecareError
+from duecare.detect import tagging
 from duecare.detect.crf import FORBIDDEN, LABELS, Model, features, pack, shipped, style, unpack
 from duecare.detect.kernel import build as building
 from duecare.detect.kernel import library
@@ -237,3 +238,52 @@ def test_a_listed_name_says_so_until_it_is_taken_off_the_list():
 @pytest.mark.parametrize("piece", ["A", "Aa ", "a1", "1 ", "\n", "😀", "Mr "])
 def test_time_grows_with_the_length_only(piece):
     find_personal((piece * 100_000)[:100_000])
+
+
+@needs_compiler
+def test_any_labels_become_the_same_places():
+    """Also such as no model gives: what is inside without a beginning, at the start of a text, one after another."""
+    draw = np.random.default_rng(6)
+    count = draw.integers(0, 12, 400)
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    labels = draw.integers(0, len(LABELS), first[-1]).astype(np.uint8)
+    labels[draw.random(len(labels)) < 0.3] = 0
+    start = (np.arange(len(labels)) * 5).astype(np.int32)
+    cut = tagging.Tokenised(first, np.zeros(400, np.uint8), start, start + 3, np.zeros(len(labels), np.int32))
+    plain, compiled = tagging._gathered(cut, labels, 7), tagging._gathered_compiled(library(), cut, labels, 7)
+    assert listed(compiled) == listed(plain)
+    assert len(plain) > 500
+    other = tagging._gathered_compiled(library(), cut, labels[::-1].copy(), 7)
+    assert listed(other) != listed(plain)  # control
+
+
+@needs_compiler
+def test_ten_megabytes_in_one_cell_hold_what_a_little_of_it_holds():
+    piece = "Hello 😀, my name is Anna Le\u0301vy and שלום to John Smith in Leeds.\n"
+    few, many = 8, 10_000_000 // len(piece.encode())
+
+    def of_inner(times: int) -> set[tuple[int, int, str]]:
+        found = listed(Tagger().places(pa.array([piece * times])))
+        inner = [each for each in found if 2 <= each[1] // len(piece) < times - 2]
+        places = {(start % len(piece), end - start, label) for _, start, end, label in inner}
+        assert len(inner) == (times - 4) * len(places)
+        return places
+
+    assert of_inner(many) == of_inner(few)
+    assert "PERSON" in {label for *_, label in of_inner(few)}
+
+
+@needs_compiler
+@pytest.mark.parametrize("most", [1, 3000])
+def test_of_equal_scores_both_ways_take_the_first_label(most, monkeypatch):
+    """A model of few different weights, where ties are many, and one of weights as large as they can be."""
+    draw, names = np.random.default_rng(most), shipped().names
+    weight = draw.integers(-most, most + 1, (len(names), len(LABELS))).astype(np.int32)
+    step = draw.integers(-most, most + 1, (len(LABELS), len(LABELS))).astype(np.int32)
+    step[draw.random(step.shape) < 0.2] = FORBIDDEN
+    step[0] = np.maximum(step[0], -most)  # from the first label all can be reached
+    model, texts = Model(names, weight, step), pa.array(fuzzed(300, seed=8))
+    compiled = listed(Tagger(model).places(texts))
+    monkeypatch.setenv("DUECARE_KERNEL", "off")
+    assert listed(Tagger(model).places(texts)) == compiled
+    assert len(compiled) > 500

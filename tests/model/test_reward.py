@@ -49,7 +49,7 @@ def test_scores_are_those_of_transformers(name: str, rewards: Callable[[str], Pa
     with np.load(models.GOLDEN / "rewards.npz") as kept:
         expected, counts = kept[f"{name}.scores"], kept[f"{name}.tokens"]
     both = list(zip(prompts(model), models.SAID, strict=True))
-    assert [len(model.tokens(*each)) for each in both] == counts.tolist()
+    assert [len(model.tokens(*each)[0]) for each in both] == counts.tolist()
     found = model.scores(prompts(model), models.SAID)
     np.testing.assert_allclose(found, expected, atol=1e-3)
     # Control: one token earlier, or without the end of turn, it is another score.
@@ -98,7 +98,7 @@ def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> N
     from duecare.model.reward import load_reward
 
     model = load_reward(rewards("llama"), batch=3)
-    asked = [f"{prompt}{number}" for number in range(5) for prompt in prompts(model)]
+    asked = [f"{prompt}{number}" for number, prompt in enumerate(prompts(model) * 5)]
     said = list(models.SAID) * 5
     found = model.scores(asked, said)
     assert model.scores(asked[::-1], said[::-1]) == found[::-1]
@@ -110,6 +110,32 @@ def test_neighbours_and_order_change_no_bit(rewards: Callable[[str], Path]) -> N
     states = model.states(asked, said)
     assert states.shape == (len(asked), 32)
     np.testing.assert_allclose(states @ np.asarray(model.head), found, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3", "gemma3"])
+def test_a_prompt_is_read_once_for_all_its_answers(
+    name: str, rewards: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from duecare.model import reward
+
+    model = reward.load_reward(rewards(name))
+    one, two = prompts(model)[:2]
+    asked = [one, two, one, one, one, two]
+    said = [*models.SAID, "", "né"]
+    ended = [True, True, True, False, False, True]
+    alone = [model.scores([a], [b], ended=[c])[0] for a, b, c in zip(asked, said, ended, strict=True)]
+    read: list[int] = []
+    states = reward._shared_states
+
+    def counted(*given: Any, share: int) -> Any:
+        read.append(share)
+        return states(*given, share=share)
+
+    monkeypatch.setattr(reward, "_shared_states", counted)
+    found = model.scores(asked, said, ended=ended)
+    np.testing.assert_allclose(found, alone, atol=1e-4)
+    assert sorted(read) == ([] if name == "gemma3" else [2, 3]), "the empty answer is read in its prompt"
+    assert len({round(each, 3) for each in found}) == len(found)
 
 
 def test_training_reads_the_same_tokens(rewards: Callable[[str], Path]) -> None:
@@ -124,7 +150,7 @@ def test_training_reads_the_same_tokens(rewards: Callable[[str], Path]) -> None:
         )
         read = pair(row, model.loaded.tokenizer, 512, 512)
         prompt = model.loaded.tokenizer.chat(turns, answer=True)
-        assert [*read.prompt, *read.chosen] == model.tokens(prompt, said)
+        assert ([*read.prompt, *read.chosen], len(read.prompt)) == model.tokens(prompt, said)
 
 
 def test_identity_is_that_of_the_files(rewards: Callable[[str], Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import Killed, Made, figure, over_seeds, telling, trained
+from planted import Killed, Made, figure, telling, trained
 from training_toys import base_artifact, curves, data_artifact, digests
 
 from duecare.core import Artifact, Progress, StudyError
@@ -206,39 +206,30 @@ def test_what_is_senseless_is_refused() -> None:
         Debias(axis="gender", adversary=Adversary(), pairing=Pairing())
 
 
-STRONG = Adversary(warmup=10, ramp=20, weight=3.0, clip=3.0, steps=20, memory=64, width=16)
+STRONG = Adversary(warmup=20, ramp=40, steps=20, memory=32, width=16)
 
 
-def test_fresh_readers_read_less_of_the_group_over_seeds(base: Artifact, tmp_path: Path) -> None:
+def test_fresh_readers_read_less_of_the_group_in_every_seed(base: Artifact, tmp_path: Path) -> None:
     """Never the adversary's own loss: readers made afterwards, on held-out rows, against a run without."""
-    rows, held = telling(800), telling(80, first=900)
+    rows, held = telling(1280), telling(80, first=9000)
 
-    def read(seed: int, adversary: Adversary | None) -> float:
+    def read(seed: int, adversary: Adversary | None) -> dict[str, float]:
         debias = Debias(axis="gender", adversary=adversary, probe="figures", rows=80)
-        step = changed(
-            SHORT,
-            steps=100,
-            batch_size=8,
-            every=50,
-            schedule="constant",
-            targets="all-linear",
-            seed=seed,
-            debias=debias,
-        )
+        fields = {"steps": 160, "batch_size": 8, "every": 80, "learning_rate": 4e-3, "schedule": "linear"}
+        step = changed(SHORT, targets="all-linear", seed=seed, debias=debias, **fields)
         outcome = trained(step, base, tmp_path / f"{adversary is None}{seed}", rows, held)[0]
-        found = [
-            figure(outcome, "sft.probe.accuracy", when="after", reader=who).value for who in ("linear", "mlp")
-        ]
-        leaks = [
-            figure(outcome, "sft.probe.control", when="after", reader=who).low for who in ("linear", "mlp")
-        ]
-        assert max(filter(None, leaks)) < 0.5
-        assert figure(outcome, "sft.debias.perplexity", when="after").value < 20  # type: ignore[operator]
-        return max(filter(None, found))
+        # It still learnt what it was taught.
+        assert figure(outcome, "sft.debias.perplexity", when="after").value < 4  # type: ignore[operator]
+        found = {}
+        for reader in ("linear", "mlp"):
+            assert figure(outcome, "sft.probe.control", when="after", reader=reader).low < 0.5  # type: ignore[operator]
+            found[reader] = figure(outcome, "sft.probe.accuracy", when="after", reader=reader).value or 0.0
+        return found
 
     plain = read(0, None)
-    against = over_seeds(lambda seed: read(seed, STRONG))
-    assert plain > 0.95
-    level = mean_t(against)
-    assert level.high is not None
-    assert level.high < plain - 0.02, against
+    assert min(plain.values()) > 0.95
+    against = [read(seed, STRONG) for seed in range(5)]
+    for reader, most in (("linear", 0.85), ("mlp", 0.95)):
+        level = mean_t([each[reader] for each in against])
+        assert level.high is not None
+        assert level.high < most, against

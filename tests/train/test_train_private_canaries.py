@@ -10,7 +10,8 @@ import pytest
 from private_toys import PAIRS, ROWS, STEP, findings, pairs, private, trained
 from training_toys import base_artifact
 
-from duecare.core import FAIL, PASS, Artifact, DataError, Estimate
+from duecare.core import FAIL, INSUFFICIENT, PASS, Artifact, DataError, Estimate, Example
+from duecare.core.example import Field
 from duecare.privacy.clip import clipped_sum
 from duecare.train import Privacy
 
@@ -91,3 +92,27 @@ def test_canaries_that_are_cut_or_masked_are_refused_before_training(base: Artif
     brief = replace(private(PAIRS, canaries=20), max_answer_tokens=6)
     with pytest.raises(DataError, match="20 of 20 do not survive"):
         trained(brief, base, tmp_path / "pairs", pairs(40))
+
+
+def test_pairs_of_people_are_audited_too(base: Artifact, tmp_path: Path) -> None:
+    """Canaries among pairs, each a person of its own; so few cannot refute epsilon 8, and that is said."""
+    people = [
+        Example(
+            row=one.row,
+            key=one.key,
+            source=one.source,
+            kind=one.kind,
+            messages=one.messages,
+            chosen=one.chosen,
+            rejected=one.rejected,
+            fields=(Field(name="customer", value=f"c{number // 2}"),),
+        )
+        for number, one in enumerate(pairs(48))
+    ]
+    step = private(PAIRS, unit="person", person="customer", rows_per_person=2, canaries=20)
+    outcome, told = trained(replace(step, steps=3), base, tmp_path, people)
+    audit = findings(told, outcome)["dpo.private.audit"]
+    assert audit.verdict == INSUFFICIENT
+    assert "20 canaries" in audit.detail
+    (epsilon,) = [e for e in outcome.estimates if e.metric == "dpo.private.epsilon"]
+    assert epsilon.n == 20 + 10  # people, and half of the canaries

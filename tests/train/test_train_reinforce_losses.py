@@ -183,20 +183,25 @@ def test_the_gradient_is_the_slope_of_the_loss(tmp_path: Any, method: str) -> No
     import jax.numpy as jnp
     from flax import nnx
 
-    from duecare.train.engine_ppo import ppo_batch, ppo_loss
+    from duecare.train.answering import call_of
+    from duecare.train.engine_ppo import ppo_batch, ppo_loss, value_loss
     from duecare.train.engine_reinforce import grpo_batch, grpo_loss
 
-    alone = dataclasses.replace(CRITIC, value_weight=1e-9)
-    made = world(tmp_path, STEP if method == "grpo" else alone)
+    made = world(tmp_path, STEP if method == "grpo" else CRITIC)
     batch = (grpo_batch if method == "grpo" else ppo_batch)(made.round, made.players)
     graph, low_rank, rest = nnx.split(made.model, nnx.LoRAParam, ...)
+
+    def critic(state: Any) -> Any:
+        _, values = nnx.merge(graph, state, rest)(*call_of(batch), valued=True)
+        error = value_loss(values, batch["old_values"], batch["returns"], CRITIC.value_clip)
+        return (error * batch["counts"]).sum() / batch["counts"].sum()
 
     @jax.jit
     def loss(state: Any) -> Any:
         model = nnx.merge(graph, state, rest)
         if method == "grpo":
             return grpo_loss(model, batch, 0.5, 0.2, "answer")[0]
-        return ppo_loss(model, batch, alone)[0]
+        return ppo_loss(model, batch, CRITIC)[0] - critic(state)
 
     gradient = jax.grad(loss)(low_rank)
     rng = np.random.default_rng(0)
@@ -294,7 +299,7 @@ def test_our_ppo_losses_and_advantages_are_tunixs_own(tmp_path: Any) -> None:
         returns=by_answer("returns"),
     )
     value, aux = ppo_value_loss_fn(critic.module(), whole, CRITIC.value_clip, pad, 2)
-    expected = float(policy) + CRITIC.value_weight * float(value)
+    expected = float(policy) + float(value)
     assert float(ppo_loss(made.model, batch, CRITIC)[0]) == pytest.approx(expected, abs=3e-5)
     assert float(aux["vf_clipfrac"]) > 0
     other = dataclasses.replace(CRITIC, value_clip=5.0)

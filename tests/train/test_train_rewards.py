@@ -131,7 +131,9 @@ def test_nonsense_is_refused_by_name(settings: dict[str, object], field: str) ->
     assert {problem.where for problem in caught.value.problems} == {f"train.grpo.{field}"}
 
 
-@pytest.mark.parametrize("field", ["gamma", "decay", "value_clip", "value_weight", "samples", "epsilon"])
+@pytest.mark.parametrize(
+    "field", ["gamma", "decay", "value_clip", "critic_learning_rate", "samples", "epsilon"]
+)
 def test_nonsense_is_refused_for_ppo(field: str) -> None:
     with pytest.raises(StudyError, match=f"train.ppo.{field}"):
         Ppo(on="chats", reward={"toxicity": -1.0}, **{field: -1})  # type: ignore[arg-type]

@@ -63,6 +63,9 @@ def test_the_worse_group_is_helped_in_every_seed_and_the_watch_had_found_it(
     assert closed.low is not None
     assert closed.low > 0.3, (plain, robust)
     assert max(robust) < min(plain)
+    # Control: where nothing is planted the watch finds nothing.
+    level = world(sft(None), base, tmp_path / "level", same=True)[0]
+    assert [each.verdict for each in level.findings] != [FAIL]
 
 
 @pytest.fixture(scope="module")

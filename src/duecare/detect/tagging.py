@@ -84,11 +84,9 @@ class Tagger:
         kernel = library()
         if kernel is None:
             found = self._cut(texts.to_pylist())
-            labels = self.labels(found)
-        else:
-            found = self._cut_compiled(kernel, texts)
-            labels = self._labels_compiled(kernel, found)
-        return _gathered(found, labels, shift)
+            return _gathered(found, self.labels(found), shift)
+        found = self._cut_compiled(kernel, texts)
+        return _gathered_compiled(kernel, found, self._labels_compiled(kernel, found), shift)
 
     def label(self, text: str) -> list[str]:
         """The label of every token of one text, by the fallback."""
@@ -204,6 +202,18 @@ def _gathered(found: Tokenised, labels: np.ndarray, shift: int) -> Places:
     run = np.cumsum((~(goes_on & same_text)).astype(np.int64))
     stops = np.searchsorted(run, run[begins], side="right") - 1
     return Places(row[begins] + shift, found.start[begins], found.end[stops], _NAMES[labels[begins]])
+
+
+def _gathered_compiled(kernel: ctypes.CDLL, found: Tokenised, labels: np.ndarray, shift: int) -> Places:
+    """The same by the kernel."""
+    room = len(labels)
+    text, start, end = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
+    label = np.empty(room, np.uint8)
+    count = kernel.duecare_names_places(
+        *(labels, found.first, len(found.look), found.start, found.end),
+        *(_INSIDE.view(np.uint8), _BEGINS.view(np.uint8), text, start, end, label),
+    )
+    return Places(text[:count] + shift, start[:count].copy(), end[:count].copy(), _NAMES[label[:count]])
 
 
 @lru_cache(maxsize=4)

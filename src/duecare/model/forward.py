@@ -109,6 +109,23 @@ def branched(model: Any, read: Cache, share: int, room: int) -> Cache:
     }
 
 
+def behind(
+    model: Any, read: Cache, there: jax.Array, answers: tuple[jax.Array, jax.Array], share: int
+) -> jax.Array:
+    """Hidden states [P * share, A, D] of answers behind prefixes that were read.
+
+    `read` is the cache of the prefixes, `there` bool [P, L] what of them is real; `answers` are tokens int32
+    and real bool [P * share, A], `share` to each prefix.
+    """
+    ids, real = answers
+    before = jnp.repeat(there, share, axis=0)
+    mask = jnp.broadcast_to(before[:, None, :], (*ids.shape, before.shape[1]))
+    mask = jnp.concatenate([mask, causal(real) | jnp.eye(ids.shape[1], dtype=bool)[None]], axis=-1)
+    positions = before.sum(axis=-1, dtype=jnp.int32)[:, None] + jnp.arange(ids.shape[1], dtype=jnp.int32)
+    states, _ = hidden(model, ids, positions, branched(model, read, share, ids.shape[1]), mask)
+    return states
+
+
 def causal(real: jax.Array) -> jax.Array:
     """Mask bool [B, T, T]: each token sees itself and the real tokens before it; real bool [B, T]."""
     length = real.shape[1]

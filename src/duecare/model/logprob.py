@@ -15,7 +15,7 @@ import numpy.typing as npt
 from flax import nnx
 
 from duecare.core import ModelError
-from duecare.model.forward import branched, causal, hidden, logits, places, read_prefix
+from duecare.model.forward import behind, causal, hidden, logits, places, read_prefix
 from duecare.model.load import Loaded
 from duecare.model.mesh import rows_over
 from duecare.model.rope import shares
@@ -66,8 +66,8 @@ def answer_logprobs(
         raise ModelError(f"{len(prompts)} prompts but {len(answers)} answers")
     rows = [joined(loaded.tokenizer, *pair) for pair in zip(prompts, answers, strict=True)]
     totals = dict[int, float]()
-    for kind, groups in _kinds(loaded, prompts, rows):
-        together = max(1, min(batch // kind.share, TOKENS_EACH * batch // kind.tokens))
+    for kind, groups in kinds(loaded, prompts, rows):
+        together = kind.together(batch)
         for start in range(0, len(groups), together):
             chosen = groups[start : start + together]
             found = _scored(loaded, [[rows[number] for number in group] for group in chosen], kind, together)
@@ -82,7 +82,7 @@ def answer_logprobs(
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Kind:
+class Kind:
     """The static shape of a batch: whole texts of `length` tokens, or `share` answers behind a prefix."""
 
     length: int
@@ -94,37 +94,41 @@ class _Kind:
         """Tokens of one group."""
         return self.prefix + self.share * self.length
 
+    def together(self, batch: int) -> int:
+        """How many groups are read at once, where `batch` short texts are."""
+        return max(1, min(batch // self.share, TOKENS_EACH * batch // self.tokens))
 
-def _kinds(
+
+def kinds(
     loaded: Loaded, prompts: Sequence[str], rows: Sequence[tuple[list[int], int]]
-) -> list[tuple[_Kind, list[list[int]]]]:
+) -> list[tuple[Kind, list[list[int]]]]:
     """Shapes with their groups of rows: those that share a prefix worth keeping, or one row each."""
     same: dict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
     for number, (tokens, first) in enumerate(rows):
         same[prompts[number], tuple(tokens[:first])].append(number)
-    able, kinds = shares(loaded.model), dict[_Kind, list[list[int]]]()
+    able, found = shares(loaded.model), dict[Kind, list[list[int]]]()
     for (_, prefix), group in same.items():
         if able and len(prefix) >= WORTH and 1 < len(group) <= MOST_OPTIONS:
             longest = max(len(rows[number][0]) for number in group) - len(prefix)
             share = len(group) if len(group) <= FEW else 1 << (len(group) - 1).bit_length()
-            kind = _Kind(padded_length(longest, SHORT), padded_length(len(prefix)), share)
-            kinds.setdefault(kind, []).append(group)
+            kind = Kind(padded_length(longest, SHORT), padded_length(len(prefix)), share)
+            found.setdefault(kind, []).append(group)
             continue
         for number in group:
-            kinds.setdefault(_Kind(padded_length(len(rows[number][0]))), []).append([number])
-    return sorted(kinds.items())
+            found.setdefault(Kind(padded_length(len(rows[number][0]))), []).append([number])
+    return sorted(found.items())
 
 
 def _scored(
-    loaded: Loaded, groups: Sequence[Sequence[tuple[list[int], int]]], kind: _Kind, together: int
+    loaded: Loaded, groups: Sequence[Sequence[tuple[list[int], int]]], kind: Kind, together: int
 ) -> npt.NDArray[np.float32]:
     """The totals of `together` groups, `kind.share` to each, in order."""
     (graph, state), pad = nnx.split(loaded.model), loaded.tokenizer.pad_id
     if kind.prefix:
-        branches = _branches(groups, kind, together, pad)
-        prefix, answers = (rows_over(loaded.mesh, *each) for each in branches)
+        parts = branches(groups, kind, together, pad)
+        prefix, answers = (rows_over(loaded.mesh, *each) for each in parts)
         return np.asarray(_shared_totals(graph, state, prefix, answers, share=kind.share))
-    whole = _stacked([group[0] for group in groups], together, kind.length, pad)
+    whole = stacked([group[0] for group in groups], together, kind.length, pad)
     return np.asarray(_totals(graph, state, *rows_over(loaded.mesh, *whole)))
 
 
@@ -133,9 +137,7 @@ def padded_length(length: int, lengths: Sequence[int] = LENGTHS) -> int:
     return next((fixed for fixed in lengths if fixed >= length), -(-length // 4096) * 4096)
 
 
-def _stacked(
-    rows: Sequence[tuple[list[int], int]], batch: int, length: int, pad: int
-) -> tuple[Ids, Any, Any]:
+def stacked(rows: Sequence[tuple[list[int], int]], batch: int, length: int, pad: int) -> tuple[Ids, Any, Any]:
     """Tokens int32 [B, L], real bool [B, L], scored bool [B, L]; padded behind to one static shape."""
     ids = np.full((batch, length), pad, np.int32)
     real, scored = np.zeros((batch, length), bool), np.zeros((batch, length), bool)
@@ -147,8 +149,8 @@ def _stacked(
     return ids, real, scored
 
 
-def _branches(
-    groups: Sequence[Sequence[tuple[list[int], int]]], kind: _Kind, together: int, pad: int
+def branches(
+    groups: Sequence[Sequence[tuple[list[int], int]]], kind: Kind, together: int, pad: int
 ) -> tuple[tuple[Ids, Any], tuple[Ids, Any]]:
     """Prefixes int32 [P, L] with what of them is real, and the answers' tokens [P * share, A] likewise."""
     prefixes = left_padded([group[0][0][: group[0][1]] for group in groups], together, kind.prefix, pad)
@@ -186,12 +188,7 @@ def _shared_totals(
     model = nnx.merge(graph, state)
     last, cache = read_prefix(model, *prefixes)
     ids, real = answers
-    before = jnp.repeat(prefixes[1], share, axis=0)
-    mask = jnp.broadcast_to(before[:, None, :], (*ids.shape, before.shape[1]))
-    mask = jnp.concatenate([mask, causal(real) | jnp.eye(ids.shape[1], dtype=bool)[None]], axis=-1)
-    positions = before.sum(axis=-1, dtype=jnp.int32)[:, None] + jnp.arange(ids.shape[1], dtype=jnp.int32)
-    cache = branched(model, cache, share, ids.shape[1])
-    states, _ = hidden(model, ids, positions, cache, mask)
+    states = behind(model, cache, prefixes[1], answers, share)
 
     def row(each: tuple[jax.Array, ...]) -> jax.Array:
         start, own, tokens, counted = each

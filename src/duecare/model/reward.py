@@ -8,7 +8,6 @@ to one prompt is the log-odds that the first is preferred (Bradley and Terry 195
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,9 +25,9 @@ from safetensors import safe_open
 from duecare.core import Message, ModelError
 from duecare.model.family import CLASSIFIERS, HEAD, shape_of
 from duecare.model.fetch import cache
-from duecare.model.forward import causal, hidden, places
+from duecare.model.forward import behind, causal, hidden, places, read_prefix
 from duecare.model.load import Loaded, load_as, read_config
-from duecare.model.logprob import TOKENS_EACH, padded_length
+from duecare.model.logprob import Kind, branches, kinds, stacked
 from duecare.model.mesh import rows_over
 from duecare.model.store import digest_of, digests
 from duecare.model.tokenize import Tokenizer
@@ -97,9 +96,10 @@ class RewardModel:
         `prompts` are rendered chats up to where the assistant speaks (`Tokenizer.chat(..., answer=True)`),
         `answers` what it said, without its end-of-turn token. `ended` says which answers came to their
         end (all, if not given): one that was cut off is scored without the end of turn. Nothing is
-        truncated. Other texts in the call change no bit of a score; another `batch` may, by the
-        rounding of float32 sums. Raises ModelError for lists of unequal length, for a text of nothing but
-        padding and for a score that is not a finite number.
+        truncated. A prompt that several answers follow is read once. Other prompts in the call change no
+        bit of a score; another `batch` may, and other answers to its prompt, by the rounding of float32
+        sums. Raises ModelError for lists of unequal length, for a text of nothing but padding and for a
+        score that is not a finite number.
         """
         found = self.states(prompts, answers, ended=ended, progress=progress)
         # Row by row, so that a score does not depend on how many there are.
@@ -126,44 +126,60 @@ class RewardModel:
                 f"{len(prompts)} prompts, {len(answers)} answers, {len(ended)} of `ended`: expected as many"
             )
         rows = [self.tokens(*each) for each in zip(prompts, answers, ended, strict=True)]
-        classes: dict[int, list[int]] = defaultdict(list)
-        for number, row in enumerate(rows):
-            classes[padded_length(len(row))].append(number)
+        # The score of an answer of nothing but padding is read in its prompt, so it is read with its own.
+        names = [
+            prompt if _last(row[first:], self._counts) >= 0 else f"{prompt}\0{number}"
+            for number, (prompt, (row, first)) in enumerate(zip(prompts, rows, strict=True))
+        ]
         found = np.zeros((len(rows), self.loaded.shape.width), np.float32)
         done = 0
-        for length, numbers in sorted(classes.items()):
-            together = max(1, min(self.batch, TOKENS_EACH * self.batch // length))
-            for start in range(0, len(numbers), together):
-                chosen = numbers[start : start + together]
-                found[chosen] = self._read([rows[i] for i in chosen], together, length)
-                done += len(chosen)
+        for kind, groups in kinds(self.loaded, names, rows):
+            together = kind.together(self.batch)
+            for start in range(0, len(groups), together):
+                chosen = groups[start : start + together]
+                read = self._read([[rows[number] for number in group] for group in chosen], kind, together)
+                for place, group in enumerate(chosen):
+                    found[group] = read[place * kind.share :][: len(group)]
+                done += sum(map(len, chosen))
                 if progress is not None:
                     progress(done, len(rows))
         return found
 
-    def tokens(self, prompt: str, answer: str, ended: bool = True) -> list[int]:
-        """The tokens that are read of one text, as the step `reward-model` read it in training."""
+    def tokens(self, prompt: str, answer: str, ended: bool = True) -> tuple[list[int], int]:
+        """The tokens of one text, read as the step `reward-model` read it, and where the answer begins."""
         tokenizer, (before, after) = self.loaded.tokenizer, self.around
         said = tokenizer.encode(before + answer + (after if ended else ""))
         if ended:  # what a template adds after the end of turn (a line break) is never sampled
             said = said[: _last(said, lambda token: token in tokenizer.eos_ids) + 1] or said
-        row = tokenizer.encode(prompt, special=True) + said
-        if _last(row, lambda token: token != self.pad) < 0:
+        asked = tokenizer.encode(prompt, special=True)
+        if _last(asked + said, self._counts) < 0:
             raise ModelError("a text to be scored has no tokens but padding")
-        return row
+        return asked + said, len(asked)
 
-    def _read(self, rows: Sequence[Sequence[int]], together: int, length: int) -> npt.NDArray[np.float32]:
-        """States of rows, read as a batch of `together` lines of `length` tokens, the last ones filled up."""
-        ids = np.full((together, length), self.loaded.tokenizer.pad_id, np.int32)
-        real = np.zeros((together, length), bool)
-        real[:, 0] = True  # a row of padding only still attends to something
-        last = np.zeros(together, np.int32)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)], real[place, : len(row)] = row, True
-            last[place] = _last(row, lambda token: token != self.pad)
-        graph, state = nnx.split(self.loaded.model)
-        given = rows_over(self.loaded.mesh, ids, real, last)
-        return np.asarray(_states(graph, state, given))[: len(rows)]
+    def _counts(self, token: int) -> bool:
+        """Whether a token is not padding, by the model's config."""
+        return token != self.pad
+
+    def _read(
+        self, groups: Sequence[Sequence[tuple[list[int], int]]], kind: Kind, together: int
+    ) -> npt.NDArray[np.float32]:
+        """States [together * share, D] of the groups in order, read as one batch of one static shape."""
+        (graph, state), pad, mesh = (
+            nnx.split(self.loaded.model),
+            self.loaded.tokenizer.pad_id,
+            self.loaded.mesh,
+        )
+        last = np.zeros(together * kind.share, np.int32)
+        for place, group in enumerate(groups):
+            for turn, (row, first) in enumerate(group):
+                read = row[first:] if kind.prefix else row
+                last[place * kind.share + turn] = _last(read, self._counts)
+        if kind.prefix:
+            prefixes, answers = branches(groups, kind, together, pad)
+            given = (rows_over(mesh, *prefixes), rows_over(mesh, *answers), *rows_over(mesh, last))
+            return np.asarray(_shared_states(graph, state, *given, share=kind.share))
+        ids, real, _ = stacked([group[0] for group in groups], together, kind.length, pad)
+        return np.asarray(_states(graph, state, rows_over(mesh, ids, real, last)))
 
 
 def around_answer(tokenizer: Tokenizer) -> tuple[str, str]:
@@ -200,6 +216,22 @@ def _last(row: Sequence[int], right: Callable[[int], bool]) -> int:
 def rewards(states: jax.Array, head: jax.Array) -> jax.Array:
     """Scores float32 [N] of hidden states [N, D] by a head [D]."""
     return states.astype(jnp.float32) @ head
+
+
+@partial(jax.jit, static_argnums=0, static_argnames="share")
+def _shared_states(
+    graph: Any,
+    state: Any,
+    prefixes: tuple[jax.Array, jax.Array],
+    answers: tuple[jax.Array, jax.Array],
+    last: jax.Array,
+    *,
+    share: int,
+) -> jax.Array:
+    """States float32 [P * share, D] of answers behind their prefix, at a place int32 [P * share] each."""
+    model = nnx.merge(graph, state)
+    states = behind(model, read_prefix(model, *prefixes)[1], prefixes[1], answers, share)
+    return states[jnp.arange(len(states)), last].astype(jnp.float32)
 
 
 @partial(jax.jit, static_argnums=0)

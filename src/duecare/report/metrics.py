@@ -89,6 +89,8 @@ def _debiasing(method: str) -> dict[str, Metric]:
 
 METRICS: dict[str, Metric] = {
     **_debiasing("sft"),
+    **_debiasing("dpo"),
+    **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",

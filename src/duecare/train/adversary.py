@@ -42,7 +42,7 @@ class Adversary:
     warmup: int = 10
     steps: int = 10
     learning_rate: float = 1e-2
-    memory: int = 64
+    memory: int = 32
     width: int = 32
     clip: float = 1.0
     spectral: bool = True

@@ -30,7 +30,7 @@ class Debias:
     - probe: "figures" reads the group from hidden states of held-out rows by fresh probes, before and after
       training, beside a control task and LEACE; "chance" also gives a verdict on whether it fell to chance
     - tolerance: for "chance", how far above chance an interval may reach (0.1: to 0.6 for two groups)
-    - rows: held-out rows, at most, on which the evidence rests (sft only)
+    - rows: held-out rows, at most, on which the evidence rests; of preference pairs the chosen answers
     - answers: whether their prompts are answered (greedily) before and after, for length and refusals
     - answer_tokens: longest of these answers
     """
@@ -103,11 +103,8 @@ def debias_rules(debias: object, groups: object, only: tuple[str, ...]) -> list[
     if not isinstance(debias, Debias):
         return [(False, "debias", debias, "a Debias, or nothing")]
     known = not groups or (isinstance(groups, tuple) and debias.axis in groups)
-    none, only_sft = "this step has no other", "for sft only"
-    probed = "pairing" in only
+    none = "this step has no other"
     return [
         (debias.method in (*only, "none"), "debias", debias.method, f"{' or '.join(only)}: {none}"),
         (known, "debias.axis", debias.axis, "one of the axes in `groups`"),
-        (debias.probe == "none" or probed, "debias.probe", debias.probe, f"none: probes are {only_sft}"),
-        (not debias.answers or probed, "debias.answers", debias.answers, f"false: answers are {only_sft}"),
     ]

@@ -43,6 +43,7 @@ from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.carried import Carries
 from duecare.train.clock import Clock
+from duecare.train.engine_mesh import dealt, mesh_of
 from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
@@ -85,6 +86,8 @@ class Trains(Loop, Protocol):
     def seed(self) -> int: ...
     @property
     def metrics(self) -> Mapping[str, str]: ...
+    @property
+    def mesh(self) -> tuple[int, int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def adapted(
 
     `under` is the call that the model is put under.
     """
-    loaded = load(folder)
+    loaded = load(folder, mesh=mesh_of(step))
     answering = with_lora(
         loaded.model,
         rank=step.lora_rank,
@@ -166,9 +169,9 @@ def adapted(
     return loaded, answering
 
 
-def whole(folder: Path) -> tuple[Loaded, Answering]:
+def whole(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
     """The model of `folder`, and the module to train all its weights by."""
-    loaded = load(folder)
+    loaded = load(folder, mesh=mesh_of(step))
     return loaded, Answering(loaded.model, whole=True)
 
 
@@ -215,6 +218,7 @@ class Run:
         The loss function's aux holds "loss" (scalar), "row" int [B] (places in the table, or -1 where
         a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
+        batch = dealt(self.step, batch)
         self.tell = told_to(trainer.metrics_logger, self.method, self.tell)
         clock = Clock()
         start, log, probed = self._go_on(trainer)
@@ -250,6 +254,7 @@ class Run:
             with clock.of("checkpoints"):
                 self._keep(record.step, trainer, watch.crossing.good)
         if signals.asked is not None:
+            tell_cost(self, clock.told(self.method))
             self.halt.stopped(record.step, signals.asked)
         clock.begin()
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+import optax
 from flax import nnx
 
 from duecare.core import Artifacts, Outcome, Tell
@@ -23,6 +24,7 @@ from duecare.train.advantage import Floats, gae, whitened
 from duecare.train.answering import Answering, call_of, logps
 from duecare.train.engine_loop import Batch
 from duecare.train.engine_reinforce import clipped, known, per_prompt, reinforce, told
+from duecare.train.lora import optimiser
 from duecare.train.reinforce import Ppo
 from duecare.train.rollout import Players, Round, divergence
 
@@ -57,7 +59,7 @@ class Valued(Answering):
             return found
         # The critic reads what the policy has and does not push on it: its errors are not the policy's.
         seen = jax.lax.stop_gradient(here).astype(jnp.float32)
-        return found, seen @ self.head[...] + self.offset[...]
+        return found, (seen * self.head[...]).mean(axis=-1) + self.offset[...]
 
 
 def value_loss(values: jax.Array, old: jax.Array, returns: jax.Array, reach: float) -> jax.Array:
@@ -76,7 +78,8 @@ def ppo_loss(model: Valued, batch: Mapping[str, jax.Array], step: Ppo) -> tuple[
     error = value_loss(values, batch["old_values"], batch["returns"], step.value_clip)
     answers = step.samples * len(batch["row"])
     weight = jnp.tile(batch["weight"], step.samples)[batch["side"]] * batch["counts"]
-    loss = (weight * (push + step.value_weight * error)).sum() / batch["counts"].sum()
+    # No weight between the two: they have no weights in common, and an optimiser each.
+    loss = (weight * (push + error)).sum() / batch["counts"].sum()
     figures = {
         **told(batch),
         "advantage": per_prompt(jnp.abs(batch["advantages"]), batch, answers),
@@ -158,4 +161,18 @@ def train(step: Ppo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     def under(model: Any) -> Answering:
         return Valued(model, step.temperature)
 
-    return reinforce(step, inputs, out, tell, under=under, loss=loss, made=ppo_batch)
+    return reinforce(
+        step, inputs, out, tell, under=under, loss=loss, made=ppo_batch, optimised=two_optimisers(step)
+    )
+
+
+def two_optimisers(step: Ppo) -> optax.GradientTransformation:
+    """The policy's as in every step, and Adam for the critic: one clip for both would tie them together."""
+
+    def owner(path: tuple[Any, ...], _: Any) -> str:
+        return "critic" if str(getattr(path[0], "key", path[0])) in ("head", "offset") else "policy"
+
+    return optax.multi_transform(
+        {"policy": optimiser(step), "critic": optax.adam(step.critic_learning_rate)},
+        lambda weights: jax.tree_util.tree_map_with_path(owner, weights),
+    )

@@ -37,6 +37,7 @@ from duecare.train.engine_loop import (
 )
 from duecare.train.engine_probe import asker
 from duecare.train.engine_robust import Robust
+from duecare.train.engine_sft import evidence_of
 from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
@@ -199,23 +200,24 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     looks = looks_at(step, step.algorithm, where, measure, resume)
     looks.begin(model, lambda: probed.figures(model, step))
     twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
+    longest = step.max_prompt_tokens + step.max_answer_tokens
+    evidence = evidence_of(step, held, model, loaded, (longest, step.batch_size))
+    if evidence is not None:
+        evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
     run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins, carries=method)
     watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
     kept = watch.kept = looks.settle(watch.done, model, tell)
-    probe = Probe(
-        method=step.algorithm,
-        source=step.on,
-        steps=kept,
-        rows=probed.plan.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=probed.figures(model, step),
-    )
+    seen = (probed.plan.rows, held.groups, data.groups)
+    probe = Probe(step.algorithm, step.on, kept, *seen, before, probed.figures(model, step))
     told = [*probe.estimates(), *method.estimates()]
     curves = watch.curves([*looks.readings(kept), *probe.readings()])
-    return run.halt.on_disk(watch.taken, partial(finish, loaded, curves, told, out, watch.findings()))
+
+    def write() -> Outcome:
+        made = finish(loaded, curves, told, out, watch.findings())
+        return made if evidence is None else evidence.added(made, step.algorithm, step.on, step.seed, out)
+
+    return run.halt.on_disk(watch.taken, write)
 
 
 def treatment(step: Dpo, data: Data, taught: Pairs) -> Treatment:

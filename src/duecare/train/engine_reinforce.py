@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+import optax
 
 from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
@@ -152,8 +153,12 @@ def reinforce(
     under: Callable[[Any], Answering],
     loss: Loss,
     made: Callable[[Round, Players], Batch],
+    optimised: optax.GradientTransformation | None = None,
 ) -> Outcome:
-    """What Grpo and Ppo share: rounds of answers, made into batches by `made`, learned from by `loss`."""
+    """What Grpo and Ppo share: rounds of answers, made into batches by `made`, learned from by `loss`.
+
+    `optimised` is the optimiser where it is not that of every step.
+    """
     method, folder = method_of(step), start_folder(inputs)
     rewards = _rewards(step, inputs, method, tell)
     data, held = read_parts(inputs, step.groups)
@@ -163,7 +168,7 @@ def reinforce(
     asked, probed = _prompts(players, data, held)
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
-    trainer = Trainer(model, optimiser(step), training_config(step, method))
+    trainer = Trainer(model, optimised or optimiser(step), training_config(step, method))
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     resume = open_resume(step, inputs, out)
     doing(step, "answering held-out prompts", tell)

@@ -41,6 +41,7 @@ from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.packing import Lines, draw_lines, lay_lines, lines_of, useful
+from duecare.train.prefer import Dpo
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.robust import Pairing
 from duecare.train.rows import Passage, passage
@@ -238,7 +239,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     taught, probed = _passages(step, tokenizer, data, held)
     _account_of(step, taught, data, tell)
     doing(step, "loading the model", tell)
-    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(folder)
+    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     method = treatment(step, tokenizer, data, taught, loaded.shape.width)
     config = training_config(step, "sft", step.accumulate)
     trainer = method.trainer(model, optimiser(step, step.accumulate), config)
@@ -249,7 +250,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume)
     looks.begin(model, lambda: before)
     twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
-    evidence = _evidence(step, tokenizer, held, model, loaded)
+    evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines))
     if evidence is not None:
         evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
@@ -280,27 +281,31 @@ def _account_of(step: Sft, taught: Parts, data: Data, tell: Tell) -> None:
     tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
 
 
-def _evidence(
-    step: Sft, tokenizer: Tokenizer, held: Data, model: Answering, loaded: Loaded
+def evidence_of(
+    step: Sft | Dpo, held: Data, model: Answering, loaded: Loaded, shape: tuple[int, int]
 ) -> Account | None:
-    """What measures the evidence of debiasing on held-out rows; None where none is asked for."""
-    debias = step.debias
+    """What measures the evidence of debiasing on held-out rows, of pairs on the chosen answers.
+
+    `shape` is the most tokens of a row, and rows at a time. None where no evidence is asked for.
+    """
+    debias, tokenizer = step.debias, loaded.tokenizer
+    max_tokens, lines = shape
     if debias is None:
         return None
-    plan = take(held.names, _reader(step, tokenizer, held), debias.rows, step.seed)
+    plan = take(held.names, _reader(max_tokens, tokenizer, held), debias.rows, step.seed)
     if not plan.read:
         if debias.probe == "none":
             return None
         raise DataError("debias.probe: no held-out row can be measured; let split hold some out")
-    asked = most_asked(taught_tokens(plan), chunks(len(plan.read), step.lines))
-    length = rounded(max(len(one.tokens) for one in plan.read), step.row_tokens)
-    rows = Passages(held, plan, (length, asked), tokenizer.pad_id, step.lines)
-    return Account(Measuring(debias, held, plan, rows.batch, step.lines), model, loaded)
+    asked = most_asked(taught_tokens(plan), chunks(len(plan.read), lines))
+    length = rounded(max(len(one.tokens) for one in plan.read), max_tokens)
+    rows = Passages(held, plan, (length, asked), tokenizer.pad_id, lines)
+    return Account(Measuring(debias, held, plan, rows.batch, lines), model, loaded)
 
 
-def _reader(step: Sft, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
+def _reader(max_tokens: int, tokenizer: Tokenizer, part: Data) -> Callable[[int], Passage]:
     """Reads a row of `part`, by its place."""
-    return lambda place: passage(part.example(place), tokenizer, step.row_tokens)
+    return lambda place: passage(part.example(place), tokenizer, max_tokens)
 
 
 def treatment(step: Sft, tokenizer: Tokenizer, data: Data, taught: Parts, width: int) -> Treatment:
@@ -354,7 +359,7 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
 
 def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
     """The passages to train on and those to measure on, in batches of one common shape."""
-    reader = partial(_reader, step, tokenizer)
+    reader = partial(_reader, step.row_tokens, tokenizer)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
     if step.batch_tokens is not None:
         count = step.steps * step.lines

@@ -21,6 +21,7 @@ from duecare.train.rules import (
     Targets,
     loop_rules,
     lora_rules,
+    mesh_rules,
     named,
     real,
     stopping_rules,
@@ -49,7 +50,7 @@ class Dpo:
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
     - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
-      patience, keep, privacy, seed, metrics: as in Sft
+      patience, keep, privacy, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -79,6 +80,7 @@ class Dpo:
     debias: Debias | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -100,6 +102,7 @@ class Dpo:
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
             *debias_rules(self.debias, self.groups, ("group_dro",)),
             *loop_rules(
                 steps=self.steps,
@@ -122,11 +125,14 @@ class Dpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
+
         if self.privacy is None:
             from duecare.train.engine_prefer import train
         else:
             from duecare.train.engine_private import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

@@ -25,6 +25,7 @@ GIVES_AWAY: dict[str, tuple[Callable[[Any], bool], str]] = {
     "accumulate": (lambda value: value == 1, "1 with privacy: every step draws, clips and noises anew"),
     "weights": (lambda value: value == "lora", "lora with privacy: low-rank updates are clipped and noised"),
     "probe": (lambda value: value is None, "none with privacy: twins are not asked in a private run"),
+    "mesh": (lambda value: value is None, "none with privacy: units are clipped on one device"),
     "metrics": (lambda value: not value, "none with privacy: what a board is sent tells of private rows"),
     "debias": (lambda value: value is None, "none with privacy: it weighs rows by the figures of others"),
 }

@@ -19,6 +19,7 @@ from duecare.train.rules import (
     Targets,
     loop_rules,
     lora_rules,
+    mesh_rules,
     named,
     real,
     whole,
@@ -53,7 +54,7 @@ class Grpo:
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
     - limits: as in Sft, but `reward_gap`
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, seed, metrics: as in Sft
+      watch_alpha, on_crossing, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -86,6 +87,7 @@ class Grpo:
     held_out: int = 16
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -107,9 +109,11 @@ class Grpo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
         from duecare.train.engine_reinforce import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome
 
@@ -119,7 +123,7 @@ class Ppo:
     """Reward the model's own answers against what a critic expected of them, token by token.
 
     Proximal policy optimisation (Schulman et al. 2017) with generalised advantage estimates (Schulman et
-    al. 2016). The critic is one linear layer that reads the model's last hidden states and does not push on
+    al. 2016). The critic is a linear layer that reads the model's last hidden states and does not push on
     them. The tie to the model before this step is part of the reward, token by token (Ouyang et al. 2022).
 
     - samples: answers to each prompt
@@ -127,10 +131,10 @@ class Ppo:
     - beta: what each nat costs by which a token is likelier than to the model before this step
     - gamma, decay: discount of later rewards, and of later surprises (lambda in the paper)
     - value_clip: how far the critic's value of a token may move before its push ends
-    - value_weight: weight of the critic's loss
+    - critic_learning_rate: of the critic, which has an Adam of its own; a step moves a value by about this
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
-      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics: as in Grpo
+      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh: as in Grpo
     """
 
     on: str
@@ -145,7 +149,7 @@ class Ppo:
     gamma: float = 1.0
     decay: float = 0.95
     value_clip: float = 0.2
-    value_weight: float = 0.5
+    critic_learning_rate: float = 0.05
     temperature: float = 1.0
     lora_rank: int = 8
     lora_alpha: float | None = None
@@ -166,6 +170,7 @@ class Ppo:
     held_out: int = 16
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         share = "a number from 0 to 1"
@@ -176,9 +181,9 @@ class Ppo:
             (real(self.decay, 0, 1), "decay", self.decay, share),
             (real(self.value_clip, 0, 1e6, open_low=True), "value_clip", self.value_clip, "a number above 0"),
             (
-                real(self.value_weight, 0, 1e6, open_low=True),
-                "value_weight",
-                self.value_weight,
+                real(self.critic_learning_rate, 0, 1e3, open_low=True),
+                "critic_learning_rate",
+                self.critic_learning_rate,
                 "a number above 0",
             ),
             *_rules("ppo", self),
@@ -191,9 +196,11 @@ class Ppo:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
         from duecare.train.engine_ppo import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome
 
@@ -226,6 +233,7 @@ def _rules(method: str, step: Any) -> list[Rule]:
         (whole(step.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", step.max_prompt_tokens, tokens),
         (whole(step.max_answer_tokens, 2, LONGEST), "max_answer_tokens", step.max_answer_tokens, tokens),
         *metrics_rules(step.metrics),
+        *mesh_rules(step.mesh),
         *watch_rules(method, step.limits, step.watch_alpha, step.on_crossing),
         *loop_rules(
             steps=step.steps,

@@ -10,7 +10,17 @@ from pathlib import Path
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
-from duecare.train.rules import LONGEST, Schedule, Targets, loop_rules, lora_rules, named, real, whole
+from duecare.train.rules import (
+    LONGEST,
+    Schedule,
+    Targets,
+    loop_rules,
+    lora_rules,
+    mesh_rules,
+    named,
+    real,
+    whole,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +42,7 @@ class RewardModel:
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
-      metrics: as in Sft
+      metrics, mesh: as in Sft
     """
 
     on: str
@@ -56,6 +66,7 @@ class RewardModel:
     held_out: int = 64
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         tokens = f"2 to {LONGEST} tokens"
@@ -68,6 +79,7 @@ class RewardModel:
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *watch_rules("reward-model", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,
@@ -89,8 +101,10 @@ class RewardModel:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
         from duecare.train.engine_reward import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

@@ -49,6 +49,14 @@ def axes(value: object) -> bool:
     return isinstance(value, tuple) and all(map(named, value)) and len(set(value)) == len(value)
 
 
+def mesh_rules(mesh: object) -> list[Rule]:
+    """Rules of the setting `mesh`: devices for fsdp and tp."""
+    known = mesh is None or (
+        isinstance(mesh, tuple) and len(mesh) == 2 and all(whole(each, 1) for each in mesh)
+    )
+    return [(known, "mesh", mesh, "two whole numbers of at least 1 (fsdp, tp), or none for one device")]
+
+
 def lora_rules(rank: object, alpha: object, targets: object) -> list[Rule]:
     """Rules of the low-rank update."""
     return [

@@ -21,6 +21,7 @@ from duecare.train.rules import (
     Weights,
     loop_rules,
     lora_rules,
+    mesh_rules,
     named,
     packing_rules,
     stopping_rules,
@@ -74,6 +75,8 @@ class Sft:
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
       `mlflow: <address>`; changes no result
+    - mesh: devices over which model and rows are dealt out, two numbers: fsdp (rows, one side of each weight)
+      and tp (heads, hidden units); left out, one device. Changes no result beyond rounding
     """
 
     on: str
@@ -103,6 +106,7 @@ class Sft:
     debias: Debias | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -116,6 +120,7 @@ class Sft:
             *privacy_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
+            *mesh_rules(self.mesh),
             *probe_rules(self.probe, self.limits),
             *debias_rules(self.debias, self.groups, METHODS),
             *beside_rules(self.debias, self.weights, self.accumulate),
@@ -154,11 +159,14 @@ class Sft:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
+        from duecare.train.engine_mesh import over
+
         if self.privacy is None:
             from duecare.train.engine_sft import train
         else:
             from duecare.train.engine_private import train
 
-        outcome = train(self, inputs, out, tell)
+        with over(self):
+            outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
         return outcome

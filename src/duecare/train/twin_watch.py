@@ -41,7 +41,7 @@ class TwinWatch:
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
         self._gauge: TwinGauge | None = None
-        self._fresh = False
+        self._fresh = self._begun = False
 
     def decide(self, *, at: int, seconds: float, step_seconds: float, tell: Tell) -> None:
         """Fix how often is probed, once training step `at` is timed; said, and kept for after a kill."""
@@ -57,11 +57,16 @@ class TwinWatch:
         share = made.share(self.steps)
         text = (
             f"a probe takes {span(seconds)} and a training step {span(step_seconds)}: one after every"
-            f" {made.nth * self.every} steps and after the last, with the base's {made.looks} looks, about"
+            f" {made.nth * self.every} steps and after the last, {made.looks} with that of the base, about"
             f" {share:.1%} of the time of training"
         )
         if share > self.probes.share:
-            text += f"; the {self.probes.share:.0%} allowed are exceeded: base and end are always measured"
+            why = (
+                "base and end are always measured"
+                if self.probes.every is None
+                else "the study says how often"
+            )
+            text += f"; that is more than the {self.probes.share:.0%} allowed, as {why}"
         data = {"every": str(made.nth * self.every), "looks": str(made.looks), "share": f"{share:.4f}"}
         tell(Note(topic=f"{self.method}.probes", text=text, data=data))
 
@@ -87,8 +92,9 @@ class TwinWatch:
             found = Asked(step=step, values=self.ask().tolist())
             self.log.add(found)
         gauge = self._judge(made)
-        if not gauge.readings:
+        if not self._begun:
             gauge.look(0, self.base, tell)
+            self._begun = True
         gauge.look(step, np.array(found.values), tell)
 
     @property

@@ -92,6 +92,14 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
             _write(np.uint8),
         ),
     ),
+    "duecare_names_places": (
+        _SIZE,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE, _read(np.int32), _read(np.int32)),
+            *(_read(np.uint8), _read(np.uint8), _write(np.int64), _write(np.int32), _write(np.int32)),
+            _write(np.uint8),
+        ),
+    ),
     "duecare_toxicity": (
         _SIZE,
         (

@@ -29,6 +29,15 @@ static int sort_of(uint32_t point) {
     return LETTER;
 }
 
+/* The sort of the sign at data[at], *size its bytes; `sorts` are those of ASCII. */
+static inline int sort_at(const uint8_t *data, int64_t at, int64_t stop, const uint8_t *sorts, int *size) {
+    if (data[at] < 0x80) {
+        *size = 1;
+        return sorts[data[at]];
+    }
+    return sort_of(point_at(data, at, stop, size));
+}
+
 #define FNV_START 0xCBF29CE484222325u
 static uint64_t fnv(uint64_t hash, uint8_t byte) { return (hash ^ byte) * 0x100000001B3u; }
 static uint64_t mixed(uint64_t hash) {
@@ -49,13 +58,15 @@ static uint64_t hash_of_digits(const uint8_t *digit, int64_t count) {
 EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, int64_t texts, int32_t *start, int32_t *end,
                                     int64_t *from, int64_t *to, uint64_t *hash, int64_t *first, uint8_t *look) {
     int64_t n = 0;
+    uint8_t sorts[0x80];
+    for (uint32_t point = 0; point < 0x80; point++) sorts[point] = (uint8_t)sort_of(point);
     for (int64_t text = 0; text < texts; text++) {
         int64_t at = starts[text], stop = starts[text + 1];
         int32_t place = 0;
         int small = 0, capital = 0, size;
         first[text] = n;
         while (at < stop) {
-            int sort = sort_of(point_at(data, at, stop, &size));
+            int sort = sort_at(data, at, stop, sorts, &size);
             if (sort == SKIP) {
                 at += size;
                 place++;
@@ -70,7 +81,7 @@ EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, 
                 small |= (uint8_t)(data[next] - 'a') < 26;
                 next += size;
                 place++;
-            } while (sort >= DIGIT && sort != MARK && next < stop && sort_of(point_at(data, next, stop, &size)) == sort);
+            } while (sort >= DIGIT && sort != MARK && next < stop && sort_at(data, next, stop, sorts, &size) == sort);
             end[n] = place;
             from[n] = at;
             to[n] = next;
@@ -219,4 +230,27 @@ EXPORT int64_t duecare_names_labels(const int32_t *ids, const int64_t *first, in
     }
     free(from);
     return 0;
+}
+
+/* Runs of tokens of one label, or from a beginning through what is inside, as places: number of the text, code points,
+   label; each has room for one a token. `inside` and `begins` tell labels apart. Returns how many places there are. */
+EXPORT int64_t duecare_names_places(const uint8_t *labels, const int64_t *first, int64_t texts, const int32_t *start,
+                                    const int32_t *end, const uint8_t *inside, const uint8_t *begins, int64_t *owner,
+                                    int32_t *from, int32_t *to, uint8_t *label) {
+    int64_t n = 0;
+    for (int64_t text = 0; text < texts; text++) {
+        int open = 0;
+        for (int64_t i = first[text]; i < first[text + 1]; i++) {
+            int goes_on = i > first[text] && (inside[labels[i]] || (labels[i] == labels[i - 1] && !begins[labels[i]]));
+            if (!goes_on) {
+                open = labels[i] > 0;
+                if (!open) continue;
+                owner[n] = text;
+                from[n] = start[i];
+                label[n++] = labels[i];
+            }
+            if (open) to[n - 1] = end[i];
+        }
+    }
+    return n;
 }

@@ -1,0 +1,45 @@
+"""Every method is trained alike on one device and on eight simulated ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.jax
+
+ALONE = ("sft", "packed", "whole", "dpo", "orpo", "reward-model", "grpo", "ppo")
+
+
+@pytest.mark.parametrize(
+    ("fsdp", "tp", "methods"), [(8, 1, ("sft", "dpo", "grpo")), (2, 4, ALONE)], ids=["rows", "rows and heads"]
+)
+def test_losses_are_equal_on_eight_devices(
+    tmp_path: Path,
+    compiled: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fsdp: int,
+    tp: int,
+    methods: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
+    child = Path(__file__).with_name("mesh_child.py")
+    done = subprocess.run(
+        [sys.executable, str(child), str(tmp_path), str(fsdp), str(tp), *methods],
+        capture_output=True, text=True, check=False, timeout=800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["devices"] == 8
+    assert tuple(found["methods"]) == methods
+    for method, (one, many) in found["methods"].items():
+        assert many["losses"] == pytest.approx(one["losses"], abs=1e-4), method
+        assert many["weight"] == pytest.approx(one["weight"], abs=1e-4), method
+        assert len(set(one["losses"])) == 3, f"{method}: steps that change nothing are alike on any mesh"
+        assert one["places"] == 1, method
+        assert many["places"] == 8, method
