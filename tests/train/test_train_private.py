@@ -145,12 +145,24 @@ def test_a_checkpoint_without_its_secret_is_not_gone_on_from(base: Artifact, tmp
         trained(STEP, base, tmp_path)
 
 
-def test_steps_that_draw_no_one_only_add_noise(base: Artifact, tmp_path: Path) -> None:
-    outcome, _ = trained(replace(STEP, batch_size=1, steps=10), base, tmp_path)
-    drawn = curves(tmp_path / "out").to_pandas()
-    losses = drawn[drawn.metric == "batch_loss"]
-    assert len(losses) < 10  # 0.37 of steps draw no one: that none of ten does has a chance of 1 %
+def test_a_step_that_draws_no_one_only_adds_noise(
+    base: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from duecare.train import engine_private
+
+    drawn, empty = engine_private.poisson_batch, (4, 5, 6, 7)  # among them all of the second window
+
+    def mostly(secret: noise.Secret, step: int, **given: object) -> np.ndarray:
+        found = drawn(secret, step, **given)  # type: ignore[arg-type]
+        return found[:0] if step in empty else found
+
+    monkeypatch.setattr(engine_private, "poisson_batch", mostly)
+    outcome, _ = trained(STEP, base, tmp_path)
+    table = curves(tmp_path / "out").to_pandas()
+    losses = table[table.metric == "batch_loss"]
+    assert sorted(losses.step) == [1, 2, 3, 4, 9, 10, 11, 12]
     assert all(np.isfinite(losses.value))
+    assert set(table[table.metric == "clipped"].step) == {4, 12}
     assert outcome.findings[0].verdict == PASS
 
 

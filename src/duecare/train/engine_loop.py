@@ -254,6 +254,7 @@ class Run:
             with clock.of("checkpoints"):
                 self._keep(record.step, trainer, watch.crossing.good)
         if signals.asked is not None:
+            tell_cost(self, clock.told(self.method))
             self.halt.stopped(record.step, signals.asked)
         clock.begin()
 
