@@ -96,7 +96,7 @@ def test_reward_rises_on_prompts_that_were_held_out(step: Grpo | Ppo, base: Arti
     }
     drawn = curves(tmp_path / "out")
     figures = {"reward", "advantage", "kl", "length"} | (
-        {"clipped", "value_error"} if method == "ppo" else set()
+        {"clip_share", "value_error"} if method == "ppo" else set()
     )
     assert figures | {"batch_loss"} == set(drawn["metric"].to_pylist())
     groups = told.estimates(f"{method}.reward", split="train", group="women")

@@ -69,7 +69,7 @@ def world(folder: Any, step: Grpo | Ppo, *, shared: bool = True) -> Any:
         alpha=2.0,
         targets="q-v",
         seed=3,
-        under=lambda inner: call(inner, step.temperature),
+        under=lambda inner: call(inner, temperature=step.temperature),
     )
     state = nnx.state(model, nnx.LoRAParam)
     rng = np.random.default_rng(5)
@@ -254,12 +254,12 @@ def test_log_probabilities_at_the_start_are_those_of_the_base(tmp_path: Any) -> 
     from duecare.train.answering import Answering, token_logps
 
     made = world(tmp_path, STEP)
-    base = Answering(load(tmp_path / "tiny").model, STEP.temperature)
+    base = Answering(load(tmp_path / "tiny").model, temperature=STEP.temperature)
     expected = np.asarray(token_logps(base, made.round.batch))
     np.testing.assert_allclose(made.players.logps(made.round.batch, at_start=True), expected, atol=1e-5)
     now = made.players.logps(made.round.batch)
     assert np.abs(now - expected).max() > 0.01
-    plain = Answering(made.players._merged.now().model, STEP.temperature)
+    plain = Answering(made.players._merged.now().model, temperature=STEP.temperature)
     np.testing.assert_allclose(now, np.asarray(token_logps(plain, made.round.batch)), atol=1e-4)
 
 

@@ -84,7 +84,7 @@ def ppo_loss(model: Valued, batch: Mapping[str, jax.Array], step: Ppo) -> tuple[
         **told(batch),
         "advantage": per_prompt(jnp.abs(batch["advantages"]), batch, answers),
         "kl": per_prompt(divergence(logps, batch["reference"]), batch, answers),
-        "clipped": per_prompt(held, batch, answers),
+        "clip_share": per_prompt(held, batch, answers),
         "value_error": per_prompt((values - batch["returns"]) ** 2, batch, answers),
     }
     return loss, {"loss": loss, "row": batch["row"], "figures": figures}

@@ -94,7 +94,7 @@ def grpo_loss(
         "kl": per_prompt(kl, batch, answers),
     }
     if "old" in batch:  # else every ratio is 1
-        figures["clipped"] = per_prompt(held, batch, answers)
+        figures["clip_share"] = per_prompt(held, batch, answers)
     return loss, {"loss": loss, "row": batch["row"], "figures": figures}
 
 

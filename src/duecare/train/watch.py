@@ -61,7 +61,7 @@ UNITS = {
     **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
     **{(method, "kl"): "nats per token" for method in ("grpo", "ppo")},
     **{(method, "length"): "tokens" for method in ("grpo", "ppo")},
-    **{(method, name): "share" for method in ("grpo", "ppo") for name in ("clipped", "unjudged")},
+    **{(method, name): "share" for method in ("grpo", "ppo") for name in ("clip_share", "unjudged")},
 }
 """Units by method and figure; accuracy is a share and has none."""
 
