@@ -308,11 +308,13 @@ def metric(name: str, unit: str = "") -> Metric:
     sets a group against another and "<name>.gap" against all others: all are in the points, or with the
     sign, of <name>. "stages.<name>" is what one stage of training changed.
     """
+    if name.startswith(BY_STAGE):
+        return _by_stage(name, unit)
     _, twins, figure = name.partition(".twins.")
     known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
-    return _by_stage(name, unit) if name.startswith(BY_STAGE) else _of_its_name(name, unit)
+    return _of_its_name(name, unit)
 
 
 def _by_stage(name: str, unit: str) -> Metric:
