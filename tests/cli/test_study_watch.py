@@ -38,6 +38,20 @@ def test_twins_are_asked_where_the_watch_or_the_step_says_so(folder):
     assert (sft.limits.twins, dpo.limits.twins) == ({"amplification": 0.1}, {})
 
 
+def test_a_step_can_say_that_it_asks_no_twins(folder):
+    """As a private step must; its limits on twins go with them."""
+    watch = "watch: {probe: {axes: [age]}, limits: {twins_gap: 0.2, loss_gap: 1}}"
+    private = "steps: 4, probe: null, privacy: {epsilon: 8, delta: 0.001}}"
+    sft, dpo = read(folder, SOUND.replace("watch: {every: 2}", watch).replace("steps: 4}", private)).train
+    assert (sft.probe, sft.limits.twins, sft.limits.given) == (None, {}, {"loss": 1.0})
+    assert dpo.probe.axes == ("age",)
+    asked = SOUND.replace("watch: {every: 2}", watch).replace(
+        "steps: 4}", private.replace("probe: null, ", "")
+    )
+    (found,) = problems(folder, asked)  # control: what the watch gives is refused beside privacy
+    assert "twins are not asked in a private run" in found.expected
+
+
 def test_a_limit_on_gaps_needs_groups(folder):
     ungrouped = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
         "  - balance: {on: chats, by: gender, to: population.csv}\n", ""

@@ -115,6 +115,23 @@ def test_tensorboard_files_hold_the_figures(tmp_path: Path) -> None:
     assert b"duecare/sft/train/window/loss.gap/age/older/high" in events.read_bytes()
 
 
+def test_a_board_that_fails_is_left_alone(board: Board, caplog: pytest.LogCaptureFixture) -> None:
+    made = logger({"mlflow": "there"})
+    made.log(f"{PREFIX}/sft", "loss", 2.5, "train", 1)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("row text that must not be told")
+
+    board.log_metric = fail  # type: ignore[method-assign]
+    made.log(f"{PREFIX}/sft", "loss", 2.4, "train", 2)
+    made.log(f"{PREFIX}/sft", "loss", 2.3, "train", 3)
+    made.close()
+    assert len(board.logged) == 1
+    assert board.runs[-1] == "ended"
+    assert caplog.text.count("takes no more figures (ConnectionError)") == 1
+    assert "row text" not in caplog.text
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(DataError, match="pip install wandb"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from training_toys import Told, base_artifact, chat, curves, data_artifact, digests, run
 
-from duecare.core import Artifact, DataError, Estimate, Example, Message, Outcome, Progress
+from duecare.core import Artifact, DataError, Estimate, Example, Message, Outcome, Progress, StoppedError
 from duecare.train import Grpo, Ppo
 
 pytestmark = [
@@ -147,7 +149,7 @@ class Stopped(Exception):
 
 @pytest.mark.parametrize("step", [QUICK, CRITIC], ids=["grpo", "ppo"])
 def test_a_run_that_dies_goes_on_to_the_same_end(step: Grpo | Ppo, base: Artifact, tmp_path: Path) -> None:
-    step = dataclasses.replace(step, steps=4, every=2, iterations=2, held_out=4)
+    step = dataclasses.replace(step, steps=6, every=2, iterations=2, held_out=4)
     data = data_artifact(tmp_path / "data", asks(40)[4:], asks(40)[:4])
     inputs = {"data": data, "base": base}
     run(step, inputs, tmp_path / "whole")
@@ -161,6 +163,16 @@ def test_a_run_that_dies_goes_on_to_the_same_end(step: Grpo | Ppo, base: Artifac
         step.run(inputs, tmp_path / "died", dying)
     run(step, inputs, tmp_path / "died")
     assert digests(tmp_path / "whole") == digests(tmp_path / "died")
+    (tmp_path / "stopped").mkdir()
+
+    def signalled(what: object) -> None:
+        if isinstance(what, Progress) and what.done == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError, match="after step 4 of 6"):  # the round of steps 3 and 4 is finished
+        step.run(inputs, tmp_path / "stopped", signalled)
+    run(step, inputs, tmp_path / "stopped")
+    assert digests(tmp_path / "whole") == digests(tmp_path / "stopped")
     # Control: something was learned that could have differed.
     assert any(each.any() for name, each in _adapter(tmp_path / "whole").items() if "lora_B" in name)
 

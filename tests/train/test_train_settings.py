@@ -305,6 +305,10 @@ def test_without_held_out_rows_nothing_can_be_decided(inputs: Artifacts, tmp_pat
             "accumulate = 2: expected 1 beside",
         ),
         (
+            {"weights": "full", "debias": Debias(axis="a", probe="figures")},
+            "weights = 'full': expected lora",
+        ),
+        (
             {"weights": "full", "debias": Debias(axis="a", adversary=Adversary())},
             "weights = 'full': expected lora",
         ),

@@ -156,6 +156,8 @@ def _scalar(node: Node, hint: Any, where: str, problems: list[Problem]) -> Any:
 
 def _one_of(node: Node, options: tuple[Any, ...], hint: Any, where: str, problems: list[Problem]) -> Any:
     """The first option that fits; else what the option of the value's own shape says is wrong."""
+    if node.value is None and type(None) in options:  # not the defaults of another option
+        return None
     tries: list[tuple[Any, list[Problem]]] = []
     for option in options:
         said: list[Problem] = []

@@ -59,7 +59,8 @@ class Watch:
     - alpha: accepted chance that any interval of a gap misses, over all looks at all gaps of a step
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model,
       "rollback" ends it with the model of the last good checkpoint before
-    - probe: counterfactual twins that every training step asks which does not say it itself
+    - probe: counterfactual twins that every sft and dpo step asks which does not say it itself; the other
+      steps ask none
     """
 
     every: int | None = None
@@ -80,17 +81,20 @@ class Watch:
             ),
         )
 
-    def given(self, kind: str, cls: type[Any], *, asks: bool) -> dict[str, Any]:
-        """What it says, as settings of a training step of this kind; `asks`: it has a probe of its own."""
+    def given(self, kind: str, cls: type[Any], *, asks: bool | None) -> dict[str, Any]:
+        """What it says, as settings of a training step of this kind.
+
+        `asks` says whether the step has a probe of its own or wants none; None where it does not say.
+        """
         able = any(each.name == "probe" for each in dataclasses.fields(cls))
-        twins = asks or (able and self.probe is not None)
+        twins = (able and self.probe is not None) if asks is None else asks
         limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()), twins=twins)
         said = {
             "every": self.every,
             "limits": limits,
             "watch_alpha": self.alpha,
             "on_crossing": self.on_crossing,
-            "probe": self.probe if able else None,
+            "probe": self.probe if able and asks is None else None,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -201,7 +205,8 @@ class _Reading:
         cls = kind.load()
         given: dict[str, Any] = {"seed": self._seed} if seeded(cls) else {}
         if kind.section == "train":
-            asks = isinstance(node.value, dict) and "probe" in node.value
+            own = node.value.get("probe") if isinstance(node.value, dict) else None
+            asks = None if own is None else own.value is not None
             given |= self._watch.given(kind.name, cls, asks=asks)
         step: Step | None = build(
             cls,

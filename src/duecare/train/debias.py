@@ -88,10 +88,10 @@ def beside_rules(debias: object, weights: object, accumulate: object) -> list[Ru
             f"1 beside {method}, which goes on at every step",
         ),
         (
-            method != "adversary" or weights == "lora",
+            debias is None or weights == "lora",
             "weights",
             weights,
-            "lora beside adversary, which opposes the gradient of low-rank updates",
+            "lora beside debias, whose evidence reads the start and the end by one and the same head",
         ),
     ]
 

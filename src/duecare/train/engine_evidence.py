@@ -138,6 +138,8 @@ def _prompt(part: Data, row: int) -> tuple[Message, ...]:
     if example.kind == "text":
         raise DataError("debias.answers: plain texts have no prompt to answer")
     turns = example.messages
+    if example.kind == "preference":  # its answers stand beside its turns
+        return turns
     last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
     return turns[:last]
 

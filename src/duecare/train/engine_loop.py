@@ -10,6 +10,7 @@ may end it is in `duecare.train.halt`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -156,14 +157,8 @@ def adapted(
     `under` is the call that the model is put under.
     """
     loaded = load(folder, mesh=mesh_of(step))
-    answering = with_lora(
-        loaded.model,
-        rank=step.lora_rank,
-        alpha=step.alpha,
-        targets=step.targets,
-        seed=step.seed,
-        under=under,
-    )
+    sizes: dict[str, Any] = {"rank": step.lora_rank, "alpha": step.alpha, "targets": step.targets}
+    answering = with_lora(loaded.model, **sizes, seed=step.seed, under=under)
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank
     return loaded, answering
@@ -219,11 +214,13 @@ class Run:
         a batch has room for a row and holds none) and "figures" (name -> float [B]).
         """
         batch = dealt(self.step, batch)
-        self.tell = told_to(trainer.metrics_logger, self.method, self.tell)
+        self.tell = (
+            told_to(trainer.metrics_logger, self.method, self.tell) if self.step.metrics else self.tell
+        )
         clock = Clock()
         start, log, probed = self._go_on(trainer)
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
-        with Signals() as signals:
+        with Signals() as signals, closing(trainer.metrics_logger):
             trainer.after_step = partial(self._after, watch, trainer, clock, signals)
             batches = _batches(batch, range(start, self.step.steps), lambda: self._over(watch))
             if start < self.step.steps and not self._over(watch):
@@ -250,12 +247,14 @@ class Run:
         if ended and self.held is not None and self.held.on:
             with clock.of("held-out"):
                 self._look(self.held, record.step, trainer, watch)
-        if ended or signals.asked is not None:
+        # In the middle of a round of answers there is nothing to go on from: it is finished first.
+        asked = None if record.step % getattr(self.step, "iterations", 1) else signals.asked
+        if ended or asked is not None:
             with clock.of("checkpoints"):
                 self._keep(record.step, trainer, watch.crossing.good)
-        if signals.asked is not None:
+        if asked is not None:
             tell_cost(self, clock.told(self.method))
-            self.halt.stopped(record.step, signals.asked)
+            self.halt.stopped(record.step, asked)
         clock.begin()
 
     def _over(self, watch: Watch) -> bool:
@@ -394,7 +393,6 @@ def finish(
         export_reward(loaded, head, out / "model")
     export_adapter(loaded, out / "adapter", head)
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
-    files = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
-    if not (out / "adapter").exists():
-        del files["adapter"]
+    named = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
+    files = {name: file for name, file in named.items() if (out / file).exists()}
     return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

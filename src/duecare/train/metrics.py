@@ -8,9 +8,11 @@ that is logged enters an artifact, whose bytes would then depend on the clock.
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -170,6 +172,7 @@ class _Ours:
     backend: Backend
     waiting: list[tuple[int, str, Any]] = field(default_factory=list)
     open: bool = True
+    closed: bool = False
 
     def log_scalar(self, event: str, value: Any, **kwargs: Any) -> None:
         if not (self.open and event.startswith(PREFIX)):
@@ -179,16 +182,28 @@ class _Ours:
             self.waiting.append((step, event, value))
         else:
             self._release(before=step)
+            self._send(event, value, step)
+
+    def _send(self, event: str, value: Any, step: int) -> None:
+        """To the board; one that fails is left alone from then on, for no result depends on it."""
+        try:
             self.backend.log_scalar(event, value, step=step)
+        except Exception as error:  # each board has errors of its own
+            self.open = False
+            told = "metrics: %s takes no more figures (%s); training goes on"
+            logging.getLogger(__name__).warning(told, type(self.backend).__name__, type(error).__name__)
 
     def _release(self, before: float) -> None:
         due = [each for each in self.waiting if each[0] < before]
         self.waiting = [each for each in self.waiting if each[0] >= before]
         for step, event, value in due:
-            self.backend.log_scalar(event, value, step=step)
+            if self.open:
+                self._send(event, value, step)
 
     def close(self) -> None:
         if self.open:
             self._release(before=math.inf)
-            self.open = False
-            self.backend.close()
+        if not self.closed:
+            self.open, self.closed = False, True
+            with suppress(Exception):  # the figures are in the ledger
+                self.backend.close()

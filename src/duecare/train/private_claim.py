@@ -120,18 +120,28 @@ class Claim:
                 " used there nothing is claimed."
             )
         epsilon, delta = earlier["total"]["epsilon"], earlier["total"]["delta"]
+        whom = "one whose rows are" if self._summed_unit(earlier) == "person" else "a row that is"
         return (
-            f"It starts from {self.before.job}; for one whose rows are in both, the two add up to"
+            f"It starts from {self.before.job}; for {whom} in both, the two add up to"
             f" epsilon {epsilon + self.plan.epsilon:.4g} at delta {delta + self.plan.promise.delta:g}."
         )
+
+    def _summed_unit(self, earlier: Mapping[str, Any]) -> str:
+        """For whom two promises add up: for people where both are theirs, else for single rows.
+
+        A promise to a person holds for each of their rows; one to rows says less of who has several.
+        """
+        both = (self.privacy.unit, earlier["total"].get("unit", earlier["claim"]["unit"]))
+        return "person" if both == ("person", "person") else "example"
 
     def write(self, path: Path, done: int, audit: Audit | None) -> None:
         """The claim as JSON, beside the model."""
         earlier = None if self.before is None else read_claim(self.before.path)
         spent = self.spent(done)
-        total = {"epsilon": spent, "delta": self.plan.promise.delta}
+        total: dict[str, Any] = {"epsilon": spent, "delta": self.plan.promise.delta}
         if earlier is not None:
             total = {name: value + earlier["total"][name] for name, value in total.items()}
+        total["unit"] = self.privacy.unit if earlier is None else self._summed_unit(earlier)
         told = {
             "claim": {**self._figures(), "epsilon": spent, "steps": done},
             "total": total,
@@ -208,15 +218,17 @@ def withheld(tell: Tell) -> Tell:
     """`tell`, which marks Estimates as read off private rows."""
 
     def marked(what: Estimate | Finding | Note | Progress) -> None:
-        tell(mark(what) if isinstance(what, Estimate | Finding) else what)
+        tell(mark(what) if isinstance(what, Estimate | Finding | Note) else what)
 
     return marked
 
 
 def mark(what: Any) -> Any:
-    """An Estimate, or a Finding with its Estimate, marked as not for release."""
+    """An Estimate, a Finding with its Estimate, or a Note of a crossing, marked as not for release."""
     if isinstance(what, Estimate):
         return msgspec.structs.replace(what, slice={**what.slice, **WITHHELD})
+    if isinstance(what, Note) and what.topic.endswith(".crossed"):
+        return msgspec.structs.replace(what, data={**what.data, **WITHHELD})
     if isinstance(what, Finding) and what.estimate is not None:
         return msgspec.structs.replace(what, estimate=mark(what.estimate))
     return what

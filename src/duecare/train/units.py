@@ -26,7 +26,7 @@ def members(data: Data, rows: Entries, privacy: Privacy) -> list[Entries]:
     With people, entries beyond `rows_per_person` are left out. Raises DataError where a row says of no one.
     """
     if privacy.unit == "example":
-        return [np.array([entry]) for entry in range(len(rows))]
+        return _with_copies(data, rows)
     whose: dict[str, list[int]] = {}
     nobody = 0
     for entry, place in enumerate(rows):
@@ -39,6 +39,14 @@ def members(data: Data, rows: Entries, privacy: Privacy) -> list[Entries]:
         told = f"expected {privacy.person} in every row, and {nobody} of {len(rows)} rows have none"
         raise DataError(f"privacy.person: {told}")
     return [np.array(entries[: privacy.rows_per_person]) for entries in whose.values()]
+
+
+def _with_copies(data: Data, rows: Entries) -> list[Entries]:
+    """Each row with the copies that curation made of it (`row~...`): they are one row's content."""
+    whose: dict[str, list[int]] = {}
+    for entry, place in enumerate(rows):
+        whose.setdefault(data.names[int(place)].partition("~")[0], []).append(entry)
+    return [np.array(entries) for entries in whose.values()]
 
 
 def _person(data: Data, place: int, column: str) -> str | None:
