@@ -6,7 +6,7 @@ Prints the losses and the most memory held: in a process that did other things b
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -27,7 +27,9 @@ def main(base: Path, data: Path, out: Path) -> None:
         for each in outcome.estimates
         if each.metric == "sft.loss" and "when" in each.slice and "group" not in each.slice
     }
-    print(json.dumps(told | {"kibibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+    # Not getrusage: what that tells of a child may be the memory of the process that started it.
+    most = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(json.dumps(told | {"kibibytes": int(most[1]) if most else None}))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import jax
@@ -159,12 +161,15 @@ def most_memory() -> tuple[int | None, bool]:
     told = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in told:
         return int(told["peak_bytes_in_use"]), True
+    status = Path("/proc/self/status")
+    if status.is_file() and (most := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return int(most[1]) * 1024, False  # getrusage would tell of the process that started this one, too
     try:
         import resource
     except ImportError:  # Windows
         return None, False
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most * (1 if sys.platform == "darwin" else 1024), False
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024), False
 
 
 def _arrays(prefix: str, state: Any) -> dict[str, npt.NDArray[Any]]:
