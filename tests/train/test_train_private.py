@@ -212,8 +212,9 @@ def test_weights_and_a_large_delta_are_refused(base: Artifact, tmp_path: Path) -
     heavy = [chat(number, "q", "yes", weight=1.0 + number % 2) for number in range(40)]
     with pytest.raises(DataError, match="balancing"):
         trained(STEP, base, tmp_path / "weights", heavy)
+    many = [chat(number, "q", "yes") for number in range(120)]
     with pytest.raises(StudyError, match="number of units"):
-        trained(private(STEP, delta=0.01), base, tmp_path / "delta", [*ROWS, *ROWS])
+        trained(private(STEP, delta=0.01), base, tmp_path / "delta", many)
 
 
 @pytest.mark.parametrize(
