@@ -51,6 +51,16 @@ WRONG = {
         "steps: 2, debias: {axis: gender, pairing: {}}}",
         [(14, "train.1.dpo.debias", "group_dro: this step has no other")],
     ),
+    "influence on a gap of an axis that is not declared": (
+        "steps: 4}",
+        "steps: 4, influence: {of: loss_gap, axis: gendre}}",
+        [(13, "train.0.sft.influence.axis", 'did you mean "gender"?')],
+    ),
+    "influence of another step's figure": (
+        "steps: 4}",
+        "steps: 4, influence: {of: margin_gap, axis: gender}}",
+        [(13, "train.0.sft.influence.of", "twins_gap or loss_gap for sft")],
+    ),
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
     "review comes later": ("seed: 3", "review: {panel: 3}", [(19, "review", "later version")]),
     "unknown key of a step": (

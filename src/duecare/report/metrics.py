@@ -297,6 +297,25 @@ _HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
 
+INFLUENCE: dict[str, Metric] = {
+    "slice": Metric(
+        "Influence of a slice",
+        "What a row of the slice accounts for in the gap, less what a row of all others does; above 0 it"
+        " raises the gap. Estimated by gradients: what would be without the slice, only training again says.",
+        "signed",
+        0.0,
+    ),
+    "slice.total": Metric("What a slice accounts for", form="signed", neutral=0.0),
+    "change": Metric("Change of the gap in training", form="signed", neutral=0.0),
+    "sum": Metric("What all rows account for", form="signed", neutral=0.0),
+    "control": Metric("Shufflings of the slices in which something stands out", form="share"),
+    "without": Metric("Gap without the slice", "Less the gap with all rows.", "signed", 0.0),
+    "without_random": Metric("Gap without as many random rows", "Less that with all.", "signed", 0.0),
+    "against_random": Metric("Gap without the slice, less without random rows", form="signed", neutral=0.0),
+    "predicted": Metric("Predicted of that difference", form="signed", neutral=0.0),
+}
+"""By the end of the name: what a training step tells of its rows' influence, in the unit of the gap."""
+
 BY_STAGE = "stages."
 """Before the name of a figure: what one stage of training changed in it."""
 
@@ -314,6 +333,9 @@ def metric(name: str, unit: str = "") -> Metric:
     known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
+    _, influence, figure = name.partition(".influence.")
+    if influence and figure in INFLUENCE:
+        return replace(INFLUENCE[figure], unit=unit)
     return _of_its_name(name, unit)
 
 

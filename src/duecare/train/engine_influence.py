@@ -173,6 +173,7 @@ class Tracing:
         return Found(
             abouts=self.gaps.abouts,
             values=np.asarray(values, dtype=np.float64),
+            moved=self.gaps.gaps(self._end - self._start).tolist(),
             rows=rows,
             clusters=clusters_of(names),
             slices=slices,
@@ -189,8 +190,8 @@ class Tracing:
         keys = self.lessons.data.rows.column("key").take(rows).to_pylist()
         uses = self._uses(self.states[-1].step)
         pq.write_table(found.table(names, keys, uses), out / "influence.parquet", compression="zstd")
-        first, last = (self._asked(state) for state in (self.states[0], self.states[-1]))
-        estimates = [*found.accounted(self.gaps.changes(first, last)), *found.estimates()]
+        changes = self.gaps.changes(self._start, self._end)
+        estimates = [*found.accounted(changes), *found.estimates()]
         estimates.append(found.control(self.step.seed))
         chosen = found.chosen
         words = "; ".join(f"{each.about.axis}, {each.about.group}: {said(each)}" for each in chosen)
@@ -202,8 +203,16 @@ class Tracing:
         self.tell(Note(topic=f"{self.method}.influence", text=text, data={"named": str(len(chosen))}))
         return Outcome(files={"influence": "influence.parquet"}, estimates=tuple(estimates))
 
-    def _asked(self, state: State) -> Floats:
-        """What the gaps are made of, with the model of `state`."""
+    @property
+    def _start(self) -> Floats:
+        return self._values(self.states[0])
+
+    @property
+    def _end(self) -> Floats:
+        return self._values(self.states[-1])
+
+    def _values(self, state: State) -> Floats:
+        """What the gaps are made of [A], with the model of `state`."""
         restore_weights(self.model, dict(state.weights))
         kept = self.resume.remember(
             f"influence-asked-{state.step}", lambda: {"values": self.gaps.values(self.model)}

@@ -97,11 +97,13 @@ class Contrast:
 class Found:
     """Influence of every row read on every gap.
 
-    `values` [G, N], `rows` int [N] places in the table of `slices`, `clusters` [N] the row each stems from.
+    `values` [G, N], `moved` [G] by how much each gap changed in training, `rows` int [N] places in the table
+    of `slices`, `clusters` [N] the row each stems from.
     """
 
     abouts: Sequence[About]
     values: Floats
+    moved: Sequence[float]
     rows: npt.NDArray[np.int64]
     clusters: Sequence[str]
     slices: Sequence[Slice]
@@ -116,9 +118,23 @@ class Found:
 
     @property
     def chosen(self) -> list[Contrast]:
-        """The slices that stand out, those that should move the gap the most first."""
-        named = [each for each in self.contrasts if each.named]
-        return sorted(named, key=lambda each: (-abs(each.expected), each.slice.by, each.slice.value))
+        """The slices that stand out: first those that moved their gap the way it went, the most first.
+
+        Of two slices that are each the rest of the other the first one stands for both.
+        """
+        way = dict(zip(self.abouts, np.sign(self.moved), strict=True))
+
+        def rank(each: Contrast) -> tuple[bool, float, str, str]:
+            along = -np.sign(each.expected) == way[each.about]
+            return (not along, -abs(each.expected), each.slice.by, each.slice.value)
+
+        found: list[Contrast] = []
+        for each in sorted((each for each in self.contrasts if each.named), key=rank):
+            mine = each.slice.mine[self.rows]
+            mirrors = [one for one in found if (one.slice.mine[self.rows] != mine).all()]
+            if not any(one.about == each.about for one in mirrors):
+                found.append(each)
+        return found
 
     def _contrasts(self) -> Iterator[Contrast]:
         compared = [(about, one) for about in range(len(self.abouts)) for one in self._told]
