@@ -35,9 +35,11 @@ from duecare.measure.interval import (
     wilson,
 )
 from duecare.measure.multiple import benjamini_hochberg, decide_most, holm, p_value
+from duecare.measure.panels import panel_differences, panel_shares, panel_weights
 from duecare.measure.pool import group_intersections, pooled_rates
 from duecare.measure.powered import powered_gaps, powered_mean, powered_rates
 from duecare.measure.ranking import average_precision, roc_auc
+from duecare.measure.raters import dawid_skene, mace, self_consistency, severities, twin_bias
 from duecare.measure.ratings import Ratings
 from duecare.measure.sequential import Asymptotic, Bernstein, Betting, Evidence, sequence_gap
 from duecare.measure.size import (
@@ -71,6 +73,7 @@ __all__ = [
     "cluster_mean",
     "cluster_proportion",
     "cohen",
+    "dawid_skene",
     "decide",
     "decide_all",
     "decide_most",
@@ -90,6 +93,7 @@ __all__ = [
     "holm",
     "identity_bias",
     "krippendorff_alpha",
+    "mace",
     "mean_difference",
     "mean_ratio",
     "mean_t",
@@ -101,6 +105,9 @@ __all__ = [
     "needed_n_of_rates",
     "p_value",
     "paired_difference",
+    "panel_differences",
+    "panel_shares",
+    "panel_weights",
     "pooled_rates",
     "power_to_decide",
     "powered_gaps",
@@ -112,9 +119,12 @@ __all__ = [
     "ratio",
     "reliability",
     "roc_auc",
+    "self_consistency",
     "sequence_gap",
+    "severities",
     "sums_difference",
     "sums_ratio",
+    "twin_bias",
     "wilson",
     "worst_of",
 ]
