@@ -11,13 +11,11 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the review extra is not installed")
 
-import review_postgres as postgres
+import review_postgres
 from review_rounds import joined
 
 from duecare.review.person import Person
 from duecare.review.store import Store
-
-_databases = itertools.count()
 
 
 class Clock:
@@ -40,10 +38,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[postgres.Cluster]:
-    if reason := postgres.missing():
+def cluster() -> Iterator[review_postgres.Cluster]:
+    if reason := review_postgres.missing():
         pytest.skip(reason)
-    running = postgres.Cluster()
+    running = review_postgres.Cluster()
     yield running
     running.remove()
 
@@ -53,7 +51,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty store may be made."""
     if request.param == "sqlite":
         return str(tmp_path / "review.sqlite")
-    return str(request.getfixturevalue("cluster").url(f"review{next(_databases)}"))
+    url = str(request.getfixturevalue("cluster").url("review"))
+    review_postgres.emptied(url)
+    return url
 
 
 @pytest.fixture

@@ -36,11 +36,26 @@ def _owner() -> pwd.struct_passwd | None:
         return None
 
 
+def emptied(url: str) -> None:
+    """Remove every row of a database that may hold a store; its tables stay: to make them takes time."""
+    import sqlalchemy as sa
+
+    from duecare.review import schema
+
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        if sa.inspect(connection).has_table("rounds"):
+            names = ", ".join(table.name for table in schema.metadata.sorted_tables)
+            connection.exec_driver_sql(f"TRUNCATE {names}")
+    engine.dispose()
+
+
 class Cluster:
     """A running server; `stop`, `start` and `kill` are for tests that take it away."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="duecare-pg-", dir="/tmp"))  # a socket's path is short
+        self._made: set[str] = set()
         owner = _owner() if os.geteuid() == 0 else None
         self._become: list[str] = []
         if owner is not None:
@@ -56,6 +71,9 @@ class Cluster:
 
     def url(self, database: str) -> str:
         """How a store opens a database of the cluster; it is made where it is not there."""
+        if database in self._made:
+            return f"postgresql+psycopg://duecare@/{database}?host={self.folder}&port={PORT}"
+        self._made.add(database)
         made = self._run(
             "psql", "-h", str(self.folder), "-U", "duecare", "-d", "postgres", "-tAc",
             f"SELECT 1 FROM pg_database WHERE datname = '{database}'",

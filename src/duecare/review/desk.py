@@ -17,7 +17,7 @@ from duecare.review import schema
 from duecare.review.decided import count_again, decide
 from duecare.review.errors import GoneError, ReviewError
 from duecare.review.person import Person, Role, held, require
-from duecare.review.question import checked, comment_of, seconds_of
+from duecare.review.question import checked, comment_of, reason_of, seconds_of
 from duecare.review.queue import free_place, give, give_back, held_by, take_place
 from duecare.review.rounds import Round, guideline_in, round_in
 from duecare.review.shown import Rest, Shown, arranged, by_part, digest_of, mapped, unmapped
@@ -101,7 +101,7 @@ def submit(  # noqa: PLR0917  # in the order of a form
 
 def skip(store: Store, person: Person, assignment: str, reason: str) -> str:
     """Leave an item to others, with a reason; the person does not get it again. The id of the decision."""
-    reason = _reason(reason)
+    reason = reason_of(reason)
     with store.begin() as connection:
         desk = _Desk(store, connection, person, assignment)
         if desk.given["state"] == "skipped":
@@ -115,7 +115,7 @@ def skip(store: Store, person: Person, assignment: str, reason: str) -> str:
 
 def flag(store: Store, person: Person, assignment: str, reason: str) -> str:
     """Tell the ethical reviewer of an item; it stays before the person, who answers or skips it then."""
-    reason = _reason(reason)
+    reason = reason_of(reason)
     with store.begin() as connection:
         desk = _Desk(store, connection, person, assignment)
         same = sa.select(_decided.c.id).where(
@@ -272,13 +272,6 @@ def _expect_open(round: Round) -> Round:
     if round.state != "open":
         raise GoneError("this round is closed")
     return round
-
-
-def _reason(text: object) -> str:
-    reason = comment_of(text, "reason")
-    if not reason:
-        raise ReviewError("expected a reason", field="reason")
-    return reason
 
 
 def _renew(store: Store, connection: sa.Connection, round: Round, assignment: str) -> None:

@@ -100,6 +100,14 @@ def comment_of(text: object, field: str = "comment") -> str:
     return text.replace("\x00", "").strip()
 
 
+def reason_of(text: object, field: str = "reason") -> str:
+    """As `comment_of`, and not empty."""
+    reason = comment_of(text, field)
+    if not reason:
+        raise ReviewError("expected a reason", field=field)
+    return reason
+
+
 def _rate(question: Question, given: Any, _texts: Mapping[str, str]) -> int:
     if isinstance(given, str) and re.fullmatch(r"[0-9]{1,3}", given):
         given = int(given)

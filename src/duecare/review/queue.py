@@ -279,7 +279,7 @@ class _Giving:
     def _assigned(self, item: str, *, turn: int = 0, repeat_of: str | None = None) -> dict[str, Any]:
         """Note that the person has the item; a place that was returned before is used again."""
         lease = self._store.stamp(minutes=float(self._round.settings["lease_minutes"]))
-        values = {"given": self._store.stamp(), "lease": lease, "state": "given"}
+        values: dict[str, Any] = {"given": self._store.stamp(), "lease": lease, "state": "given"}
         mine = sa.and_(_given.c.item == item, _given.c.person == self._person.id, _given.c.turn == turn)
         again = sa.update(_given).where(mine).values(values).returning(_given)
         if row := self._connection.execute(again).mappings().first():

@@ -160,6 +160,10 @@ def _items() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("round", "position"),
     )
+    _items_found()
+
+
+def _items_found() -> None:
     op.create_index(
         "items_disputed",
         "items",
