@@ -225,9 +225,9 @@ def _content(messages: list[dict[str, str]], chosen: str, rejected: str) -> byte
 
 
 def _of_answers(rows: pa.Table) -> Iterator[tuple[str, Sides]]:
-    pairs: dict[tuple[str, int], dict[str, Any]] = {}
+    pairs: dict[tuple[str, str, int], dict[str, Any]] = {}
     for row in rows.to_pylist():
-        pairs.setdefault((row["prompt_id"], row["sample"]), {})[row["model"]] = row
+        pairs.setdefault((row["suite"], row["prompt_id"], row["sample"]), {})[row["model"]] = row
     for both in pairs.values():
         if {"base", "tuned"} <= both.keys():
             base, tuned = both["base"], both["tuned"]
