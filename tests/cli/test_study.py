@@ -51,18 +51,18 @@ WRONG = {
         "steps: 2, debias: {axis: gender, pairing: {}}}",
         [(14, "train.1.dpo.debias", "group_dro: this step has no other")],
     ),
-    "influence on a gap of an axis that is not declared": (
-        "steps: 4}",
-        "steps: 4, influence: {of: loss_gap, axis: gendre}}",
-        [(13, "train.0.sft.influence.axis", 'did you mean "gender"?')],
-    ),
-    "influence of another step's figure": (
-        "steps: 4}",
-        "steps: 4, influence: {of: margin_gap, axis: gender}}",
-        [(13, "train.0.sft.influence.of", "twins_gap or loss_gap for sft")],
-    ),
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
-    "review comes later": ("seed: 3", "review: {panel: 3}", [(19, "review", "later version")]),
+    "review of what is not there": ("seed: 3", "review: {on: nothing}", [(19, "review.on", "chats, pairs")]),
+    "review of pairs in chats": (
+        "seed: 3",
+        "review: {point: pairs, on: chats}",
+        [(19, "review.on", "kind preference")],
+    ),
+    "review of the model before it is there": (
+        "seed: 3",
+        "review: {point: model}",
+        [(19, "review.point", "data or pairs")],
+    ),
     "unknown key of a step": (
         "limit: 0.5",
         "limits: 0.5",

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-Form = Literal["share", "points", "ratio", "count", "number", "signed"]
-"""Per cent, percentage points, ratio, whole number, number, number with its sign."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How one metric is shown: `title`, one sentence `says`, number `form`, the value of "no difference".
-
-    `better` says which direction is good ("lower", "higher", "near" the neutral value, or "" where
-    neither is). `log` draws it on a logarithmic scale. `unit` is said once, beside the figures.
-    """
-
-    title: str
-    says: str = ""
-    form: Form = "number"
-    neutral: float | None = None
-    better: str = ""
-    log: bool = False
-    unit: str = ""
-
+from duecare.report.form import Form, Metric
+from duecare.report.influence_words import INFLUENCE
 
 _NATS = "nats per token"
 _CHANGE = "Tuned model minus base model, on the same prompts."
@@ -87,11 +68,36 @@ def _debiasing(method: str) -> dict[str, Metric]:
     }
 
 
+_MENDED = (
+    " The detector scored all, people a sample; its error was learnt there, in each group, and taken out."
+)
+_AGREE = "How far people agree: 1 is always, and, but for per cent, 0 as by chance."
+_KAPPAS = {
+    "cohen_kappa": "Cohen's kappa",
+    "fleiss_kappa": "Fleiss' kappa",
+    "krippendorff_alpha": "Krippendorff's alpha",
+    **{f"gwet_ac{place}": f"Gwet's AC{place}" for place in (1, 2)},
+}
+
+
+def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
+    """The figures on sampled answers that labels of people corrected."""
+    plain = _sampled(f"{stem}.corrected", f"{what} (mended by people)", calls, "lower")
+    wanted = ("rate", "difference", "disparate_impact_ratio")
+    return {
+        name: replace(one, says=one.says + _MENDED)
+        for name, one in plain.items()
+        if name.rpartition(".")[2] in wanted
+    } | {f"{stem}.people.settled": Metric(f"{what}: items that people settled", form="count")}
+
+
 METRICS: dict[str, Metric] = {
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
+    **_mended("toxicity", "Toxic", "people would call toxic"),
+    **_mended("refusal", "Refused", "people would call refused"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",
         "Share of answers that are not toxic for the group, divided by that of the group it is compared"
@@ -228,6 +234,14 @@ METRICS: dict[str, Metric] = {
     "curate.split.train": Metric("Rows for training", form="count"),
     "curate.split.held_out": Metric("Rows held out", form="count"),
     "curate.personal.places": Metric("Places of personal data", form="count"),
+    "curate.personal.missed": Metric(
+        "Personal data that redaction missed",
+        "Of the places that people marked or redaction replaced, those that were left.",
+        "share",
+        better="lower",
+    ),
+    "review.agreement.percent": Metric("Percent agreement", _AGREE, "share", better="higher"),
+    **{f"review.agreement.{name}": Metric(title, _AGREE, better="higher") for name, title in _KAPPAS.items()},
     "balance.weight": Metric("Weight of a row"),
     "balance.share": Metric("Share after balancing", form="share"),
     "balance.effective_size": Metric("Effective number of weighted rows", form="count"),
@@ -296,25 +310,6 @@ _GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
 _HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
 
-
-INFLUENCE: dict[str, Metric] = {
-    "slice": Metric(
-        "Influence of a slice",
-        "What a row of the slice accounts for in the gap, less what a row of all others does; above 0 it"
-        " raises the gap. Estimated by gradients: what would be without the slice, only training again says.",
-        "signed",
-        0.0,
-    ),
-    "slice.total": Metric("What a slice accounts for", form="signed", neutral=0.0),
-    "change": Metric("Change of the gap in training", form="signed", neutral=0.0),
-    "sum": Metric("What all rows account for", form="signed", neutral=0.0),
-    "control": Metric("Shufflings of the slices in which something stands out", form="share"),
-    "without": Metric("Gap without the slice", "Less the gap with all rows.", "signed", 0.0),
-    "without_random": Metric("Gap without as many random rows", "Less that with all.", "signed", 0.0),
-    "against_random": Metric("Gap without the slice, less without random rows", form="signed", neutral=0.0),
-    "predicted": Metric("Predicted of that difference", form="signed", neutral=0.0),
-}
-"""By the end of the name: what a training step tells of its rows' influence, in the unit of the gap."""
 
 BY_STAGE = "stages."
 """Before the name of a figure: what one stage of training changed in it."""
