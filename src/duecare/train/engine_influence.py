@@ -82,7 +82,9 @@ def _traced(
     found = tracing.found(slices)
     told = tracing.told(found, out)
     if asked.validate:
-        told = _joined(told, Retraining(step, tracing.folder, inputs, tracing.resume, tell).tried(found))
+        told = _joined(
+            told, Retraining(step, tracing.folder, inputs, tracing.end, tracing.resume, tell).tried(found)
+        )
     return _joined(trained, told)
 
 
@@ -202,6 +204,11 @@ class Tracing:
         )
         self.tell(Note(topic=f"{self.method}.influence", text=text, data={"named": str(len(chosen))}))
         return Outcome(files={"influence": "influence.parquet"}, estimates=tuple(estimates))
+
+    @property
+    def end(self) -> Floats:
+        """The gaps [G] that training came to."""
+        return self.gaps.gaps(self._end)
 
     @property
     def _start(self) -> Floats:

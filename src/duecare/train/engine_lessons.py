@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -137,7 +137,7 @@ def _of_dpo(step: Dpo, loaded: Loaded, data: Data, held: Data, model: Answering)
         entries = taught.plan.step(number, step.batch_size)
         return entries, data.weights[taught.plan.rows[entries]].astype(np.float64) / len(entries)
 
-    figure = partial(pair_figure, algorithm=step.algorithm, beta=step.beta)
+    loss, margin = (_pair(name, step.algorithm, step.beta) for name in ("loss", "margin"))
     return Lessons(
         method=step.algorithm,
         data=data,
@@ -145,15 +145,21 @@ def _of_dpo(step: Dpo, loaded: Loaded, data: Data, held: Data, model: Answering)
         plan=taught.plan,
         size=step.batch_size,
         batch=taught.batch,
-        losses=partial(figure, name="loss"),
+        losses=loss,
         step=lambda number: taught.step(number, step.batch_size),
         loss=partial(pair_minimised, algorithm=step.algorithm, beta=step.beta),
         minimised=lambda model, batch: pair_loss(model, batch, step.algorithm, step.beta),
         share=share,
         held_plan=probed.plan,
         held=probed.batch,
-        figure={"loss_gap": partial(figure, name="loss"), "margin_gap": partial(figure, name="margin")},
+        figure={"loss_gap": loss, "margin_gap": margin},
     )
+
+
+@cache
+def _pair(name: str, algorithm: Any, beta: float) -> Losses:
+    """The figure of that name; the same function each time, so that it is compiled once."""
+    return partial(pair_figure, name=name, algorithm=algorithm, beta=beta)
 
 
 def _room(sizes: npt.NDArray[np.int64], together: int) -> int:

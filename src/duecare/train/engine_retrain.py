@@ -51,11 +51,12 @@ EVERYTHING = "everything"
 
 @dataclass(slots=True)
 class Retraining:
-    """Trains `step` again, from `folder`, without some of its rows."""
+    """Trains `step` again, from `folder`, without some of its rows; `end` [G] are the gaps it came to."""
 
     step: Sft | Dpo
     folder: Path
     inputs: Artifacts
+    end: Floats
     resume: Resume
     tell: Tell
 
@@ -93,6 +94,8 @@ class Retraining:
 
     def _gap(self, name: str, seed: int, without: Callable[[Lessons], npt.NDArray[np.bool_]]) -> Floats:
         """Every gap [G] of a model trained with `seed`, `without` telling which rows [N] do not count."""
+        if name == EVERYTHING and seed == self.step.seed:
+            return self.end
         arm = f"influence-{name}-{seed}"
         kept = self.resume.remember(arm, lambda: {"gaps": self._trained(arm, seed, without)})
         return np.asarray(kept["gaps"], dtype=np.float64)
@@ -208,7 +211,7 @@ class Trial:
         return Finding(
             name=f"{self.found.method}.influence.validated",
             verdict=verdict,
-            limit="without the slice the gap moves as predicted, beyond what as many random rows do",
+            limit="without the slice the gap moves the way predicted, beyond what as many random rows do",
             detail=f"{words[verdict]}. {gap}, without {who} and without as many random rows: {came}.",
             next="" if verdict == PASS else again,
             estimate=self._told(),
