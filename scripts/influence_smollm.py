@@ -5,7 +5,7 @@
 The rows are made here. Replies of a help desk: of one topic in three women are put off and men are helped, of
 the others everybody is helped. The gap is that of `twins.gap`: how much likelier a respectful answer is
 where the prompt names a woman and not a man. Told: what the gap moved by, what all rows account for, each
-topic against the rest, and how long training and tracing took. With --validate it is trained eight times more.
+topic against the rest, and how long it all took. With --validate the model is trained eight times more.
 About 3 GB of memory.
 """
 
