@@ -10,7 +10,7 @@ from conftest import Clock
 from review_rounds import BETTER, candidates, pairs, plan
 from sqlalchemy.exc import DBAPIError
 
-from duecare.review import adjudicate, desk, oversight, people, waive
+from duecare.review import adjudicate, desk, notes, oversight, people, waive
 from duecare.review.desk import Shown
 from duecare.review.errors import DeniedError, GoneError, ReviewError
 from duecare.review.person import Person
@@ -122,7 +122,7 @@ def test_a_revision_marks_what_was_labelled_before(store: Store, join: Join) -> 
     assert (shown.guideline.version, shown.guideline.text) == (2, "Judge slowly.")
     desk.submit(store, person, shown.assignment, {"harm": 1})
     assert [each.guideline for each in desk.history(store, person, opened.id)] == [2, 1]
-    ((_, note),) = waive.untold(store)
+    ((_, note),) = notes.untold(store)
     assert (note.topic, note.data["version"]) == ("guideline", "2")
 
 
@@ -148,16 +148,16 @@ def test_a_waiver_needs_two_people_one_of_them_ethics(store: Store, join: Join, 
     for wrong in (owner, other, join("annotator")):
         with pytest.raises(DeniedError):
             oversight.second_waiver(store, wrong, asked.id)
-    assert waive.untold(store) == []
+    assert notes.untold(store) == []
     found = oversight.second_waiver(store, ethics, asked.id)
     assert found.holds(clock())
     clock.later(days=31)
     assert not found.holds(clock())
-    ((name, note),) = waive.untold(store)
+    ((name, note),) = notes.untold(store)
     assert (note.topic, note.data["finding"]) == (waive.TOPIC, FINDING)
     assert {note.data["asked_by"], note.data["seconded_by"]} == {owner.id, ethics.id}
-    waive.was_told(store, name)
-    assert waive.untold(store) == []
+    notes.was_told(store, name)
+    assert notes.untold(store) == []
     own = oversight.ask_waiver(store, ethics, *ask)
     with pytest.raises(DeniedError):  # ethics alone is one person, too
         oversight.second_waiver(store, ethics, own.id)

@@ -17,13 +17,14 @@ from duecare.core.step import Note
 from duecare.review import schema
 from duecare.review.decided import count_again, decide
 from duecare.review.errors import DeniedError, GoneError, ReviewError
+from duecare.review.notes import note_down
 from duecare.review.person import Person, Role, held, require
 from duecare.review.question import reason_of
 from duecare.review.queue import free_place
 from duecare.review.rounds import Round, guideline_in, round_in
 from duecare.review.shown import arranged
 from duecare.review.store import Store, fresh, stamp
-from duecare.review.waive import Waiver, ask_waiver, note_down, second_waiver, waivers
+from duecare.review.waive import Waiver, ask_waiver, second_waiver, waivers
 
 __all__ = [
     "Exposure",

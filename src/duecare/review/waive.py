@@ -15,9 +15,12 @@ import sqlalchemy as sa
 from duecare.core.step import Note
 from duecare.review import schema
 from duecare.review.errors import DeniedError, GoneError, ReviewError
+from duecare.review.notes import note_down, untold, was_told
 from duecare.review.person import Person, Role, held, require
 from duecare.review.question import comment_of
 from duecare.review.store import Store, fresh, moment, stamp
+
+__all__ = ["TOPIC", "Waiver", "ask_waiver", "note_of", "second_waiver", "untold", "waivers", "was_told"]
 
 LONGEST_DAYS = 365
 TOPIC = "waiver"
@@ -132,30 +135,3 @@ def note_of(waiver: Waiver) -> Note:
             "expires": waiver.expires,
         },
     )
-
-
-def note_down(store: Store, connection: sa.Connection, note: Note) -> None:
-    """Keep a note for the ledger, in the transaction of what it tells."""
-    connection.execute(
-        sa.insert(schema.notes).values(
-            id=fresh("n-"), time=store.stamp(), topic=note.topic, text=note.text, data=note.data, told=None
-        )
-    )
-
-
-def untold(store: Store) -> list[tuple[str, Note]]:
-    """Notes that the ledger has not heard, by id, the oldest first."""
-    table = schema.notes
-    query = sa.select(table).where(table.c.told.is_(None)).order_by(table.c.time)
-    with store.read() as connection:
-        return [
-            (row["id"], Note(topic=row["topic"], text=row["text"], data=row["data"]))
-            for row in connection.execute(query).mappings()
-        ]
-
-
-def was_told(store: Store, note: str) -> None:
-    """The ledger has this note now."""
-    table = schema.notes
-    with store.begin() as connection:
-        connection.execute(sa.update(table).where(table.c.id == note).values(told=store.stamp()))
