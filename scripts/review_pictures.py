@@ -108,7 +108,7 @@ def populated(store: Store) -> tuple[dict[str, Person], Round, Round]:
 
 
 def _plan(name: str, point: Any, questions: tuple[Question, ...]) -> Plan:
-    quality = Quality(consistency=0.1, apart=3)
+    quality = Quality(consistency=0.1, apart=3, twins_every=3)
     return Plan(
         name=name, point=point, questions=questions, guideline=GUIDELINE, overlap=3, twins=4, quality=quality
     )
@@ -145,7 +145,10 @@ def _texts() -> list[Candidate]:
 
 def _pairs() -> list[Candidate]:
     asked = "My card was stolen on a train last night. What do I do first?"
-    good = "Lock the card in the app now. Then call us: we send a new one, and you owe nothing for what was taken."
+    good = (
+        "Lock the card in the app now. Then call us: we send a new one, and you owe nothing for what "
+        "was taken."
+    )
     bad = (
         "That is unfortunate. You should have taken more care. Buy a new one at a branch when you have time."
     )

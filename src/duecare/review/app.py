@@ -14,6 +14,7 @@ from duecare.review.pages import adjudicator, annotator, door, ethics, home, me,
 from duecare.review.pages.access import Page
 from duecare.review.pages.enter import endpoint, missing
 from duecare.review.pages.guard import Guard
+from duecare.review.pages.render import ready
 from duecare.review.pages.settings import Settings
 from duecare.review.store import Store
 
@@ -35,6 +36,7 @@ PAGES: tuple[Page, ...] = (
 def application(store: Store, settings: Settings) -> Starlette:
     """The ASGI application over an open store. Closing the store is the caller's business."""
     _refuse_twice(PAGES)
+    ready()
 
     async def not_found(request: Request, _error: Exception) -> Response:
         return missing(request, store, settings)

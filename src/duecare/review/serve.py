@@ -76,6 +76,7 @@ def server(store: Store, settings: Settings, binding: Binding) -> uvicorn.Server
         access_log=False,
         log_level="warning",
         lifespan="off",
+        timeout_keep_alive=75,  # longer than a proxy keeps its own connections idle
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=32 * 1024,
     )

@@ -1,4 +1,4 @@
-"""The whole workflow in a real browser: invited people label, differ, are settled, recused, and two waive a gate."""
+"""The whole workflow in a real browser: people are invited, label, differ, are recused; two waive a gate."""
 
 from __future__ import annotations
 
@@ -201,7 +201,8 @@ def exported(folder: Path) -> None:
     assert [row["why"] for row in settled if row["why"]] == ["Rude, but it calls nobody less."]
     decisions = pq.read_table(folder / "decisions.parquet").to_pylist()
     kinds = [row["kind"] for row in decisions]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"label": 7, "withdrawn": 1, "flag": 1, "recused": 1, "settled": 1}  # fmt: skip
+    expected = {"label": 7, "withdrawn": 1, "flag": 1, "recused": 1, "settled": 1}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == expected
     whole = (
         b"".join(path.read_bytes() for path in folder.iterdir() if path.suffix == ".json")
         + repr([labels, settled, decisions]).encode()

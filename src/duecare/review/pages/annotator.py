@@ -72,7 +72,12 @@ def _judge(visit: Visit, shown: Shown, values: Mapping[str, Any], status: int = 
         "flagged": shown.flagged,
         "again": visit.query.get("again") == "1",
     }
-    given: dict[str, Any] = {"opened": str(int(time.time())), "saved": "", "skips": listed(SKIPS), "values": Blanks(values)}
+    given: dict[str, Any] = {
+        "opened": str(int(time.time())),
+        "saved": "",
+        "skips": listed(SKIPS),
+        "values": Blanks(values),
+    }
     given |= {"item": item, "questions": forms.asked(shown.questions, shown.texts)}
     given |= {"base": f"/rounds/{shown.round}/items/{shown.assignment}"}
     given["more"] = f"{given['base']}/draft"

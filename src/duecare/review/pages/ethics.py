@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from duecare.core import Estimate
-from duecare.review import oversight, people
+from duecare.review import oversight, people, watched
 from duecare.review.errors import ReviewError
 from duecare.review.pages import questions as forms
 from duecare.review.pages.access import get, only, post
@@ -54,7 +54,7 @@ def agreement(visit: Visit) -> Response:
     found = round_of(visit.store, visit.path["round"])
     names = {question.name: question.ask for question in found.questions}
     tables: dict[str, list[dict[str, Any]]] = {}
-    for estimate in _figures("agreement", visit, found.id):
+    for estimate in watched.agreement(visit.store, found.id):
         tables.setdefault(estimate.slice.get("question", ""), []).append(_row(estimate, "question"))
     questions = [
         {"ask": names.get(name, name or "All questions"), "figures": rows} for name, rows in tables.items()
@@ -62,34 +62,44 @@ def agreement(visit: Visit) -> Response:
     return _watch(visit, "agreement", questions=questions)
 
 
-def _figures(name: str, visit: Visit, round: str) -> Iterable[Estimate]:
-    measure = getattr(oversight, name, None)
-    return measure(visit.store, round) if measure else ()
+_NAMES = {
+    "percent": ("Share of pairs of people who agree", ""),
+    "fleiss_kappa": ("Fleiss’ kappa", "Above chance, as the people of this round use the answers."),
+    "krippendorff_alpha": ("Krippendorff’s alpha", "Above chance; near answers count half on a scale."),
+    "gwet_ac1": ("Gwet’s AC1", "Above chance; holds where one answer is rare."),
+    "gwet_ac2": ("Gwet’s AC2", "As AC1; near answers count half."),
+    "cohen_kappa": ("Cohen’s kappa", "Above chance, of two people."),
+    "attention": ("Attention checks", "Share answered as anybody who reads them does."),
+    "qualification": ("Qualification", "Share of the first items answered as the guideline says."),
+    "self_consistency": ("Same as before", "Share of repeated items answered as the first time."),
+    "severity": ("Above others", "Steps of the scale, on the same items."),
+    "twins": ("Between twins", "Steps of the scale, where only the group differs."),
+    "difference": ("Between groups of reviewers", "On the same items."),
+}
+_SHARES = ("percent", "attention", "qualification", "self_consistency")
 
 
 def _row(estimate: Estimate, *known: str) -> dict[str, Any]:
-    """A figure with its line; which way the line goes follows from what is measured."""
-    name = estimate.metric.rpartition(".")[2].replace("_", " ")
-    about = ", ".join(
-        value for key, value in estimate.slice.items() if key not in (*known, "round", "person")
-    )
-    low, high, zero = _range(estimate)
-    return {
-        "name": name[:1].upper() + name[1:],
-        "about": about,
-        "e": estimate,
-        "low": low,
-        "high": high,
-        "zero": zero,
-    }
+    """A figure with its line, on an axis of its own kind."""
+    kind = estimate.metric.rpartition(".")[2]
+    name, says = _NAMES.get(kind, (kind.replace("_", " "), ""))
+    words = [
+        f"p = {value} after Holm" if key == "holm" else value
+        for key, value in estimate.slice.items()
+        if key not in (*known, "round", "person", "axis")
+    ]
+    low, high, zero = _range(estimate, kind)
+    about = "; ".join(words)
+    return {"name": name, "says": says, "about": about, "e": estimate, "low": low, "high": high, "zero": zero}
 
 
-def _range(estimate: Estimate) -> tuple[float, float, float | None]:
-    """The ends of the line, and where no difference lies."""
+def _range(estimate: Estimate, kind: str) -> tuple[float, float, float | None]:
+    """The ends of the line, and where no difference (or chance) lies."""
+    if kind in _SHARES:
+        return 0.0, 1.0, None
     ends = [abs(value) for value in (estimate.low, estimate.high) if value is not None]
     most = max([1.0, *ends])
-    share = estimate.low is not None and estimate.low >= 0 and most <= 1 and "agree" not in estimate.metric
-    return (0.0, 1.0, None) if share else (-most, most, 0.0)
+    return -most, most, 0.0
 
 
 def raters(visit: Visit) -> Response:
@@ -97,7 +107,7 @@ def raters(visit: Visit) -> Response:
     found = round_of(visit.store, visit.path["round"])
     names = _names(visit)
     by_person: dict[str, list[dict[str, Any]]] = {}
-    for estimate in _figures("raters", visit, found.id):
+    for estimate in watched.raters(visit.store, found.id):
         by_person.setdefault(estimate.slice.get("person", ""), []).append(_row(estimate))
     listed = [
         {
@@ -125,8 +135,9 @@ def panel(visit: Visit) -> Response:
         }
         for axis in sorted(found.groups)
     ]
+    figures = [_row(one) for one in watched.panel_gaps(visit.store, visit.path["round"])]
     missing = [{"axis": axis, "values": ", ".join(values)} for axis, values in found.missing.items()]
-    return _watch(visit, "panel", people=found.people, axes=axes, missing=missing, figures=())
+    return _watch(visit, "panel", people=found.people, axes=axes, missing=missing, figures=figures)
 
 
 def guideline(visit: Visit) -> Response:

@@ -97,7 +97,7 @@ def exact(text: str) -> Markup:
 
 def digits(value: float) -> str:
     """A figure as a reader wants it."""
-    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    return (f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}").replace("-", "−")
 
 
 def between(estimate: Estimate) -> str:
@@ -115,6 +115,12 @@ def along(value: float, low: float, high: float) -> float:
 def when(time: str) -> str:
     """An ISO time to the minute."""
     return f"{time[:10]} {time[11:16]} UTC" if time else ""
+
+
+def ready() -> None:
+    """Compile every template now, so that nobody waits for it, and a broken one is found at the start."""
+    for name in _templates().list_templates():
+        _templates().get_template(name)
 
 
 @lru_cache(maxsize=1)
