@@ -8,7 +8,8 @@ none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _asked(found: Gathered, *kinds: str) -> list[Question]:
     return [question for question in found.round.questions if question.kind in kinds]
 
 
-def _scale(question: Question) -> str:
+def _scale(question: Question) -> Literal["ordinal", "nominal"]:
     ordered = question.kind == "choose" or (question.ordered and len(question.scale) > 2)
     return "ordinal" if ordered else "nominal"
 
@@ -172,7 +173,7 @@ def _leaning(
     return one.interval.estimate(f"review.rater.{name}", about, "steps")
 
 
-def _panels(found: Gathered, labels: list[Label], axis: str) -> dict[str, str]:
+def _panels(found: Gathered, labels: list[Label], axis: str) -> dict[Hashable, str | None]:
     """What people of this round said on an axis, where at least LEAST_PANEL said the same."""
     judged = {label.decision["person"] for label in labels}
     said = {person: words[axis] for person, words in found.said.items() if axis in words and person in judged}

@@ -59,7 +59,7 @@ DONE = {
     "recused": "Recused. This person is not given these items any more.",
     "asked": "Asked for. The waiver holds once a second person agrees.",
     "seconded": "The waiver holds, and is told to the ledger.",
-    "closed": "The round is closed.",
+    "closed": "The round is closed. `duecare review close` enters its labels in the ledger of the run.",
     "exported": "Exported. The files are listed below.",
     "draft": "Draft saved.",
     "changed": "Saved.",

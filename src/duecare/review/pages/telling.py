@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from duecare.review.notes import untold, was_told
 from duecare.review.pages.settings import Settings
 from duecare.review.store import Store
-from duecare.review.waive import untold, was_told
 
 _one_at_a_time = threading.Lock()
 
