@@ -23,6 +23,9 @@ def test_the_same_answer_sent_twice_counts_once(world: World) -> None:
         assert visitor.post(f"{form}/answer", {"q.kind": "2"}).status_code == 303
     assert len(labels(world, "ann", world.ratings)) == 1
     assert visitor.post(f"{form}/answer", {"q.kind": "3"}).status_code == 404, "it was answered otherwise"
+    home = visitor.get("/home").text
+    assert "1 judged by you of 6" in home
+    assert "Disturbing texts you saw today: 1 of at most 100" in home
 
 
 def test_a_required_answer_is_asked_for_by_name(world: World) -> None:
@@ -167,6 +170,10 @@ def test_a_dispute_of_another_round_is_not_here(world: World) -> None:
     assert dara.get(f"/settle/{world.ratings.id}/{item[1]}").status_code == 404
     path = f"/settle/{world.pairs.id}/{item[1]}"
     assert dara.get(path).status_code == 200
+    more = dara.post(path, {"q.better": "left", "reason": "Half a reason", "more": "x"})
+    assert more.status_code == 200, "another row is no decision"
+    assert "Half a reason" in more.text
+    assert "It is settled already" not in dara.get(path).text
     assert dara.post(path, {"q.better": "left", "reason": ""}).status_code == 422
     assert dara.post(path, {"q.better": "best", "reason": "Because."}).status_code == 422
     assert dara.post(path, {"q.better": "left", "reason": "It says what to do."}).status_code == 303
