@@ -37,7 +37,7 @@ def give_back(store: Store, round: str, person: str) -> None:
     with store.begin() as connection:
         query = sa.select(_given.c.id, _given.c.item, _given.c.turn).where(late)
         found = connection.execute(
-            query.order_by(_given.c.item).limit(200).with_for_update(skip_locked=True)
+            query.order_by(_given.c.item).limit(200).with_for_update(skip_locked=True, key_share=True)
         ).all()
         for row in found:
             connection.execute(sa.update(_given).where(_given.c.id == row.id).values(state="returned"))
@@ -57,7 +57,11 @@ def free_place(connection: sa.Connection, item: str, turn: int) -> None:
 def take_place(connection: sa.Connection, item: str, turn: int) -> bool:
     """Take a place of an item again; False where there is none left."""
     counted = _items.c.purpose == "item"
-    query = sa.select(_items.c.purpose, _items.c.needed).where(_items.c.id == item).with_for_update()
+    query = (
+        sa.select(_items.c.purpose, _items.c.needed)
+        .where(_items.c.id == item)
+        .with_for_update(key_share=True)
+    )
     purpose, needed = connection.execute(query).one()
     if turn or purpose != "item":
         return True
@@ -74,6 +78,7 @@ def held_by(connection: sa.Connection, person: str, round: str) -> dict[str, Any
         .where(_given.c.person == person, _given.c.round == round, _given.c.state == "given")
         .order_by(_given.c.given.desc())
         .limit(1)
+        .with_for_update(key_share=True)  # or its lease ends, and others get it, while it is renewed
     )
     row = connection.execute(query).mappings().first()
     return dict(row) if row else None
@@ -249,7 +254,7 @@ class _Giving:
         )
         query = query.where(~_items.c.disturbing) if calm else query
         query = query.order_by(_items.c.position).limit(1)
-        query = query if look else query.with_for_update(skip_locked=True)
+        query = query if look else query.with_for_update(skip_locked=True, key_share=True)
         item = self._connection.execute(query).scalar()
         if item is None:
             return None

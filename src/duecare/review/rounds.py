@@ -129,10 +129,15 @@ def round_of(store: Store, round: str) -> Round:
         return round_in(connection, round)
 
 
-def round_in(connection: sa.Connection, round: str) -> Round:
-    """As `round_of`, in a transaction that is under way."""
+def round_in(connection: sa.Connection, round: str, *, hold: bool = False) -> Round:
+    """As `round_of`, in a transaction that is under way; with `hold` nobody closes it before that ends.
+
+    A transaction holds the round first, then a person, an assignment and items: in one order, so that none
+    waits for another that waits for it.
+    """
     table = schema.rounds
     query = sa.select(table).where(sa.or_(table.c.id == round, table.c.name == round))
+    query = query.with_for_update(read=True) if hold else query
     row = connection.execute(query).mappings().first()
     if row is None:
         raise GoneError("there is no such round")

@@ -117,9 +117,9 @@ def of_answers(
         if not suite or row["suite"] == suite:
             answers.setdefault((row["suite"], row["prompt_id"], row["sample"]), {})[row["model"]] = row
     for models in answers.values():
-        row = models.get("tuned") or models.get("base")
-        if row is None or (compare and len(models) < 2):
+        if not models.keys() & {"tuned", "base"} or (compare and len(models) < 2):
             continue
+        row = models["tuned" if "tuned" in models else "base"]
         prompt = [{"role": "user", "content": row["prompt"]}]
         if compare:
             both = {"a": models["base"]["answer"], "b": models["tuned"]["answer"]}
