@@ -211,6 +211,8 @@ def test_what_is_undefined_is_none_with_a_reason():
                 assert found.value is None
                 assert found.low is None
                 assert word in (found.reason or "")
+    assert [figure(apart).value() for figure in (agree.percent_of, agree.fleiss_of)] == [None, None]
+    assert agree.gwet_of(apart, "identity").value() is None
     empty = Ratings.of([], [], [])
     assert all(found.value is None for found in agree.agreements(empty, rng, "interval").values())
 
