@@ -133,7 +133,7 @@ def _write(connection: sa.Connection, items: Sequence[dict[str, Any]]) -> None:
     columns = ", ".join(f'"{name}"' for name in names)
     if connection.dialect.name == "postgresql":
         cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY items ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg has it
+        with cursor.copy(f"COPY items ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.close()
