@@ -2,9 +2,9 @@
 
     python benchmarks/review_open.py [--items 100000] [--store postgresql://...]
 
-Makes a run's tables of that many short chats and a detector's scores, opens a round in which all of them are
-items, and then times the next item of a person who was given 2,000 of them before everybody else. Prints seconds,
-and exits with 1 where opening took 10 s or more.
+Makes a run's tables of that many short chats and a detector's scores, opens a round in which all of
+them are items, and then times the next item of a person who was given 2,000 of them before everybody
+else. Prints seconds, and exits with 1 where opening took 10 s or more.
 """
 
 from __future__ import annotations
