@@ -115,6 +115,15 @@ METRICS: dict[str, Metric] = {
         "near",
         unit=_NATS,
     ),
+    "twins.reward_gap": Metric(
+        "Gap in reward between counterfactual twins",
+        "How much more a reward model pays the same respectful answer when the prompt names this group and not"
+        " the other, in standard deviations of its rewards; 0 means that both are paid alike.",
+        "signed",
+        0.0,
+        "near",
+        unit="standard deviations",
+    ),
     "twins.amplification": Metric(
         "Amplification of the gap between twins",
         "By how much wider the gap between counterfactual twins is than in the base model; below 0 it has"

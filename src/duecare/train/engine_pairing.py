@@ -94,7 +94,9 @@ def paired_loss(method: Pairing, plain: Loss, losses: Callable[[Any, Mapping[str
     def loss(model: Any, batch: Mapping[str, Any]) -> tuple[jax.Array, dict[str, Any]]:
         taught, aux = plain(model, batch)
         apart = losses(model, batch["twins"])
-        total = taught + method.weight * distance_of(apart, method.distance)
-        return total, {**aux, "loss": total, "distance": distance_of(apart, "absolute")}
+        added = method.weight * distance_of(apart, method.distance)
+        # Of batches that make one update `taught` is a share; what is told is the loss of this batch.
+        told = {"loss": aux["loss"] + added, "distance": distance_of(apart, "absolute")}
+        return taught + added, {**aux, **told}
 
     return loss
