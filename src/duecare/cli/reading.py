@@ -177,7 +177,7 @@ class _Reading:
             if figure in asked:
                 continue
             where = f"watch.limits.twins_{figure}"
-            expected = "no such limit on twins, or a training step with `probe` that asks for it: none does"
+            expected = "no such limit, or a training step with `probe` that answers to it: nobody asks them"
             self._problems.append(Problem(where, show(limit), expected, self._root.at(where).line))
 
     def placed(self, problem: Problem) -> Problem:
