@@ -31,7 +31,6 @@ from duecare.core import (
     Example,
     Finding,
     ModelError,
-    Note,
     Outcome,
     Progress,
     Tell,
@@ -44,6 +43,7 @@ from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.carried import Carries
 from duecare.train.clock import Clock
+from duecare.train.engine_begin import go_on
 from duecare.train.engine_end import settle
 from duecare.train.engine_mesh import dealt, mesh_of
 from duecare.train.engine_probe import Asker
@@ -51,12 +51,11 @@ from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
-from duecare.train.lora import Loop, finite, restore, training_state, with_lora
+from duecare.train.lora import Loop, finite, training_state, with_lora
 from duecare.train.metrics import told_to
-from duecare.train.probing import ProbeLog
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
-from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
+from duecare.train.watch import Groups, StepRecord, Watch
 
 Batch = Mapping[str, npt.NDArray[Any]]
 
@@ -227,7 +226,7 @@ class Run:
             told_to(trainer.metrics_logger, self.method, self.tell) if self.step.metrics else self.tell
         )
         clock = Clock()
-        start, log, probed = self._go_on(trainer)
+        start, log, probed = go_on(self, trainer)
         trainer.begun = start
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
         with Signals() as signals, closing(trainer.metrics_logger):
@@ -285,43 +284,6 @@ class Run:
             self._stop(len(clock.steps), "what a probe found")
         return found
 
-    def _go_on(self, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
-        """Put back the last good checkpoint; how many steps are done, their figures, and what was probed.
-
-        A checkpoint whose figures are damaged is not gone on from: half a curve is no curve.
-        """
-        if self.step.on_crossing == "rollback":
-            self.first = {name: np.array(value) for name, value in self._state(trainer).items()}  # copies
-        self.halt.passed_over(self.resume.sweep())
-        last = self.resume.last()
-        done = 0 if last is None else last.step
-        log, probed = self._logs(done)
-        if last is None:
-            return 0, log, probed
-        topic = f"{self.method}.resumed"
-        size = {"steps": self.step.steps, "every": self.step.every}
-        known = (log.complete, probed is None or probed.complete(done, **size), self._looked(done))
-        if not all(known):
-            text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
-            self.tell(Note(topic=topic, text=text))
-            self.resume.clear()
-            return 0, *self._logs(0)
-        restore(trainer.model, trainer.optimizer, last.arrays)
-        if self.carries is not None:
-            self.carries.put_back(last.arrays)
-        text = f"training goes on after step {done} of {self.step.steps}"
-        self.tell(Note(topic=topic, text=text))
-        return done, log, probed
-
-    def _logs(self, upto: int) -> tuple[StepLog, ProbeLog | None]:
-        probed = None if self.asker is None else ProbeLog(self.resume.folder, upto)
-        return StepLog(self.resume.steps_file, upto=upto), probed
-
-    def _looked(self, step: int) -> bool:
-        """Whether the looks at held-out rows up to the checkpoint of `step` are known again."""
-        ends = window_ends(self.step.every, self.step.steps)
-        return self.held is None or self.held.again(end for end in ends if end <= step)
-
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
         rows = np.asarray(aux["row"])
         there = rows >= 0
@@ -346,12 +308,12 @@ class Run:
 
         That of step `good` stays, however many come after it.
         """
-        state = self._state(trainer)
+        state = self.state(trainer)
         if not finite(state):
             self._stop(step, "a weight")
         self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))
 
-    def _state(self, trainer: Any) -> dict[str, npt.NDArray[Any]]:
+    def state(self, trainer: Any) -> dict[str, npt.NDArray[Any]]:
         """All that goes from step to step, by path."""
         beside = {} if self.carries is None else self.carries.arrays()
         return training_state(trainer.model, trainer.optimizer) | beside

@@ -34,7 +34,7 @@ from duecare.train.engine_loop import (
     start_folder,
     whole,
 )
-from duecare.train.engine_pairing import Paired, needed_twins
+from duecare.train.engine_pairing import Paired, both, in_turns, needed_twins
 from duecare.train.engine_probe import asker
 from duecare.train.engine_robust import Robust
 from duecare.train.heldout import looks_at
@@ -336,15 +336,9 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
 
     names = [data.names[copy] for _, copy in found]
     plan = draw(names, reader, step.steps * pairing.pairs, step.seed)
-    read = tuple(one for pair in plan.read for one in pair)
-    rows = np.array([row for place in plan.rows for row in found[place]], dtype=np.int64)
-    each = Plan(slots=np.arange(len(read)), read=read, rows=rows, unusable=plan.unusable, met=plan.met)
-
-    def both(entries: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.stack([2 * entries, 2 * entries + 1], axis=-1).reshape(-1)
-
+    each = in_turns(plan, found)
     batches = (both(plan.step(number, pairing.pairs)) for number in range(step.steps))
-    longest = rounded(max(len(one.tokens) for one in read), step.row_tokens)
+    longest = rounded(max(len(one.tokens) for one in each.read), step.row_tokens)
     shape = (longest, most_asked(taught_tokens(each), batches))
     twins = Passages(data, each, shape, tokenizer.pad_id, step.lines)
     return Paired(
