@@ -291,3 +291,23 @@ def test_the_unit_s_loss_is_the_step_s_own(world: Any) -> None:
     assert float(figures["loss"][0]) == pytest.approx(float(aux["figures"]["loss"][0]), rel=1e-5)
     empty, _ = method.unit_loss(model, {**batch, "present": jnp.zeros(1, bool)})
     assert float(empty) == 0
+
+
+@pytest.mark.parametrize("kind", ["plain", "private"])
+def test_a_disk_that_is_full_at_the_end_is_told(
+    kind: str, base: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from duecare.train import engine_private, engine_reward
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    step = replace(JUDGE, steps=2, every=1, privacy=JUDGE.privacy if kind == "private" else None)
+    monkeypatch.setattr(engine_private if kind == "private" else engine_reward, "finish", full)
+    told, rows = Told(), pairs(40)
+    inputs = {"data": data_artifact(tmp_path / "data", rows[:-8], rows[-8:]), "base": base}
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ModelError, match="could not be written"):
+        step.run(inputs, tmp_path / "out", told)
+    (finding,) = (e for e in told.all if isinstance(e, Finding) and e.name == "reward-model.disk")
+    assert finding.verdict == FAIL
