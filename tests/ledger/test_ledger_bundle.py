@@ -117,11 +117,11 @@ def test_a_good_bundle_holds_in_plain_words(kit: Kit, tmp_path: Path) -> None:
     assert "older state of the run cannot be said" in said
 
 
-def test_the_oldest_python_that_is_promised_runs_it(kit: Kit) -> None:
+def test_the_oldest_python_that_is_promised_reads_it(kit: Kit) -> None:
+    ast.parse(verifier(), feature_version=(3, 9))
     python = shutil.which("python3.9")
-    if python is None or subprocess.run([python, "-V"], check=False, capture_output=True).returncode:
-        pytest.skip("python3.9 is not here")
-    assert alone(kit.program, str(kit.bundle), *kit.pinned, python=python)[0] == 0
+    if python and not subprocess.run([python, "-V"], check=False, capture_output=True).returncode:
+        assert alone(kit.program, str(kit.bundle), *kit.pinned, python=python)[0] == 0
 
 
 def test_a_bundle_without_files_says_so(kit: Kit, tmp_path: Path) -> None:

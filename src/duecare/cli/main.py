@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from duecare.cli.account import COMMANDS, RunFolder
+
 OK, FAILED, REFUSED, GATE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a step or a check failed; the study or the call is wrong; a gate failed; a signal."""
 
@@ -64,10 +66,6 @@ Begin with:
 )
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
-RunFolder = Annotated[
-    Path | None,
-    typer.Argument(help="A run folder, or the study file of one. Left out: the latest under runs/."),
-]
 
 
 def _command(function: Function) -> Function:
@@ -194,6 +192,9 @@ def verify(
     remember: Annotated[
         bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
     ] = False,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="Key of a witness (name+id+base64) who must have co-signed.")
+    ] = None,
 ) -> None:
     """Hash a whole run again and compare it with its ledger. Needs no network and no JAX.
 
@@ -206,7 +207,7 @@ def verify(
     """
     from duecare.cli.show_run import show_verify
 
-    raise typer.Exit(show_verify(run, key, head, keep=remember))
+    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or []))
 
 
 @_command
@@ -296,6 +297,10 @@ def detectors(  # noqa: PLR0917  # options of the command line, given by name th
     from duecare.cli.show import show_detectors
 
     raise typer.Exit(show_detectors(name))
+
+
+for _each in COMMANDS:
+    _command(_each)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,11 @@ def _ending(out: Console, result: Result, seconds: float) -> None:
     out.print(f"[dim]Check it any time: duecare verify {escape(str(result.folder))}[/]", soft_wrap=True)
 
 
-def show_verify(given: Path | None, key: str | None, head_file: Path | None, *, keep: bool) -> int:
+def show_verify(
+    given: Path | None, key: str | None, head_file: Path | None, *, keep: bool, witnesses: Sequence[str] = ()
+) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
+    from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
     folder = run_folder(given)
@@ -95,7 +98,7 @@ def show_verify(given: Path | None, key: str | None, head_file: Path | None, *, 
         pinned = key
     if head_file is not None:
         last = sign.parse_head(head_file.read_bytes())
-    found = verify(folder, pinned_key=pinned, last_head=last)
+    found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
     out = console()
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}

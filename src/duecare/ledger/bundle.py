@@ -91,10 +91,10 @@ def write_bundle(run: Path, out: Path, chosen: Collection[str] = ()) -> Bundled:
             files[f"run/{path}/{file.path}"] = run / path / file.path
     pending = out.with_name(out.name + PENDING)
     try:
-        with pending.open("wb") as file:
-            write_archive(file, files)
-            file.flush()
-            os.fsync(file.fileno())
+        with pending.open("wb") as archive:
+            write_archive(archive, files)
+            archive.flush()
+            os.fsync(archive.fileno())
         os.replace(pending, out)
         sync_folder(out.absolute().parent)
     except (RefusedError, OSError) as error:
