@@ -11,10 +11,8 @@ from typing import Annotated
 
 import typer
 
-RunFolder = Annotated[
-    Path | None,
-    typer.Argument(help="A run folder, or the study file of one. Left out: the latest under runs/."),
-]
+from duecare.cli.options import RunFolder
+
 Run = Annotated[Path, typer.Argument(help="A run folder, or the study file of one.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
