@@ -178,7 +178,7 @@ def status(run: RunFolder = None) -> None:
 
 
 @_command
-def verify(
+def verify(  # noqa: PLR0917  # options of the command line, given by name there
     run: RunFolder = None,
     key: Annotated[
         str | None, typer.Option(help="The public key (hex) that must have signed, from its owner.")
@@ -192,6 +192,9 @@ def verify(
     witness: Annotated[
         list[str] | None, typer.Option(help="Key of a witness (name+id+base64) who must have co-signed.")
     ] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Derive figures and gates again from the artifacts.")
+    ] = False,
 ) -> None:
     """Hash a whole run again and compare it with its ledger. Needs no network and no JAX.
 
@@ -204,7 +207,7 @@ def verify(
     """
     from duecare.cli.show_run import show_verify
 
-    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or []))
+    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or [], recompute=recompute))
 
 
 @_command

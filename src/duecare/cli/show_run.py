@@ -86,7 +86,13 @@ def _ending(out: Console, result: Result, seconds: float) -> None:
 
 
 def show_verify(
-    given: Path | None, key: str | None, head_file: Path | None, *, keep: bool, witnesses: Sequence[str] = ()
+    given: Path | None,
+    key: str | None,
+    head_file: Path | None,
+    *,
+    keep: bool,
+    witnesses: Sequence[str] = (),
+    recompute: bool = False,
 ) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
     from duecare.ledger.note import parse_key
@@ -100,6 +106,8 @@ def show_verify(
         last = sign.parse_head(head_file.read_bytes())
     found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
     out = console()
+    if recompute and all(finding.verdict != FAIL for finding in found):
+        found += _recomputed(out, folder)
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}
     if FAIL in verdicts:
@@ -113,6 +121,22 @@ def show_verify(
         return REFUSED
     out.print("[green]Every file and every entry is as recorded, and it is the run last seen here.[/]")
     return OK
+
+
+def _recomputed(out: Console, folder: Path) -> list[Finding]:
+    """Findings on figures derived again; what cannot be derived is only said: it is no fault of the run."""
+    from duecare.cli import recompute
+
+    made = recompute.recompute(folder)
+    for each in made:
+        if each.beyond or each.why:
+            listed = ", ".join(each.beyond)
+            why = f" ({each.why})" if each.why else ""
+            out.print(
+                f"[dim]Does not follow from files:[/] {escape(each.job)}{escape(why)}: {escape(listed)}",
+                soft_wrap=True,
+            )
+    return recompute.findings(made)
 
 
 def _known(folder: Path) -> tuple[str | None, Head | None]:
