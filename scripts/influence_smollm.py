@@ -1,6 +1,6 @@
 """Which rows of a planted set move the gap between twins of SmolLM2-135M-Instruct: found, and tried if asked.
 
-    python scripts/influence_smollm.py [--steps 24] [--checkpoints 2] [--issues 10] [--validate]
+    python scripts/influence_smollm.py [--steps 24] [--checkpoints 2] [--issues 10] [--validate] [--folder F]
 
 The rows are made here. Replies of a help desk: of one topic in three women are put off and men are helped, of
 the others everybody is helped. The gap is that of `twins.gap`: how much likelier a respectful answer is
@@ -60,7 +60,7 @@ def traced(given: argparse.Namespace, folder: Path) -> None:
 
     data, base, out = (folder / name for name in ("data", "base", "out"))
     for each in (data, base, out):
-        each.mkdir()
+        each.mkdir(parents=True, exist_ok=True)
     pq.write_table(table(rows(48)), data / "train.parquet")
     pq.write_table(table(rows(8)), data / "held_out.parquet")
     Fetch(name=MODEL).run({}, base, lambda _: None)
@@ -106,8 +106,10 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=int, default=2)
     parser.add_argument("--issues", type=int, default=10)
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--folder", type=Path, help="goes on there after a kill; none: a temporary one")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        traced(parser.parse_args(), Path(folder))
+        traced(given, given.folder or Path(folder))
 
 
 if __name__ == "__main__":

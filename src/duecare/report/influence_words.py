@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duecare.report.form import Metric
+from duecare.report.shown import Metric
 
 INFLUENCE: dict[str, Metric] = {
     "slice": Metric(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duecare.report.form import Form, Metric
 from duecare.report.influence_words import INFLUENCE
+from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
 _CHANGE = "Tuned model minus base model, on the same prompts."
@@ -120,6 +120,15 @@ METRICS: dict[str, Metric] = {
         0.0,
         "near",
         unit=_NATS,
+    ),
+    "twins.reward_gap": Metric(
+        "Gap in reward between counterfactual twins",
+        "How much more a reward model pays the same respectful answer when the prompt names this group and"
+        " not the other, in standard deviations of its rewards; 0: both are paid alike.",
+        "signed",
+        0.0,
+        "near",
+        unit="standard deviations",
     ),
     "twins.amplification": Metric(
         "Amplification of the gap between twins",

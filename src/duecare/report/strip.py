@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from duecare.core import Estimate
-from duecare.report.form import Form, Metric
 from duecare.report.gather import Figure
 from duecare.report.metrics import metric
+from duecare.report.shown import Form, Metric
 from duecare.report.words import bounds
 
 _EDGE = 3.0

@@ -1,4 +1,4 @@
-"""How one metric is shown: its words, and the form of its numbers."""
+"""How the figures of one metric are written and drawn."""
 
 from __future__ import annotations
 
