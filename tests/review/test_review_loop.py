@@ -114,4 +114,4 @@ def test_a_study_is_told_where_a_round_has_no_pairs(reviewed: Path) -> None:
     study.write_text(SECOND.replace("EXPORT", str(other)))
     code, said = duecare("check", study)
     assert code != 0
-    assert "nobody compared answers" in said
+    assert "without pairs.parquet: nobody compared" in said

@@ -76,6 +76,7 @@ class Review:
                 self.name,
                 "letters, digits, - and _, at most 60",
             ),
+            (not self.panels or self.point != "data", "panels", self.panels, "pairs or answers to compare"),
             (self.items >= 1, "items", self.items, "a whole number, at least 1"),
             (self.overlap >= 1, "overlap", self.overlap, "a whole number, at least 1"),
         )

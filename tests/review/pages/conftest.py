@@ -19,6 +19,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 def world(tmp_path: Path) -> Iterator[World]:
     found = built(tmp_path)
     yield found
+    for visitor in found.visitors:
+        visitor.close()
     found.store.close()
 
 

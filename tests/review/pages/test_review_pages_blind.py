@@ -60,7 +60,6 @@ def test_no_hidden_field_and_no_answer_of_others_is_sent(world: World) -> None:
         assert secret not in seen, secret
     assert "Ann Example" in seen, "control: what is sent is searched"
     assert "Buy a new one." in seen, "control: items were judged"
-    visitor.close()
 
 
 def test_checks_and_items_look_alike(world: World) -> None:
@@ -87,7 +86,6 @@ def test_checks_and_items_look_alike(world: World) -> None:
     assert any("bad” here" in page for page in pages), "control: the check was given"
     assert len({re.sub(r'<div class="said".*?</div>', "", page) for page in pages}) == 1
     assert not [secret for secret in SECRETS if any(secret in page for page in pages)]
-    visitor.close()
 
 
 def _alike(page: str) -> str:
@@ -104,4 +102,3 @@ def test_a_group_that_is_shown_on_purpose_is_shown(world: World) -> None:
     which = open_round(world.store, candidates(["One text."]), plan)
     visitor = world.visitor("cai")
     assert HIDDEN["group"] in visitor.get(f"/rounds/{which.id}/next").text
-    visitor.close()

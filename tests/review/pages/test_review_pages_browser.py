@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from served import served
-from world import GATE, LOGINS, PASSWORD, World
+from world import GATE, LOGINS, PASSWORD, QUESTIONS, World, candidates
 
 from duecare.ledger.digest import value_digest
 from duecare.review import desk, oversight, people
 from duecare.review.app import Settings
 from duecare.review.people import Role
+from duecare.review.plan import Plan
+from duecare.review.rounds import open_round
 
 pytestmark = pytest.mark.browser
 MOST_BYTES = 60_000
@@ -232,6 +234,33 @@ def test_places_are_marked_by_selection(judging: Any, lived: World) -> None:
     settled(judging, "Saved.")
     (past,) = desk.history(lived.store, lived.people["cai"], lived.ratings.id)
     assert past.answers["places"] == [{"part": "text", "start": 0, "end": 6, "label": "threat"}]
+
+
+TRICKY = "one\r\ntwo\rthree\0 <b>four</b> &amp; 👩‍🔬 e\u0301nd last"
+MARK_LAST = MARK.replace("setStart(text, 0)", "setStart(text, text.data.indexOf('last'))").replace(
+    "setEnd(text, 6)", "setEnd(text, text.data.length)"
+)
+
+
+def test_offsets_in_the_browser_are_offsets_in_the_store(browser: Any, lived: World) -> None:
+    """Line ends, markup, emoji and combining marks: the browser counts the code points that the store has."""
+    plan = Plan(name="Tricky", point="data", questions=QUESTIONS, guideline="G", overlap=1)
+    which = open_round(lived.store, candidates([TRICKY]), plan)
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    with served(lived.store, Settings()) as site:
+        log_in(page, site, "cai")
+        page.goto(f"{site}/rounds/{which.id}/next")
+        page.evaluate(MARK_LAST)
+        page.get_by_role("button", name="insult").click()
+        page.locator("input[value='1']").check()
+        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_text("All done").wait_for()
+        context.close()
+    (past,) = desk.history(lived.store, lived.people["cai"], which.id)
+    (span,) = past.answers["places"]
+    assert (span["start"], span["end"]) == (TRICKY.index("last"), len(TRICKY))
 
 
 def test_all_of_it_works_without_scripts(browser: Any, site: str, lived: World) -> None:

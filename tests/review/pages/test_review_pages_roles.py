@@ -115,7 +115,6 @@ def test_every_route_asked_by(world: World, login: str) -> None:
         assert response.status_code < 500, (method, path, response.text)
         if not allowed:
             assert "Your role does not include this page" in response.text
-    visitor.close()
 
 
 def test_nobody_is_let_in_without_a_session(world: World) -> None:
@@ -129,7 +128,6 @@ def test_nobody_is_let_in_without_a_session(world: World) -> None:
             assert (response.status_code, response.headers["location"]) == (303, "/log-in"), path
         else:
             assert visitor.post(address(world, path)).status_code == 401, path
-    visitor.close()
 
 
 def test_two_roles_see_both_and_a_lost_role_is_lost_at_once(world: World) -> None:
@@ -143,7 +141,6 @@ def test_two_roles_see_both_and_a_lost_role_is_lost_at_once(world: World) -> Non
     assert visitor.get(f"/rounds/{world.ratings.id}/next").status_code == NOT_LET_IN
     people.deactivate(world.store, owner, ann.id)
     assert visitor.get("/settle").headers["location"] == "/log-in"
-    visitor.close()
 
 
 def test_the_menu_shows_nothing_that_is_not_open(world: World) -> None:
@@ -153,5 +150,4 @@ def test_the_menu_shows_nothing_that_is_not_open(world: World) -> None:
         for (method, path), rule in RULES.items():
             if method == "GET" and rule != ANYBODY and LOGINS[login][1] not in rule and "{" not in path:
                 assert f'href="{path}"' not in shown, (login, path)
-        visitor.close()
     assert PASSWORD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +92,17 @@ def test_it_serves_on_loopback_and_says_nothing_about_itself(world: World) -> No
         assert answer.status_code == 200
         assert "server" not in answer.headers
         assert client.get("/log-in", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_50_mb_are_refused_before_they_are_sent(world: World) -> None:
+    head = "POST /log-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 52428800\r\n\r\ncsrf="
+    with served(world.store, Settings()) as address:
+        place = ("127.0.0.1", int(address.rpartition(":")[2]))
+        with socket.create_connection(place, timeout=10) as connection:
+            connection.sendall(head.encode())
+            answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
 
 
 def test_it_speaks_tls_with_a_certificate(world: World, tmp_path: Path) -> None:

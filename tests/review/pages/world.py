@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,11 @@ class World:
     app: Any
     exports: Path
     told: list[Any]
+    visitors: list[Visitor] = field(default_factory=list)
 
     def visitor(self, login: str | None = None, **settings: Any) -> Visitor:
         found = Visitor(self.app, **settings)
+        self.visitors.append(found)
         if login is not None:
             found.log_in(login, PASSWORD)
         return found

@@ -80,6 +80,9 @@ def settle(visit: Visit) -> Response:
     """Say what counts, and why."""
     found = _found(visit)
     entered, reason = forms.typed(found.questions, visit.form), visit.form.get("reason")
+    if visit.form.get("more"):
+        values = forms.values(found.questions, entered, 4) | {"reason": reason}
+        return _page(visit, found, values=Blanks(values))
     try:
         answers = forms.answers(found.questions, entered, found.texts)
         adjudicate.settle(visit.store, visit.person, found.item, answers, reason)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
 
-from duecare.review import desk
 from duecare.review.pages.access import EVERY_ROLE, get
 from duecare.review.pages.render import show
 from duecare.review.pages.visit import Visit
 from duecare.review.people import Role
 from duecare.review.rounds import Round, progress, rounds
-from duecare.review.store import stamp
+from duecare.review.share import share
 
 POINTS = {
     "data": "rows of the data set",
@@ -33,16 +31,15 @@ def home(visit: Visit) -> Response:
 
 def _mine(visit: Visit, which: Round) -> dict[str, Any]:
     """One round as its annotator sees it: their own part only."""
-    past = [one for one in desk.history(visit.store, visit.person, which.id, limit=2000) if not one.withdrawn]
-    since = stamp(visit.store.now() - timedelta(days=1))
+    part = share(visit.store, visit.person, which.id)
     return {
         "id": which.id,
         "name": which.name,
         "open": which.state == "open",
         "about": f"You judge {POINTS[which.point]}.",
-        "mine": sum(one.kind == "label" for one in past),
+        "mine": part.judged,
         "of": int(which.settings["items"]),
-        "exposed": sum(one.blurred and one.time >= since and one.kind != "flag" for one in past),
+        "exposed": part.disturbing_today,
         "limit": which.care.a_day,
     }
 
