@@ -79,6 +79,15 @@ def test_the_planted_slice_stands_first_whatever_the_seed(base: Artifact, tmp_pa
     assert all(0.5 < share < 4 for share in shares), shares
 
 
+def test_at_a_small_rate_credits_add_up_to_what_happened(base: Artifact, tmp_path: Path) -> None:
+    """Preconditioner, momentum, clipping and shares together: any of them wrong, and the sum is another."""
+    asked = replace(ASKED, checkpoints=12)
+    outcome, _, _ = world(sft(every=5, learning_rate=5e-4, clip=0.5, influence=asked), base, tmp_path)
+    change, total = (figure(outcome, f"sft.influence.{name}").value for name in ("change", "sum"))
+    assert abs(change or 0.0) > 0.05
+    assert total == pytest.approx(change, rel=0.15)
+
+
 def test_pairs_that_teach_it_are_found_too(base: Artifact, tmp_path: Path) -> None:
     outcome, _, _ = world(dpo(), base, tmp_path)
     contrast = figure(outcome, "dpo.influence.slice", value="rumour")
