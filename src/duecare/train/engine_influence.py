@@ -13,7 +13,7 @@ counts; the row's weight and its share in each batch that it was in count as the
 gradients were clipped, the mean clipping of up to `CLIPS` batches at that state does.
 
 The gradient of no row is ever made. With the tangent t = P grad G, one forward-mode pass over a batch gives
-<grad loss(row), t> for every row of it, at about the cost of two forward passes.
+<grad loss(row), t> for every row of it, at the cost of one and a half training gradients of that batch.
 """
 
 from __future__ import annotations
