@@ -137,4 +137,8 @@ def test_a_run_killed_while_it_traces_goes_on_and_equals_the_whole_one(
 def test_slices_that_tell_nothing_apart_are_refused_before_training(base: Artifact, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'colour' has 0 values"):
         world(sft(influence=replace(ASKED, slices=("colour",))), base, tmp_path)
+    with pytest.raises(
+        DataError, match="held-out rows of gender are of men, women; expected others and others"
+    ):
+        world(sft(influence=replace(ASKED, group="others")), base, tmp_path)
     assert not (tmp_path / "out" / ".resume").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -106,16 +106,24 @@ def _twins(asked: Influence, tokenizer: Tokenizer) -> Gaps:
     return Gaps(abouts, asker.batches, TOGETHER, per_token, weights, paired=True)
 
 
-def _held_out(asked: Influence, lessons: Lessons) -> Gaps:
-    """The mean figure of a group's held-out rows less that of all others that declare a group."""
-    rows = lessons.held_plan.rows
-    labels = lessons.held_data.groups.of.get(asked.axis, np.full(len(lessons.held_data.names), None))[rows]
+def compared(asked: Influence, labels: Iterable[str | None]) -> list[str]:
+    """The groups whose gap is asked about, of those that held-out rows declare on the axis; of two the first.
+
+    DataError where there are not two, or the one that is named is none of them.
+    """
     groups = sorted({label for label in labels if label is not None})
     if len(groups) < 2 or asked.group not in (None, *groups):
         there = ", ".join(map(str, groups)) or "none"
         expected = f"{asked.group} and others" if asked.group else "two groups or more"
         raise DataError(f"influence: held-out rows of {asked.axis} are of {there}; expected {expected}")
-    chosen = [asked.group] if asked.group else groups[:1] if len(groups) == 2 else groups
+    return [asked.group] if asked.group else groups[:1] if len(groups) == 2 else groups
+
+
+def _held_out(asked: Influence, lessons: Lessons) -> Gaps:
+    """The mean figure of a group's held-out rows less that of all others that declare a group."""
+    rows = lessons.held_plan.rows
+    labels = lessons.held_data.groups.of.get(asked.axis, np.full(len(lessons.held_data.names), None))[rows]
+    chosen = compared(asked, labels)
     declared = np.array([label is not None for label in labels])
     weights = np.zeros((len(chosen), len(rows)))
     for line, group in enumerate(chosen):

@@ -38,7 +38,7 @@ from duecare.core import Artifacts, ModelError, Note, Outcome, Progress, Tell
 from duecare.train import engine_prefer, engine_sft
 from duecare.train.answering import Answering
 from duecare.train.batch import chunks
-from duecare.train.engine_gaps import Gaps, gaps_of
+from duecare.train.engine_gaps import Gaps, compared, gaps_of
 from duecare.train.engine_lessons import Lessons, lessons_of
 from duecare.train.engine_loop import adapted, open_resume, read_data, start_folder
 from duecare.train.engine_retrain import Retraining
@@ -76,6 +76,9 @@ def _traced(
     asked: Influence = step.influence  # type: ignore[assignment]  # the step has looked
     data = read_data(inputs["data"].path / "train.parquet", step.groups)
     slices = slices_of(data.rows, asked.slices)  # what cannot be told apart is refused before training
+    if asked.of != "twins_gap":
+        held = read_data(inputs["data"].path / "held_out.parquet", (asked.axis,))
+        compared(asked, held.groups.of[asked.axis])
     trained = train()
     gc.collect()  # the model it was trained as is no longer needed
     tracing = Tracing.of(step, inputs, out, tell)

@@ -26,8 +26,9 @@ from duecare.train.influence_slices import Slice
 FEWEST_UNITS = 5
 """Independent rows that a slice, and the rest, must have for anything to be said of their means."""
 
-SHUFFLES = 200
-"""How often labels are shuffled, to see how often something is found where nothing is."""
+SHUFFLES, MOST_SHUFFLED = 200, 8_000_000
+"""How often labels are shuffled, at most, to see how often something is found where nothing is; and how many
+rows all comparisons of all shufflings may read: many rows are shuffled less often, 40 times at least."""
 
 UNITS = {"twins_gap": "nats per token", "loss_gap": "nats per token", "margin_gap": "nats"}
 PAIR_UNITS = UNITS | {"loss_gap": "nats"}
@@ -171,14 +172,16 @@ class Found:
         """The share of shufflings of the slices over the rows in which some slice stands out."""
         rng, several = np.random.default_rng([seed, SHUFFLES]), 0
         told = [one.mine[self.rows] for one in self._told]
-        for _ in range(SHUFFLES if told else 0):
+        work = max(1, len(told) * len(self.abouts) * len(self.rows))
+        count = max(40, min(SHUFFLES, MOST_SHUFFLED // work))
+        for _ in range(count if told else 0):
             order = self._shuffled(rng)
             compared = [(about, mine[order]) for about in range(len(self.abouts)) for mine in told]
             several += any(verdict != INSUFFICIENT for verdict, _ in self._decided(compared))
         name, place = f"{self.method}.influence.control", {"source": self.source, "of": self.abouts[0].of}
         if not told:
             return unknown(name, self._too_small, len(self.rows), place, "shuffled slices")
-        return proportion(several, SHUFFLES).estimate(name, place)
+        return proportion(several, count).estimate(name, place)
 
     def _shuffled(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """For each row the row whose memberships it is dealt; copies go where their original goes.
