@@ -244,6 +244,14 @@ def test_qualification_comes_first_and_counts(store: Store, join: Join, value: i
     assert progress(store, opened.id).labels == 0
 
 
+def test_nobody_qualifies_by_skipping(store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(5), plan(checks=_checks("qualification", 2)))
+    person = join()
+    for _ in range(2):
+        desk.skip(store, person, given(store, person, opened.id).assignment, "no")
+    assert desk.next_item(store, person, opened.id) == Rest(reason="qualification", until=None)
+
+
 def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> None:
     quality = Quality(attention_every=5, consistency=0.2, apart=3)
     opened = open_round(store, candidates(30), plan(checks=_checks("attention", 2), quality=quality))
