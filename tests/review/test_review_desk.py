@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Clock
-from review_rounds import BETTER, PLACES, candidates, pairs, plan
+import sqlalchemy as sa
+from review_rounds import BETTER, PLACES, RATE, Clock, candidates, pairs, plan
 
-from duecare.review import desk
+from duecare.review import desk, schema
 from duecare.review.desk import Rest, Shown
 from duecare.review.errors import DeniedError, GoneError, ReviewError
 from duecare.review.person import Person
 from duecare.review.plan import Care, Check, Draw, Quality
+from duecare.review.question import Question
 from duecare.review.rounds import close_round, open_round, progress
 from duecare.review.store import Store
 
@@ -243,6 +244,14 @@ def test_qualification_comes_first_and_counts(store: Store, join: Join, value: i
     assert progress(store, opened.id).labels == 0
 
 
+def test_nobody_qualifies_by_skipping(store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(5), plan(checks=_checks("qualification", 2)))
+    person = join()
+    for _ in range(2):
+        desk.skip(store, person, given(store, person, opened.id).assignment, "no")
+    assert desk.next_item(store, person, opened.id) == Rest(reason="qualification", until=None)
+
+
 def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> None:
     quality = Quality(attention_every=5, consistency=0.2, apart=3)
     opened = open_round(store, candidates(30), plan(checks=_checks("attention", 2), quality=quality))
@@ -254,6 +263,31 @@ def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> 
     assert all(place - texts.index(texts[place]) > 3 for place in again)
     checks = sum(text.startswith("Check") for text in texts)
     assert progress(store, opened.id).labels == len(texts) - checks - len(again)
+
+
+def test_twins_of_a_pair_come_far_apart_and_in_an_order_of_ones_own(store: Store, join: Join) -> None:
+    from dataclasses import replace
+
+    rows = [
+        replace(each, pair_id=f"pair {place // 2}", groups={"gender": "women" if place % 2 else "men"})
+        for place, each in enumerate(candidates(12))
+    ]
+    quality = Quality(twins_every=1, consistency=0)
+    opened = open_round(store, rows, plan(twins=4, quality=quality))
+    orders = []
+    for person in (join(), join()):
+        twins: list[str] = []
+        for _ in range(20):
+            shown = answer(store, person, opened.id)
+            with store.read() as connection:
+                query = sa.select(schema.items.c.purpose, schema.items.c.hidden)
+                purpose, hidden = connection.execute(query.where(schema.items.c.id == shown.item)).one()
+            twins += [hidden["pair_id"]] if purpose == "twin" else []
+        assert len(twins) == 8
+        assert len(set(twins[:4])) == 4  # one of every pair before the other of any
+        assert set(twins[:4]) == set(twins[4:])
+        orders.append(twins)
+    assert orders[0] != orders[1]
 
 
 def test_disturbing_text_has_a_limit_and_breaks(store: Store, join: Join, clock: Clock) -> None:
@@ -282,3 +316,36 @@ def test_disturbing_text_has_a_limit_and_breaks(store: Store, join: Join, clock:
     assert found.reason == "limit"
     clock.later(hours=24)
     assert given(store, person, opened.id).blurred
+
+
+@pytest.mark.parametrize("broken", ["\x00", "\ud800", "a\x00b"])
+def test_characters_that_cannot_be_kept_are_refused_or_left_out(
+    store: Store, join: Join, broken: str
+) -> None:
+    from duecare.review import people
+
+    comment = Question(name="why", ask="Why?", kind="comment")
+    opened = open_round(store, candidates(3), plan(questions=(RATE, comment)))
+    person = join()
+    shown = given(store, person, opened.id)
+
+    def tried(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except ReviewError:
+            return
+
+    tried(lambda: desk.submit(store, person, broken, {"harm": 1}))
+    tried(lambda: desk.submit(store, person, shown.assignment, {broken: 1}))
+    tried(lambda: desk.save_draft(store, person, shown.assignment, {"why": broken, "harm": float("nan")}))
+    tried(lambda: desk.next_item(store, person, broken))
+    tried(lambda: people.log_in(store, broken, broken, broken))
+    tried(lambda: people.join(store, broken, "ada", broken, broken * 9 + "abcdefgh"))
+    tried(lambda: people.state_attributes(store, person, {broken: broken}))
+    tried(
+        lambda: desk.submit(store, person, shown.assignment, {"harm": 1, "why": f"because {broken}"}, broken)
+    )
+    assert people.person_of(store, broken) is None
+    if progress(store, opened.id).labels == 0:
+        desk.submit(store, person, shown.assignment, {"harm": 1, "why": "because"})
+    assert progress(store, opened.id).labels == 1

@@ -74,47 +74,57 @@ class Progress:
 def open_round(store: Store, rows: Sequence[Candidate], plan: Plan) -> Round:
     """Draw the items of a round from its candidates and open it; all in one transaction.
 
-    Raises ReviewError where the store has a round of this name, DataError where there is nothing to review.
+    Raises ReviewError where a round of this name is open, DataError where there is nothing to review.
     """
     round_id = fresh("r-")
     items = list(_items(round_id, rows, plan))
-    plain_items = sum(item["purpose"] == "item" for item in items)
-    settings = {
-        name: plain(getattr(plan, name))
-        for name in ("blind", "lease_minutes", "undo_minutes", "twins", "draw", "care", "quality")
-    }
     with store.begin() as connection:
-        values = {
-            "id": round_id,
-            "name": plan.name,
-            "point": plan.point,
-            "run": plan.run,
-            "source": plan.source,
-            "source_digest": plan.source_digest,
-            "digest": items_digest(items),
-            "made": store.stamp(),
-            "overlap": plan.overlap,
-            "questions": [plain(question) for question in plan.questions],
-            "settings": settings
-            | {
-                "candidates": len(rows),
-                "items": plain_items,
-                "special": len(items) > plain_items,
-                "disturbing": any(item["disturbing"] for item in items),
-            },
-            "state": "open",
-            "closed": None,
-        }
+        values = {"id": round_id, "made": store.stamp(), **_values(plan, items, len(rows))}
+        _step_aside(connection, plan.name)
         try:
             connection.execute(sa.insert(schema.rounds).values(values))
         except IntegrityError:
-            raise ReviewError(f"a round named {plan.name} is there already", field="name") from None
+            raise ReviewError(f"a round named {plan.name} is open already", field="name") from None
         guideline = {"version": 1, "text": plan.guideline, "why": "the first version", "by": None}
         connection.execute(
             sa.insert(schema.guidelines).values(round=round_id, time=store.stamp(), **guideline)
         )
         _write(connection, items)
     return _round(values)
+
+
+def _step_aside(connection: sa.Connection, name: str) -> None:
+    """A closed round of this name takes a number: a study that waits for the name waits for the new one."""
+    table = schema.rounds
+    former = sa.select(table.c.id).where(table.c.name == name, table.c.state == "closed")
+    if (found := connection.execute(former).scalar()) is None:
+        return
+    names = set(connection.execute(sa.select(table.c.name)).scalars())
+    number = next(number for number in range(1, len(names) + 2) if f"{name}.{number}" not in names)
+    connection.execute(sa.update(table).where(table.c.id == found).values(name=f"{name}.{number}"))
+
+
+def _values(plan: Plan, items: Sequence[dict[str, Any]], candidates: int) -> dict[str, Any]:
+    """What a round says of itself; its settings also say what its items spare the queue from looking for."""
+    carried = ("blind", "lease_minutes", "undo_minutes", "twins", "draw", "care", "quality")
+    drawn_ones = sum(item["purpose"] == "item" for item in items)
+    found = {
+        "candidates": candidates,
+        "items": drawn_ones,
+        "special": len(items) > drawn_ones,
+        "disturbing": any(item["disturbing"] for item in items),
+    }
+    return {
+        **{
+            name: getattr(plan, name)
+            for name in ("name", "point", "run", "source", "source_digest", "overlap")
+        },
+        "digest": items_digest(items),
+        "questions": [plain(question) for question in plan.questions],
+        "settings": {name: plain(getattr(plan, name)) for name in carried} | found,
+        "state": "open",
+        "closed": None,
+    }
 
 
 def items_digest(items: Sequence[dict[str, Any]]) -> str:
@@ -135,7 +145,7 @@ def _write(connection: sa.Connection, items: Sequence[dict[str, Any]]) -> None:
     columns = ", ".join(f'"{name}"' for name in names)
     if connection.dialect.name == "postgresql":
         cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY items ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg has it
+        with cursor.copy(f"COPY items ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.close()
