@@ -13,6 +13,9 @@ from duecare.ledger.entry import Entry
 from duecare.ledger.read import entries as read
 from duecare.report.asked import Change, changes, flat
 
+_SIGNALS = ("stopped by", "by SIG")
+"""How the reason begins where a person or the system stopped a step; else the step failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -84,9 +87,7 @@ def _attempt(
         planned=len(_names(start, "plan")),
         kept=len(_names(start, "standing")) + sum(map(_again, entries)),
         done=tuple(entry.job or "" for entry in done),
-        failed=tuple(
-            f"{entry.job}: {entry.note.text if entry.note else 'no reason noted'}" for entry in failed
-        ),
+        failed=tuple(f"{entry.job}: {_reason(entry)}" for entry in failed),
         superseded=tuple(
             entry.job or "" for entry in done if standing.get(entry.job or "") != entry.step_key
         ),
@@ -106,9 +107,12 @@ def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:
     if end is not None:
         return "finished"
     if failed:
-        told = failed[-1].note
-        return "stopped" if told is not None and told.text.startswith("stopped") else "failed"
+        return "stopped" if _reason(failed[-1]).startswith(_SIGNALS) else "failed"
     return "running or stopped" if latest else "stopped"
+
+
+def _reason(entry: Entry) -> str:
+    return entry.note.text if entry.note is not None else "no reason noted"
 
 
 def _again(entry: Entry) -> bool:
