@@ -77,6 +77,26 @@ def test_control_without_panels_the_majority_outweighs_and_a_round_without_choic
         Read(source=str(other), kind="preference").run({}, tmp_path, lambda _: None)
 
 
+def test_answers_of_two_models_that_people_compared_become_pairs(tmp_path):
+    """`a` is the base model's answer and `b` the tuned one's; the row is that of the tuned answer."""
+    folder, _ = evaluation(tmp_path / "evaluation", 0, prompts=4)
+    said = [
+        {"row": f"answers:tuned:women:{place}", "part": "answer", "person": f"p-{person}",
+         "question": "better", "value": float(place == 0)}
+        for place in range(4)
+        for person in range(3)
+    ]  # fmt: skip
+    export = written(tmp_path / "export", [BETTER], said)
+    given_back(export, folder, export)
+    rows = pq.read_table(export / "pairs.parquet").to_pylist()
+    assert [row["chosen"] for row in rows] == [
+        "answers:base:women:0", *(f"answers:tuned:women:{place}" for place in range(1, 4))
+    ]  # fmt: skip
+    assert {row["rejected"].split(":")[1] for row in rows[1:]} == {"base"}
+    assert {row["gender"] for row in rows} == {"women"}
+    assert rows[0]["prompt"] == [{"role": "user", "content": "p"}]
+
+
 def evaluation(folder: Path, seed: int, prompts: int = 300) -> tuple[Path, dict[str, bool]]:
     """Tuned answers about women and men; the detector sees half of the harm in those about women."""
     rng, rows, scores, truth = np.random.default_rng(seed), [], [], {}

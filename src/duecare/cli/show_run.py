@@ -18,7 +18,7 @@ from duecare.cli.main import FAILED, GATE_FAILED, OK, REFUSED
 from duecare.cli.run import Result, actor, now, run, write_report
 from duecare.cli.show import console, run_folder
 from duecare.cli.software import peak_memory
-from duecare.cli.standing import NO_GATES
+from duecare.cli.standing import NO_GATES, waived
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
 from duecare.ledger.read import entries, head
@@ -49,7 +49,20 @@ def show_run(
     with _terminable(), terminal.screen(out) as screen, working_on(on):
         result = run(plan, study.place(folder), screen=screen, reporter=study.reporter)
     _ending(out, result, time.monotonic() - began)
-    return GATE_FAILED if result.verdict == FAIL and not no_fail else OK
+    return GATE_FAILED if _stands(out, result) and not no_fail else OK
+
+
+def _stands(out: Console, result: Result) -> bool:
+    """Whether a gate failed that no waiver lets pass; says which ones are waived, until when."""
+    failed = [finding for finding in result.gates if finding.verdict == FAIL]
+    if not failed:
+        return False
+    log = entries(result.folder)
+    notes = [waived(log, finding, now()) for finding in failed]
+    for note in notes:
+        if note is not None:
+            out.print(f"[yellow]Waived:[/] {escape(note.text)}", soft_wrap=True)
+    return None in notes
 
 
 @contextmanager

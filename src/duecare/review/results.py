@@ -48,11 +48,13 @@ def given_back(folder: Path, reviewed: Path, out: Path, *, panels: str = "") -> 
     chosen = export.questions("choose")
     if chosen:
         # Keys are made again where the pairs are read as a source.
-        pairs = preference_pairs(
-            export, _compared(reviewed), bytes(SIZE), question=chosen[0], axis=panels or None
+        rows = _compared(reviewed)
+        pairs = as_source(
+            preference_pairs(export, rows, bytes(SIZE), question=chosen[0], axis=panels or None)
         )
-        pq.write_table(as_source(pairs), out / PAIRS)
-        files["pairs"] = PAIRS
+        if pairs.num_rows:
+            pq.write_table(pairs, out / PAIRS)
+            files["pairs"] = PAIRS
     found = [*agreement(export)]
     if (reviewed / "reading.json").is_file():
         found += of_evaluation(export, reviewed)
