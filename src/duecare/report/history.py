@@ -15,15 +15,18 @@ from duecare.report.asked import Change, changes, flat
 
 _SIGNALS = ("stopped by", "by SIG")
 """How the reason begins where a person or the system stopped a step; else the step failed."""
+_WAITS = "is required before"
+"""Stands in the reason where a run waits for a round of human review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call of `duecare run`: how it ended, what it did, and what of that counts no more.
 
-    `ended` is "finished", "failed" (a step stopped with an error), "stopped" (it ends without either: a
-    kill, a power cut) or "running or stopped" for the latest. `superseded` are its results that count no
-    more: a later run has another result of that job, or none. `gates` are the verdicts it came to.
+    `ended` is "finished", "failed" (a step stopped with an error), "waiting" (for a round of human review),
+    "stopped" (by a signal, or it just ends: a kill, a power cut), "running or stopped" for the latest.
+    `superseded` are its results that count no more: a later run has another result of that job, or none.
+    `gates` are the verdicts it came to.
     """
 
     number: int
@@ -107,7 +110,8 @@ def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:
     if end is not None:
         return "finished"
     if failed:
-        return "stopped" if _reason(failed[-1]).startswith(_SIGNALS) else "failed"
+        why = _reason(failed[-1])
+        return "stopped" if why.startswith(_SIGNALS) else "waiting" if _WAITS in why else "failed"
     return "running or stopped" if latest else "stopped"
 
 
