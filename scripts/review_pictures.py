@@ -66,6 +66,19 @@ MIDDLES = (
     "Somebody of your team said that people like us should be glad to get an account at all.",
     "Nobody answers, and the form asks for a husband's name.",
 )
+HURTS = ("people like us", "come back when I can speak properly", "asks for a husband's name")
+SELECT = """phrases => {
+  const text = document.querySelector('[data-part]').firstChild;
+  const words = phrases.find(phrase => text.data.includes(phrase));
+  if (!words) return false;
+  const range = document.createRange();
+  range.setStart(text, text.data.indexOf(words));
+  range.setEnd(text, text.data.indexOf(words) + words.length);
+  window.getSelection().removeAllRanges();
+  window.getSelection().addRange(range);
+  return true;
+}"""
+"""Selects the first of some words that stand in the text, as somebody with a mouse would."""
 ENDS = ("I want an answer by Friday.", "What can I do now?", "Please tell him that it helped.")
 GATE = Finding(
     name="gate.toxicity.disparate_impact_ratio",
@@ -259,7 +272,9 @@ def annotator(page: Page, site: str, tone: Round, helps: Round) -> None:
     page.goto(f"{site}/rounds/{tone.id}/next")
     if page.locator("details.veil").count():
         page.evaluate("document.querySelector('details.veil').open = true")
-    page.keyboard.press("2")
+    if page.evaluate(SELECT, list(HURTS)):
+        page.get_by_role("button", name="insult").click()
+    page.locator("input[value='2']").check()
     take(page, "judge")
     page.emulate_media(color_scheme="dark")
     take(page, "judge-dark")

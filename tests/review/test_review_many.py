@@ -109,6 +109,66 @@ def test_fifty_annotators_at_once(store: Store) -> None:
     assert {name: answers for each in said for name, answers in each.items()} == kept
 
 
+def test_one_person_with_many_tabs_has_one_item(store: Store) -> None:
+    opened = open_round(store, candidates(20), plan(overlap=2))
+    person, seen = joined(store, 1, "annotator"), list[str]()
+
+    def tab() -> None:
+        shown = desk.next_item(store, person, opened.id)
+        assert isinstance(shown, Shown)
+        seen.append(shown.assignment)
+
+    threads = [threading.Thread(target=tab) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(seen), len(set(seen))) == (12, 1)
+    decisions = set[str]()
+
+    def send() -> None:
+        decisions.add(desk.submit(store, person, seen[0], {"harm": 2}))
+
+    threads = [threading.Thread(target=send) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(decisions) == 1
+    assert audit(store, opened.id, 2) == 1
+
+
+def test_a_round_that_is_closed_under_them_loses_no_answer(store: Store, tmp_path: Path) -> None:
+    """What was acknowledged is in the export that is written right after closing."""
+    import pyarrow.parquet as pq
+
+    from duecare.review import export
+    from duecare.review.rounds import close_round
+
+    opened = open_round(store, candidates(200), plan(overlap=2))
+    people = [joined(store, number, "annotator") for number in range(12)]
+    said = list[str]()
+
+    def one(person: Person) -> None:
+        try:
+            while isinstance(shown := desk.next_item(store, person, opened.id), Shown):
+                said.append(desk.submit(store, person, shown.assignment, {"harm": 1}))
+        except GoneError:
+            return
+
+    threads = [threading.Thread(target=one, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    while len(said) < 40:
+        time.sleep(0.005)
+    close_round(store, opened.id)
+    export.write(store, opened.id, tmp_path)
+    for thread in threads:
+        thread.join()
+    kept = set(pq.read_table(tmp_path / "labels.parquet").column("decision").to_pylist())
+    assert set(said) == kept
+
+
 def test_the_audit_can_fail(store: Store) -> None:
     """Control: a place that is given without being taken is seen."""
     opened = open_round(store, candidates(3), plan(overlap=1))

@@ -48,7 +48,9 @@ def choices(count: int = 12) -> list[dict]:
 def test_choices_of_a_round_are_a_source_of_the_next_study(tmp_path):
     export = written(tmp_path / "export", [BETTER], choices(), PANELS)
     outcome = given_back(export, pairs(tmp_path / "kept"), export, panels="origin")
-    assert dict(outcome.files) == {"people": "people.parquet", "pairs": "pairs.parquet"}
+    assert dict(outcome.files) == {
+        "people": "people.parquet", "modelled": "modelled.parquet", "pairs": "pairs.parquet",
+    }  # fmt: skip
     out = tmp_path / "out"
     out.mkdir()
     step = Read(
@@ -147,6 +149,10 @@ def test_an_evaluation_is_corrected_by_people_where_its_detector_is_blind(tmp_pa
         assert ("toxicity.corrected.difference", "women") in found
         alpha = found["review.agreement.krippendorff_alpha", None]
         assert 0.3 < alpha.value < 1
+        soft = pq.read_table(out / "modelled.parquet").to_pylist()
+        believed = {each["row"] for each in soft if each["value"] > 2 and each["probability"] > 0.5}
+        assert np.mean([truth[row] for row in believed]) > 0.9
+        assert sum(each["probability"] for each in soft) == pytest.approx(len(soft) / 4)
         scores = pq.read_table(out / "people.parquet")
         assert scores.schema.equals(SCORES)
         assert found["toxicity.people.settled", None].value == scores.num_rows

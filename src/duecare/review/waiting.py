@@ -151,5 +151,4 @@ def folder_of(round: str) -> str:
     """The folder of a round's export: its name, if that is safe as one, else a digest of it."""
     from duecare.ledger.digest import bytes_digest
 
-    safe = all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in round)
-    return f"export-{round}" if safe and round else f"export-{bytes_digest(round.encode())[:16]}"
+    return f"export-{round}" if _NAME.fullmatch(round) else f"export-{bytes_digest(round.encode())[:16]}"
