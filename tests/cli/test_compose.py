@@ -237,3 +237,25 @@ def test_a_step_that_a_reward_model_rewards_is_handed_it(folder):
     expected = {"data": "split:chats", "base": "base", "model": "sft", "reward": "reward-model"}
     assert inputs["grpo"] == expected
     assert inputs["evaluate"]["tuned"] == "grpo"
+
+
+REVIEWED = (
+    SOUND
+    + """
+review:
+  - {point: data, on: chats, items: 5}
+  - {before: release, point: model, items: 5}
+  - {before: release, point: pairs, on: pairs, name: again}
+"""
+)
+
+
+def test_people_stand_before_training_and_before_release(folder):
+    plan = compose(read(folder, REVIEWED))
+    names = [each.id for each in plan.jobs]
+    assert names.index("split:pairs") < names.index("review:data-chats") < names.index("base")
+    assert names[-3:] == ["gate", "review:model", "review:again"]
+    assert job(plan, "review:data-chats").inputs == {"reviewed": "personal:chats"}
+    assert job(plan, "review:model").inputs == {"reviewed": "evaluate"}
+    assert job(plan, "review:again").inputs == {"reviewed": "personal:pairs"}
+    assert "review" not in compose(read(folder, SOUND)).settings  # older studies keep their digest

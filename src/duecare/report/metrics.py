@@ -249,6 +249,7 @@ METRICS: dict[str, Metric] = {
         "share",
         better="lower",
     ),
+    "review.pairs": Metric("Preference pairs from people's choices", form="count"),
     "review.agreement.percent": Metric("Percent agreement", _AGREE, "share", better="higher"),
     **{f"review.agreement.{name}": Metric(title, _AGREE, better="higher") for name, title in _KAPPAS.items()},
     "balance.weight": Metric("Weight of a row"),
