@@ -27,6 +27,7 @@ READS = frozenset(
         "curves.parquet",
         "dropped.parquet",
         "heldout.parquet",
+        "influence.parquet",
         "items.parquet",
         "kept.parquet",
         "reference.json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.influence_words import INFLUENCE
 from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
@@ -337,6 +338,9 @@ def metric(name: str, unit: str = "") -> Metric:
     known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
+    _, influence, figure = name.partition(".influence.")
+    if influence and figure in INFLUENCE:
+        return replace(INFLUENCE[figure], unit=unit)
     return _of_its_name(name, unit)
 
 
