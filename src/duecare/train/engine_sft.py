@@ -236,7 +236,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
     tokenizer = Tokenizer(folder)
-    taught, probed = _passages(step, tokenizer, data, held)
+    taught, probed = read_passages(step, tokenizer, data, held)
     _account_of(step, taught, data, tell)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
@@ -350,7 +350,7 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
     )
 
 
-def _passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
+def read_passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
     """The passages to train on and those to measure on, in batches of one common shape."""
     reader = partial(_reader, step.row_tokens, tokenizer)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
