@@ -121,6 +121,8 @@ def show_verify(
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
+    elif recompute:
+        out.print("[red]Nothing was derived again: first the run has to be what was recorded.[/]")
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}
     if FAIL in verdicts:
