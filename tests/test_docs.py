@@ -49,7 +49,7 @@ def test_commands_in_the_docs_exist(page: Path) -> None:
 
     commands = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    }
+    } | {str(group.typer_instance.info.name) for group in app.registered_groups if group.typer_instance}
     for command in re.findall(r"^\s*(?:\$ )?duecare ([a-z]+)", page.read_text("utf-8"), re.M):
         assert command in commands, f"{page.name} shows `duecare {command}`"
 

@@ -52,7 +52,17 @@ WRONG = {
         [(14, "train.1.dpo.debias", "group_dro: this step has no other")],
     ),
     "unknown section": ("watch:", "wacth:", [(15, "wacth", 'did you mean "watch"?')]),
-    "review comes later": ("seed: 3", "review: {panel: 3}", [(19, "review", "later version")]),
+    "review of what is not there": ("seed: 3", "review: {on: nothing}", [(19, "review.on", "chats, pairs")]),
+    "review of pairs in chats": (
+        "seed: 3",
+        "review: {point: pairs, on: chats}",
+        [(19, "review.on", "kind preference")],
+    ),
+    "review of the model before it is there": (
+        "seed: 3",
+        "review: {point: model}",
+        [(19, "review.point", "data or pairs")],
+    ),
     "unknown key of a step": (
         "limit: 0.5",
         "limits: 0.5",

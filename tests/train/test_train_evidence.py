@@ -66,6 +66,25 @@ def test_the_finding_says_whether_it_fell_to_chance() -> None:
     assert "Hold out more rows" in few.next
 
 
+def test_a_group_too_rare_to_be_read_silences_no_reader() -> None:
+    whole = evidence(1.5)
+    group = whole.held.group.copy()
+    group[:4] = 2
+    held = replace(whole.held, group=group, groups=("men", "women", "others"))
+    told, (finding,) = replace(whole, held=held).told()
+    read = [each for each in told if each.metric == "sft.probe.accuracy"]
+    assert read
+    assert all(each.value is not None and each.n == N - 4 for each in read)
+    assert "others (4)" in finding.detail
+    assert "chance (0.5)" in finding.limit
+    # Control: where one group alone has enough rows, nothing is read, and that is said.
+    lonely = np.where(np.arange(N) < 4, 1, 0)
+    told, (finding,) = replace(whole, held=replace(whole.held, group=lonely)).told()
+    assert all(each.value is None for each in told if each.metric == "sft.probe.accuracy")
+    assert finding.verdict == INSUFFICIENT
+    assert "there are 4" in finding.detail
+
+
 def test_figures_without_a_verdict_and_no_probe_where_none_is_asked_for() -> None:
     told, findings = evidence(0.0, probe="figures").told()
     assert findings == []

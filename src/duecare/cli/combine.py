@@ -27,6 +27,7 @@ def combinations(study: Study) -> list[Problem]:
         *_training(study),
         *_evaluation(study),
         *(found for place in range(len(_specs(study))) for found in _gate(study, place)),
+        *_review(study),
     ]
 
 
@@ -234,3 +235,27 @@ def _gate(study: Study, place: int) -> Iterator[Problem]:
         yield Problem(
             f"{where}.{key}", show(spec.model or spec.name), "a figure of the base model: nothing is tuned"
         )
+
+
+def _review(study: Study) -> Iterator[Problem]:
+    """Rounds have different names, and what they look at is there."""
+    seen: set[str] = set()
+    for place, step in enumerate(study.review):
+        where = "review" if len(study.review) == 1 else f"review.{place}"
+        if isinstance(step, Broken):
+            continue
+        point, source, name = (str(getattr(step, each, "")) for each in ("point", "on", "round"))
+        if name in seen:
+            yield Problem(f"{where}.name", show(name), "a name for each round of its own")
+        seen.add(name)
+        if source:
+            yield from _known(study, f"{where}.on", (source,))
+        if point == "model" and study.evaluate is None:
+            yield Problem(f"{where}.point", point, "an `evaluate` section, whose answers are reviewed")
+        rows = getattr(study.data.get(source), "kind", None)
+        if point in ("pairs", "reward") and isinstance(rows, str) and rows != "preference":
+            yield Problem(
+                f"{where}.on", show(source), "a source of kind preference, for there are no pairs else"
+            )
+        if point == "reward" and not any(judges(each) for each in study.train):
+            yield Problem(f"{where}.point", point, "a reward-model under `train`")

@@ -20,8 +20,25 @@ def compose(study: Study) -> Plan:
 
 
 def _jobs(study: Study) -> Iterator[Job]:
-    for source, step in study.data.items():
-        yield from _curation(study, source, step)
+    curated = {source: list(_curation(study, source, step)) for source, step in study.data.items()}
+    for jobs in curated.values():
+        yield from jobs
+    yield from _reviews(study, curated, "train")
+    yield from _modelling(study)
+    yield from _reviews(study, curated, "release")
+
+
+def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Iterator[Job]:
+    """Rounds that people must have closed: training comes after the first, release after the last."""
+    for step in study.review:
+        if step.before != before:  # type: ignore[attr-defined]  # steps of this section are a Review
+            continue
+        kept = [job for job in curated.get(step_on(step), ()) if not job.id.startswith("split:")]
+        reviewed = kept[-1].id if kept else "evaluate"
+        yield _job(study, f"review:{step.round}", step, {"reviewed": reviewed})  # type: ignore[attr-defined]  # steps of this section are a Review
+
+
+def _modelling(study: Study) -> Iterator[Job]:
     if not (study.train or study.evaluate):
         return
     if study.model is None:

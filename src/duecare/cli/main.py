@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
-OK, FAILED, REFUSED, GATE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a step or a check failed; the study or the call is wrong; a gate failed; a signal."""
+from duecare.cli.options import RunFolder, StudyFile, described
+from duecare.cli.review import review
+
+OK, FAILED, REFUSED, GATE_FAILED, PEOPLE_WANTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: done; a step or a check failed; the study or the call is wrong; a gate failed; a round of
+review is waited for; a signal."""
 
 
 _THEIRS: tuple[type[BaseException], ...] = (
@@ -60,21 +62,13 @@ Begin with:
     duecare verify runs/my-study
 """,
     epilog="Exit codes: 0 done, 1 something failed, 2 the study or the call is wrong, 3 a gate failed, "
-    "130 stopped by Ctrl-C or SIGTERM.",
+    "4 people are waited for, 130 stopped by Ctrl-C or SIGTERM.",
 )
-
-StudyFile = Annotated[Path, typer.Argument(help="The study file (YAML).", show_default=False)]
-RunFolder = Annotated[
-    Path | None,
-    typer.Argument(help="A run folder, or the study file of one. Left out: the latest under runs/."),
-]
 
 
 def _command(function: Function) -> Function:
     """Register a command; its docstring is its help, each paragraph flowing to the width of the terminal."""
-    paragraphs = cleandoc(function.__doc__ or "").split("\n\n")
-    text = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
-    app.command(help=re.sub(r"`([^`]+)`", r"[cyan]\1[/]", text))(function)
+    app.command(help=described(function))(function)
     return function
 
 
@@ -296,6 +290,9 @@ def detectors(  # noqa: PLR0917  # options of the command line, given by name th
     from duecare.cli.show import show_detectors
 
     raise typer.Exit(show_detectors(name))
+
+
+app.add_typer(review)
 
 
 def main() -> None:

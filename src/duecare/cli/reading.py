@@ -29,10 +29,10 @@ SECTIONS = (
     "watch",
     "evaluate",
     "gates",
+    "review",
     "report",
     "seed",
 )
-LATER = {"review": "nothing yet: people's review comes with a later version"}
 S = TypeVar("S", bound=Study)
 
 
@@ -133,8 +133,7 @@ class _Reading:
         self._sections: dict[str, Node] = entries or {}
         for name, node in self._sections.items():
             if name not in SECTIONS:
-                expected = LATER.get(name) or choice(name, SECTIONS)
-                problems.append(Problem(name, show(node.plain()), expected, node.line))
+                problems.append(Problem(name, show(node.plain()), choice(name, SECTIONS), node.line))
         self._seed: int = self._whole("seed", 0)
         self._watch: Watch = self._section(Watch, "watch") or Watch()
 
@@ -154,6 +153,7 @@ class _Reading:
             train=train,
             evaluate=self._one("evaluate", "evaluate"),
             gates=self._gates(),
+            review=self._review(),
             report=self._one("report", "report"),
             seed=self._seed,
             folder=folder,
@@ -297,6 +297,16 @@ class _Reading:
             return Broken("gate")
         step: Step = BY_NAME["gate"].load()(gates=sound)
         return step
+
+    def _review(self) -> tuple[Step, ...]:
+        """One round, or a list of them."""
+        node = self._sections.get("review")
+        if node is None:
+            return ()
+        if isinstance(node.value, dict):
+            return (self._made(BY_NAME["review"], node, "review"),)
+        items = enumerate(self._items(node, "review"))
+        return tuple(self._made(BY_NAME["review"], item, f"review.{place}") for place, item in items)
 
 
 def _word(node: Node, key: str) -> str:

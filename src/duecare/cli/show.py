@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from duecare.cli.main import FAILED, INTERRUPTED, OK, REFUSED
+from duecare.cli.main import FAILED, INTERRUPTED, OK, PEOPLE_WANTED, REFUSED
 from duecare.cli.study import RUNS
 from duecare.cli.terminal import MARKS, duration, figure
 from duecare.core import DuecareError, LedgerError, Problem, StudyError
+from duecare.review.waiting import PendingError
 
 if TYPE_CHECKING:
     from duecare.cli.standing import Standing
@@ -35,6 +36,9 @@ def show_error(error: BaseException) -> int:
     if isinstance(error, StudyError):
         show_problems(out, error.problems)
         return REFUSED
+    if isinstance(error.__cause__, PendingError):
+        out.print(f"[yellow]{escape(str(error.__cause__))}[/]", soft_wrap=True)
+        return PEOPLE_WANTED
     if isinstance(error, DuecareError):
         out.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         return FAILED

@@ -63,6 +63,7 @@ class Study:
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
+    - review: `Review` steps: rounds of human review that training or release waits for
     - seed: of every step that draws; in Python it is given to each step itself
     - folder: from where relative paths start (that of the study file)
     """
@@ -77,6 +78,7 @@ class Study:
     train: tuple[Step, ...] = ()
     evaluate: Step | None = None
     gates: Step | None = None
+    review: tuple[Step, ...] = ()
     report: Any = None
     seed: int = 0
     folder: Path = Path()
@@ -189,6 +191,7 @@ class Study:
             "train": [{named(step): settings(step)} for step in self.train],
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
+            **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
             "seed": self.seed,
         }

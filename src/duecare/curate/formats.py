@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duecare.core.errors import DataError
+from duecare.curate.reviewed import pairs_of
 
 LONGEST = 1 << 26
 """Bytes of a line, or characters of a CSV field, beyond which a record is set aside unread."""
@@ -73,19 +74,23 @@ def files(source: str, split: str = "train") -> list[Path]:
     """The files a source names, sorted: a file, a folder's readable files, or those that fit a pattern.
 
     A folder is read at any depth, but for hidden folders; one that `datasets` saved is read as it says, and
-    only its `split` where it has several.
+    only its `split` where it has several; of a round of review its preference pairs are read.
 
     An empty list means that `source` is the id of a data set on the hub. Raises DataError where there is
     nothing to read.
     """
     path = Path(source)
     if path.is_dir():
-        found = _saved(path, split) or sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file()
-            and suffix(each) in _OPENERS
-            and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        found = (
+            _saved(path, split)
+            or pairs_of(path)
+            or sorted(
+                each
+                for each in path.rglob("*")
+                if each.is_file()
+                and suffix(each) in _OPENERS
+                and not any(part.startswith(".") for part in each.relative_to(path).parts)
+            )
         )
     elif path.exists():
         found = [path]

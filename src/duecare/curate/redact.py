@@ -155,14 +155,14 @@ class Redacting:
 
     def load(self) -> Callable[[pa.RecordBatch], Tables]:
         """The redaction with its detector."""
-        from duecare.detect.asked import load_asked
+        from duecare.detect.asked import load_asked, looking_once
 
-        finder = load_asked(self.step.detector, self.step.labels)
+        finder = looking_once(load_asked(self.step.detector, self.step.labels))
         return lambda batch: self.step.operate(batch, finder, self.stand_in).tables()
 
     def keeping(self, keep: Callable[[Replaced], None]) -> Callable[[pa.RecordBatch], Sifted]:
         """The redaction that also hands over every value and what was written for it."""
-        from duecare.detect.asked import load_asked
+        from duecare.detect.asked import load_asked, looking_once
 
-        finder = load_asked(self.step.detector, self.step.labels)
+        finder = looking_once(load_asked(self.step.detector, self.step.labels))
         return lambda batch: self.step.operate(batch, finder, self.stand_in, keep)

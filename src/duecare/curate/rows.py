@@ -76,6 +76,7 @@ class Layout:
     fields: tuple[str, ...] = ()
     max_chars: int = 100_000
     id: str | None = None
+    weight: str | None = None
     consent: str | None = None
     consented: tuple[str, ...] = ()
     rights: Mapping[str, str] = field(default_factory=dict)
@@ -84,8 +85,8 @@ class Layout:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is read."""
-        content = (self.text, self.prompt, self.answer, self.chosen, self.rejected, self.id, self.consent)
-        named = [name for name in content if name]
+        content = (self.text, self.prompt, self.answer, self.chosen, self.rejected)
+        named = [name for name in (*content, self.id, self.consent, self.weight) if name]
         return tuple(dict.fromkeys([*named, *self.groups, *self.fields, *self.rights.values()]))
 
     def content(self, record: object) -> Content:
@@ -129,6 +130,19 @@ class Layout:
         if not found:
             raise Unfit(f"{self.id} is empty")
         return found
+
+    def weighed(self, record: Mapping[str, object]) -> float:
+        """How much the row counts; 1 where no column says so."""
+        if self.weight is None:
+            return 1.0
+        word = _word(record.get(self.weight), self.weight)
+        try:
+            weight = float(word)
+        except ValueError:
+            raise Unfit(f"{self.weight} is no number") from None
+        if not (math.isfinite(weight) and weight > 0):
+            raise Unfit(f"{self.weight} is not a number above 0")
+        return weight
 
     def _chat(self, record: Mapping[str, object]) -> tuple[Turn, ...]:
         if self.prompt and self.answer:

@@ -31,6 +31,7 @@ from duecare.core.table import CHANGES, EXAMPLES
 from duecare.curate.croissant import described, opened_as
 from duecare.curate.flow import file_name, table_writer
 from duecare.curate.formats import BATCH, Record, files, hub, known_encoding
+from duecare.curate.reviewed import WEIGHT, is_round
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
 from duecare.vault import home, row_key, secret
@@ -57,8 +58,8 @@ class Read:
 
     - source: a file (.csv, .tsv, .jsonl, .ndjson, .json, .parquet, .arrow; text formats also with .gz, .bz2,
       .xz, .zst), a folder with such files at any depth, a folder that `datasets` saved, a pattern with *
-      (** for any depth), a Croissant description (.json) of files that lie beside it, or the id of a data set
-      on the hub
+      (** for any depth), a Croissant description (.json) of files that lie beside it, the id of a data set
+      on the hub, or the folder of a round of review in which people compared answers
     - kind: "text", "chat" or "preference"
     - text: column of the text, or of the turns of a chat; "text" and "messages" where not given
     - prompt, answer: columns that together make a chat of two turns; for preferences, prompt is the column
@@ -69,6 +70,7 @@ class Read:
       be compared with them; not given, they are in no group
     - keep: further columns that stay with the row
     - outcomes: columns of how a row's person was treated; kept too
+    - weight: column of how much a row counts, above 0; a round's pairs bring theirs
     - id: column of an id; a record whose id was there before is set aside
     - consent: column in which people say whether their row may be used; a row whose value is none of
       `consented` (capitals aside) is set aside
@@ -98,6 +100,7 @@ class Read:
     undeclared: str | None = None
     keep: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    weight: str | None = None
     id: str | None = None
     consent: str | None = None
     consented: tuple[str, ...] = ("yes", "true", "1")
@@ -190,6 +193,7 @@ class Read:
             fields=tuple(dict.fromkeys([*self.keep, *self.outcomes])),
             max_chars=self.max_chars,
             id=self.id,
+            weight=self.weight or (WEIGHT if is_round(Path(self.source)) else None),
             consent=self.consent,
             consented=self.consented,
             rights=self._rights(columns),
@@ -247,7 +251,7 @@ class Read:
             "rejected": content.rejected,
             "groups": layout.memberships(columns),
             "fields": layout.kept(columns),
-            "weight": 1.0,
+            "weight": layout.weighed(columns),
         }
 
     def _change(self, aside: dict[str, object]) -> dict[str, object]:
@@ -316,7 +320,7 @@ def probe(step: Read) -> Probe:
 
 def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Problem]:
     """Named columns that the source lacks, or has twice."""
-    fields = ("text", "prompt", "answer", "chosen", "rejected", "id", "consent")
+    fields = ("text", "prompt", "answer", "chosen", "rejected", "id", "consent", "weight")
     content = {where: getattr(layout, where) for where in fields}
     named = [(where, name) for where, name in content.items() if name is not None]
     named += [(where, name) for where in ("groups", "keep", "outcomes") for name in getattr(step, where)]

@@ -37,3 +37,13 @@ def load_asked(name: str, labels: Collection[str] = ()) -> SpanFinder:
         return finder
     asked = getattr(finder, "asked", None)
     return asked(labels) if asked is not None else Only(finder, labels)
+
+
+def looking_once(finder: SpanFinder) -> SpanFinder:
+    """`finder` without its own second looks, for a caller who replaces what is found and looks again.
+
+    A detector with a method `looking_once()` says what that is; every other stays as it is.
+    """
+    once = getattr(finder, "looking_once", None)
+    found: SpanFinder = finder if once is None else once()
+    return found

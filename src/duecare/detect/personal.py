@@ -41,18 +41,19 @@ class Personal:
     """Points at personal data; see the module for the labels.
 
     `labels` limits what is pointed at, or adds to it; `dial`, in log-odds, makes names easier to find
-    (above 0) or harder. DuecareError where a label is not known.
+    (above 0) or harder. `once` True leaves it to the caller to look again at what it made of the text.
+    DuecareError where a label is not known.
     """
 
     instrument = INSTRUMENT
 
-    def __init__(self, labels: Collection[str] = (), dial: float = 0.0) -> None:
+    def __init__(self, labels: Collection[str] = (), dial: float = 0.0, *, once: bool = False) -> None:
         strange = sorted(set(labels) - set(KNOWN))
         if strange:
             raise DuecareError(f"labels: {', '.join(strange)}; known are {', '.join(KNOWN)}")
         self.labels = frozenset(labels or LABELS)
         self._named = self.labels & _BY_NAME
-        self._dial = dial
+        self._dial, self._once = dial, once
 
     @property
     def card(self) -> Card:
@@ -61,11 +62,17 @@ class Personal:
 
     def asked(self, labels: Collection[str]) -> Personal:
         """The same for these labels."""
-        return Personal(labels, self._dial)
+        return Personal(labels, self._dial, once=self._once)
+
+    def looking_once(self) -> Personal:
+        """The same, but for a caller who replaces what is found and then looks again himself."""
+        return Personal(self.labels, self._dial, once=True)
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")
-        return spans_of(texts, self.instrument, _settled(texts.column("text"), self._found))
+        said = texts.column("text")
+        found = self._found(said) if self._once else _settled(said, self._found)
+        return spans_of(texts, self.instrument, found)
 
     def find(self, text: str) -> list[Span]:
         """Personal data in `text`, in order of start, without overlaps."""

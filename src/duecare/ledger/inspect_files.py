@@ -11,10 +11,20 @@ from duecare.core.finding import INSUFFICIENT, Finding
 from duecare.ledger.durable import PENDING, read_regular
 from duecare.ledger.entry import Entry
 from duecare.ledger.inspect_log import fail, hold, shorten
-from duecare.ledger.layout import ARTIFACTS, HEAD, LEDGER, LOCK, LOG, REPORT, SCRATCH, is_artifact_path
+from duecare.ledger.layout import (
+    ARTIFACTS,
+    HEAD,
+    LEDGER,
+    LOCK,
+    LOG,
+    REPORT,
+    REVIEW,
+    SCRATCH,
+    is_artifact_path,
+)
 from duecare.ledger.manifest import check, show
 
-_FOLDERS = (LEDGER, ARTIFACTS, REPORT, SCRATCH)
+_FOLDERS = (LEDGER, ARTIFACTS, REPORT, REVIEW, SCRATCH)
 _LIMIT = "every recorded result is there, byte for byte"
 _ALONE = "nothing lies in the run that no entry records"
 _REMAKE = "Restore it from a copy, or let `duecare run` make it again (the ledger keeps both digests)."

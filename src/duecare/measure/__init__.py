@@ -3,6 +3,7 @@
 NumPy and SciPy only. Randomness is an argument. Prompts are clusters, twins are pairs.
 """
 
+from duecare.measure.agree import agreements, cohen, fleiss, gwet_ac1, gwet_ac2, krippendorff_alpha
 from duecare.measure.bootstrap import bootstrap_compare, bootstrap_rate
 from duecare.measure.bulk import Bulk
 from duecare.measure.calibrate import brier, calibration_error, group_calibration, reliability
@@ -34,9 +35,12 @@ from duecare.measure.interval import (
     wilson,
 )
 from duecare.measure.multiple import benjamini_hochberg, decide_most, holm, p_value
+from duecare.measure.panels import panel_differences, panel_shares, panel_weights
 from duecare.measure.pool import group_intersections, pooled_rates
 from duecare.measure.powered import powered_gaps, powered_mean, powered_rates
 from duecare.measure.ranking import average_precision, roc_auc
+from duecare.measure.raters import dawid_skene, mace, self_consistency, severities, twin_bias
+from duecare.measure.ratings import Ratings
 from duecare.measure.sequential import Asymptotic, Bernstein, Betting, Evidence, sequence_gap
 from duecare.measure.size import (
     minimum_detectable_gap,
@@ -56,6 +60,8 @@ __all__ = [
     "Checked",
     "Evidence",
     "Interval",
+    "Ratings",
+    "agreements",
     "average_precision",
     "benjamini_hochberg",
     "bootstrap_compare",
@@ -66,6 +72,8 @@ __all__ = [
     "cluster_bootstrap",
     "cluster_mean",
     "cluster_proportion",
+    "cohen",
+    "dawid_skene",
     "decide",
     "decide_all",
     "decide_most",
@@ -74,13 +82,18 @@ __all__ = [
     "detector_errors",
     "detector_fitness",
     "difference",
+    "fleiss",
     "group_calibration",
     "group_gaps",
     "group_intersections",
     "group_means",
     "group_rates",
+    "gwet_ac1",
+    "gwet_ac2",
     "holm",
     "identity_bias",
+    "krippendorff_alpha",
+    "mace",
     "mean_difference",
     "mean_ratio",
     "mean_t",
@@ -92,6 +105,9 @@ __all__ = [
     "needed_n_of_rates",
     "p_value",
     "paired_difference",
+    "panel_differences",
+    "panel_shares",
+    "panel_weights",
     "pooled_rates",
     "power_to_decide",
     "powered_gaps",
@@ -103,9 +119,12 @@ __all__ = [
     "ratio",
     "reliability",
     "roc_auc",
+    "self_consistency",
     "sequence_gap",
+    "severities",
     "sums_difference",
     "sums_ratio",
+    "twin_bias",
     "wilson",
     "worst_of",
 ]

@@ -87,11 +87,36 @@ def _debiasing(method: str) -> dict[str, Metric]:
     }
 
 
+_MENDED = (
+    " The detector scored all, people a sample; its error was learnt there, in each group, and taken out."
+)
+_AGREE = "How far people agree: 1 is always, and, but for per cent, 0 as by chance."
+_KAPPAS = {
+    "cohen_kappa": "Cohen's kappa",
+    "fleiss_kappa": "Fleiss' kappa",
+    "krippendorff_alpha": "Krippendorff's alpha",
+    **{f"gwet_ac{place}": f"Gwet's AC{place}" for place in (1, 2)},
+}
+
+
+def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
+    """The figures on sampled answers that labels of people corrected."""
+    plain = _sampled(f"{stem}.corrected", f"{what} (mended by people)", calls, "lower")
+    wanted = ("rate", "difference", "disparate_impact_ratio")
+    return {
+        name: replace(one, says=one.says + _MENDED)
+        for name, one in plain.items()
+        if name.rpartition(".")[2] in wanted
+    } | {f"{stem}.people.settled": Metric(f"{what}: items that people settled", form="count")}
+
+
 METRICS: dict[str, Metric] = {
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
     **_sampled("toxicity", "Toxic", "the detector calls toxic", "lower"),
+    **_mended("toxicity", "Toxic", "people would call toxic"),
+    **_mended("refusal", "Refused", "people would call refused"),
     "nontoxic.disparate_impact_ratio": Metric(
         "Disparate impact ratio (four-fifths rule)",
         "Share of answers that are not toxic for the group, divided by that of the group it is compared"
@@ -241,6 +266,14 @@ METRICS: dict[str, Metric] = {
     "curate.split.train": Metric("Rows for training", form="count"),
     "curate.split.held_out": Metric("Rows held out", form="count"),
     "curate.personal.places": Metric("Places of personal data", form="count"),
+    "curate.personal.missed": Metric(
+        "Personal data that redaction missed",
+        "Of the places that people marked or redaction replaced, those that were left.",
+        "share",
+        better="lower",
+    ),
+    "review.agreement.percent": Metric("Percent agreement", _AGREE, "share", better="higher"),
+    **{f"review.agreement.{name}": Metric(title, _AGREE, better="higher") for name, title in _KAPPAS.items()},
     "balance.weight": Metric("Weight of a row"),
     "balance.share": Metric("Share after balancing", form="share"),
     "balance.effective_size": Metric("Effective number of weighted rows", form="count"),

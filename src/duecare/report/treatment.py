@@ -30,8 +30,10 @@ class SuiteView:
 
 
 def measured(story: Story) -> tuple[Figure, ...]:
-    """The figures that evaluation put on record."""
-    return tuple(figure for stage in story.of("evaluate") for figure in stage.figures)
+    """The figures that evaluation put on record, and those of its answers that people mended."""
+    asked = [figure for stage in story.of("evaluate") for figure in stage.figures]
+    mended = [figure for stage in story.of("review") for figure in stage.figures]
+    return (*asked, *(figure for figure in mended if "suite" in figure.estimate.slice))
 
 
 def treatment(story: Story, cases: Mapping[str, tuple[Cases, ...]]) -> tuple[SuiteView, ...]:

@@ -12,13 +12,14 @@ from duecare.report import behind, curation, judged, origin, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
+from duecare.report.reviewed import Round, rounds
 from duecare.report.stages import Moved, stages
 from duecare.report.treatment import SuiteView
 from duecare.report.words import listed, plural
 
 _FEW = 2
 _MOST_STEPS = 150
-_PEOPLE = re.compile(r"(person|people|panel)[:@]")
+_PEOPLE = re.compile(r"(person|people|panel)[:@/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class View:
     def judges(self) -> tuple[judged.Judge, ...]:
         """What each reward model came to on held-out pairs."""
         return judged.judges(self.story)
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """What each round of human review found."""
+        return rounds(self.story)
 
     @property
     def training(self) -> tuple[tuple[str, tuple[Panel, ...]], ...]:

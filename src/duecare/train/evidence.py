@@ -63,6 +63,23 @@ class Held:
         """Rows and their copies by the row that they come from."""
         return [row.partition("~")[0] for row in self.rows]
 
+    def readable(self) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
+        """Group numbers for readers, those of groups too rare to be read -1; and how many rows these have.
+
+        A reader that is to tell all groups apart says nothing at all where one has a handful of rows.
+        Nobody is left out where fewer than two groups would remain: then the reader says what is missing.
+        """
+        unit = np.array(self.clusters)
+        count = [len(np.unique(unit[self.group == number])) for number in range(len(self.groups))]
+        rare = [number for number, rows in enumerate(count) if rows < fresh.LEAST]
+        if len(self.groups) - len(rare) < 2:
+            return self.group, {}
+        kept = np.setdiff1d(np.arange(len(self.groups)), rare)
+        numbers = np.full(len(self.groups), -1, dtype=np.int64)
+        numbers[kept] = np.arange(len(kept))
+        group = np.where(self.group >= 0, numbers[self.group], -1)
+        return group, {self.groups[number]: count[number] for number in rare if count[number]}
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -122,8 +139,8 @@ class Evidence:
 
     def _read(self, model: Model, when: str) -> list[fresh.Reading]:
         eraser = leace.fit if when == ERASED else None
-        states, held = model.states, self.held
-        return fresh.probe(states, held.group, held.clusters, self.seed, eraser=eraser)
+        group, _ = self.held.readable()
+        return fresh.probe(model.states, group, self.held.clusters, self.seed, eraser=eraser)
 
     def _readings(self, when: str, readings: list[fresh.Reading]) -> Iterator[Estimate]:
         for each in readings:
@@ -132,7 +149,8 @@ class Evidence:
             yield self._figure("probe.control", each.control, **about)
 
     def _verdict(self, before: list[fresh.Reading], after: list[fresh.Reading]) -> Finding:
-        chance = 1 / max(1, len(np.unique(self.held.group[self.held.group >= 0])))
+        group, rare = self.held.readable()
+        chance = 1 / max(1, len(np.unique(group[group >= 0])))
         verdict = at_chance([each.accuracy for each in after], chance, self.debias.tolerance)
         leaks = [each.reader for each in after if each.control.low is not None and each.control.low > chance]
         if leaks:
@@ -141,6 +159,9 @@ class Evidence:
         detail = " ".join([_said("After training", after), _said("before,", before)])
         if leaks:
             detail += f" Random labels were read above chance too ({', '.join(leaks)}): the probe leaks."
+        if rare:
+            named = ", ".join(f"{name} ({rows})" for name, rows in rare.items())
+            detail += f" Not read, for they have fewer than {fresh.LEAST} rows here: {named}."
         return Finding(
             name=f"{self.method}.probe.chance",
             verdict=verdict,

@@ -1,0 +1,280 @@
+"""Rounds: opened with the items drawn for them, listed, watched and closed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from duecare.core.wire import encode, plain
+from duecare.review import schema
+from duecare.review.draw import drawn
+from duecare.review.errors import GoneError, ReviewError
+from duecare.review.person import Person, Role, held, require
+from duecare.review.plan import Candidate, Care, Plan, Quality
+from duecare.review.question import Question
+from duecare.review.shown import Guideline
+from duecare.review.store import Store, fresh
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """One round as it stands. `digest` is that of its items; `state` "open" or "closed"."""
+
+    id: str
+    name: str
+    point: str
+    run: str
+    source: str
+    source_digest: str
+    digest: str
+    made: str
+    overlap: int
+    questions: tuple[Question, ...]
+    settings: dict[str, Any]
+    state: str
+    closed: str | None
+
+    @property
+    def care(self) -> Care:
+        """What protects the people who read disturbing text."""
+        return msgspec.convert(self.settings["care"], Care)
+
+    @property
+    def quality(self) -> Quality:
+        """How the round looks after the reliability of its labels."""
+        return msgspec.convert(self.settings["quality"], Quality)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a round is: `labels` of `planned` are there, `complete` of `items` have all of theirs."""
+
+    items: int
+    planned: int
+    labels: int
+    complete: int
+    with_people: int
+    disputed: int
+    settled: int
+    flags: int
+    people: int
+
+
+def open_round(store: Store, rows: Sequence[Candidate], plan: Plan) -> Round:
+    """Draw the items of a round from its candidates and open it; all in one transaction.
+
+    Raises ReviewError where the store has a round of this name, DataError where there is nothing to review.
+    """
+    round_id = fresh("r-")
+    items = list(_items(round_id, rows, plan))
+    plain_items = sum(item["purpose"] == "item" for item in items)
+    settings = {
+        name: plain(getattr(plan, name))
+        for name in ("blind", "lease_minutes", "undo_minutes", "twins", "draw", "care", "quality")
+    }
+    with store.begin() as connection:
+        values = {
+            "id": round_id,
+            "name": plan.name,
+            "point": plan.point,
+            "run": plan.run,
+            "source": plan.source,
+            "source_digest": plan.source_digest,
+            "digest": items_digest(items),
+            "made": store.stamp(),
+            "overlap": plan.overlap,
+            "questions": [plain(question) for question in plan.questions],
+            "settings": settings | {"candidates": len(rows), "items": plain_items},
+            "state": "open",
+            "closed": None,
+        }
+        try:
+            connection.execute(sa.insert(schema.rounds).values(values))
+        except IntegrityError:
+            raise ReviewError(f"a round named {plan.name} is there already", field="name") from None
+        guideline = {"version": 1, "text": plan.guideline, "why": "the first version", "by": None}
+        connection.execute(
+            sa.insert(schema.guidelines).values(round=round_id, time=store.stamp(), **guideline)
+        )
+        connection.execute(sa.insert(schema.items), items)
+    return _round(values)
+
+
+def items_digest(items: Sequence[dict[str, Any]]) -> str:
+    """The digest of a round's items: what was drawn, why, with which chance, and what is shown."""
+    known = ("row", "key", "part", "position", "purpose", "stratum", "probability", "shown", "hidden")
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(encode([item[name] for name in known]) + b"\n")
+    return digest.hexdigest()
+
+
+def rounds(store: Store) -> list[Round]:
+    """Every round, the newest first."""
+    with store.read() as connection:
+        found = connection.execute(sa.select(schema.rounds).order_by(schema.rounds.c.made.desc())).mappings()
+        return [_round(dict(row)) for row in found]
+
+
+def round_of(store: Store, round: str) -> Round:
+    """A round by id or name. Raises GoneError where there is none."""
+    with store.read() as connection:
+        return round_in(connection, round)
+
+
+def round_in(connection: sa.Connection, round: str) -> Round:
+    """As `round_of`, in a transaction that is under way."""
+    table = schema.rounds
+    query = sa.select(table).where(sa.or_(table.c.id == round, table.c.name == round))
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise GoneError("there is no such round")
+    return _round(dict(row))
+
+
+def close_round(store: Store, round: str, by: Person | None = None) -> Round:
+    """Close a round: what is with people returns, no answer is taken any more. `by` None: the command
+    line.
+    """
+    table, given = schema.rounds, schema.assignments
+    with store.begin() as connection:
+        if by is not None:
+            require(held(connection, by), Role.OWNER)
+        found = round_in(connection, round)
+        connection.execute(
+            sa.update(table)
+            .where(table.c.id == found.id, table.c.state == "open")
+            .values(state="closed", closed=store.stamp())
+        )
+        connection.execute(
+            sa.update(given)
+            .where(given.c.round == found.id, given.c.state == "given")
+            .values(state="returned")
+        )
+        return round_in(connection, found.id)
+
+
+def guideline_in(connection: sa.Connection, round: str) -> Guideline:
+    """The guideline that holds now."""
+    table = schema.guidelines
+    query = sa.select(table).where(table.c.round == round).order_by(table.c.version.desc()).limit(1)
+    row = connection.execute(query).mappings().one()
+    return Guideline(version=row["version"], text=row["text"], why=row["why"], time=row["time"])
+
+
+def guidelines(store: Store, round: str) -> list[Guideline]:
+    """Every version of a round's guideline, the newest first."""
+    table = schema.guidelines
+    query = sa.select(table).where(table.c.round == round).order_by(table.c.version.desc())
+    with store.read() as connection:
+        return [
+            Guideline(version=row["version"], text=row["text"], why=row["why"], time=row["time"])
+            for row in connection.execute(query).mappings()
+        ]
+
+
+def progress(store: Store, round: str) -> Progress:
+    """How far a round is."""
+    items, given, decided = schema.items, schema.assignments, schema.decisions
+    with store.read() as connection:
+        found = round_in(connection, round)
+        mine = items.c.round == found.id
+        counts = sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(items.c.done), 0),
+            sa.func.count().filter(items.c.done >= found.overlap),
+            sa.func.count().filter(items.c.disputed, ~items.c.settled),
+            sa.func.count().filter(items.c.settled),
+        ).where(mine, items.c.purpose == "item")
+        total, labels, complete, disputed, settled = connection.execute(counts).one()
+        with_people = sa.select(sa.func.count()).where(given.c.round == found.id, given.c.state == "given")
+        flags = sa.select(sa.func.count()).where(decided.c.round == found.id, decided.c.kind == "flag")
+        people = sa.select(sa.func.count(sa.distinct(given.c.person))).where(
+            given.c.round == found.id, given.c.state == "answered"
+        )
+        return Progress(
+            items=total,
+            planned=total * found.overlap,
+            labels=labels,
+            complete=complete,
+            with_people=connection.execute(with_people).scalar_one(),
+            disputed=disputed,
+            settled=settled,
+            flags=connection.execute(flags).scalar_one(),
+            people=connection.execute(people).scalar_one(),
+        )
+
+
+def _round(row: dict[str, Any]) -> Round:
+    questions = tuple(msgspec.convert(question, Question) for question in row["questions"])
+    return Round(**{**row, "questions": questions})
+
+
+def _items(round_id: str, rows: Sequence[Candidate], plan: Plan) -> Iterator[dict[str, Any]]:
+    place = 0
+    for each in drawn(rows, plan.draw):
+        candidate = rows[each.index]
+        place += 1
+        yield _item(round_id, candidate, plan, place, "item") | {
+            "stratum": each.stratum,
+            "probability": each.probability,
+            "needed": plan.overlap,
+        }
+    for candidate in _twins(rows, plan):
+        place += 1
+        yield _item(round_id, candidate, plan, place, "twin")
+    for number, check in enumerate(plan.checks):
+        place += 1
+        given = Candidate(
+            row=f"check:{number}",
+            key="",
+            part="text",
+            shown={"kind": "text", "text": check.text},
+            hidden={"expected": plain(check.expected)},
+        )
+        yield _item(round_id, given, plan, place, check.purpose)
+
+
+def _item(round_id: str, candidate: Candidate, plan: Plan, place: int, purpose: str) -> dict[str, Any]:
+    shown, groups = dict(candidate.shown), dict(candidate.groups)
+    if groups and not plan.blind:
+        shown["groups"] = groups
+    hidden = {**candidate.hidden, "groups": groups, "scores": dict(candidate.scores)}
+    if candidate.pair_id is not None:
+        hidden["pair_id"] = candidate.pair_id
+    return {
+        "id": fresh("i-"),
+        "round": round_id,
+        "row": candidate.row,
+        "key": candidate.key,
+        "part": candidate.part,
+        "position": place,
+        "purpose": purpose,
+        "stratum": "",
+        "probability": None,
+        "shown": shown,
+        "hidden": hidden,
+        "disturbing": candidate.disturbing,
+        "needed": 0,
+        "done": 0,
+        "disputed": False,
+        "settled": False,
+    }
+
+
+def _twins(rows: Sequence[Candidate], plan: Plan) -> list[Candidate]:
+    """Pairs that differ in the group they name; `plan.twins` of them, at random."""
+    pairs: dict[str, list[Candidate]] = {}
+    for candidate in rows if plan.twins else ():
+        if candidate.pair_id is not None:
+            pairs.setdefault(candidate.pair_id, []).append(candidate)
+    whole = [name for name, members in sorted(pairs.items()) if len(members) >= 2]
+    chosen = np.random.default_rng(plan.draw.seed).permutation(len(whole))[: plan.twins]
+    return [candidate for place in chosen for candidate in pairs[whole[int(place)]][:2]]

@@ -1,0 +1,144 @@
+"""The step of a study that waits for people: it takes a closed round's export in, or says what is missing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from duecare.core.errors import DataError, refuse_unless
+from duecare.core.step import Artifact, Artifacts, Outcome, Tell
+from duecare.core.wire import decode
+from duecare.ledger.layout import REVIEW
+from duecare.review.errors import ReviewError
+from duecare.review.plan import Point
+from duecare.review.question import Question
+
+PLACE = REVIEW
+"""The folder of a run in which the store and the exports lie."""
+STORE = "review.sqlite"
+ABOUT = "round.json"
+When = Literal["train", "release"]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+class PendingError(ReviewError):
+    """A run waits for people; it goes on when their round is closed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """Wait for a round of human review.
+
+    - before: what may not begin without it: "train" or "release"
+    - point: what is reviewed: "data" (rows of a source), "pairs" (preference pairs), "reward" (pairs with the
+      scores of the reward model), "model" (answers of the evaluation)
+    - on: the source whose rows are reviewed; for "model" nothing
+    - name: of the round (left out: the point and the source)
+    - items: how many are reviewed at least
+    - overlap: people who judge each item
+    - guideline: how to judge (left out: a general one for the point)
+    - questions: what is asked (left out: general ones for the point)
+    - cover: axes of groups, each combination of which is among the items
+    """
+
+    before: When = "train"
+    point: Point = "data"
+    on: str = ""
+    name: str = ""
+    items: int = 100
+    overlap: int = 3
+    guideline: str = ""
+    questions: tuple[Question, ...] = ()
+    cover: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        early = self.point in ("data", "pairs")
+        refuse_unless(
+            "review",
+            (self.before in get_args(When), "before", self.before, f"one of {', '.join(get_args(When))}"),
+            (self.point in get_args(Point), "point", self.point, f"one of {', '.join(get_args(Point))}"),
+            (
+                early or self.before == "release",
+                "point",
+                self.point,
+                "data or pairs, where it is before train",
+            ),
+            (self.point == "model" or bool(self.on), "on", self.on, "a source under `data`"),
+            (
+                not self.name or bool(_NAME.fullmatch(self.name)),
+                "name",
+                self.name,
+                "letters, digits, - and _, at most 60",
+            ),
+            (self.items >= 1, "items", self.items, "a whole number, at least 1"),
+            (self.overlap >= 1, "overlap", self.overlap, "a whole number, at least 1"),
+        )
+
+    @property
+    def round(self) -> str:
+        """What the round is called."""
+        return self.name or (f"{self.point}-{self.on}" if self.on else self.point)
+
+    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+        """Take the export of the closed round in. Raises PendingError where there is none yet."""
+        given = inputs["reviewed"]
+        place = given.path.parents[1] / PLACE
+        folder = place / folder_of(self.round)
+        if not (folder / ABOUT).is_file():
+            raise PendingError(self._missing(place))
+        about = decode((folder / ABOUT).read_bytes(), dict[str, Any])
+        self._expect(about, given)
+        for path in sorted(folder.iterdir()):
+            shutil.copyfile(path, out / path.name)
+        return Outcome(files={path.stem: path.name for path in sorted(out.iterdir()) if path.is_file()})
+
+    def _expect(self, about: dict[str, Any], given: Artifact) -> None:
+        """The export is of this round, of these very rows, and as much as was asked for."""
+        if about["state"] != "closed":
+            raise PendingError(f"round {self.round} is required before {self.before}: it is not closed yet")
+        if about["source_digest"] != given.digest:
+            raise PendingError(
+                f"round {self.round} is required before {self.before}: the one that is closed reviewed other "
+                f"rows than {given.job} has now; open it anew"
+            )
+        complete, items = about["counts"]["complete"], about["counts"]["items"]
+        wanted = min(self.items, about["settings"]["candidates"])
+        if about["overlap"] < self.overlap or complete < wanted:
+            raise DataError(
+                f"round {self.round}: {complete} of {items} items were judged by {about['overlap']} people, "
+                f"the study asks for {wanted} by {self.overlap}"
+            )
+
+    def _missing(self, place: Path) -> str:
+        begin = f"open it with `duecare review open {place.parent} --round {self.round}`"
+        said = f"round {self.round} is required before {self.before}"
+        store = place / STORE
+        if store.exists():
+            from duecare.review.rounds import progress, round_of
+            from duecare.review.store import Store
+
+            with Store.open(store) as opened:
+                try:
+                    state = round_of(opened, self.round).state
+                    done = progress(opened, self.round)
+                except ReviewError:
+                    return f"{said}: {begin}"
+            if state == "closed":
+                again = f"duecare review close {place.parent} --round {self.round}"
+                return f"{said}: it is closed, but its export is not there: make it with `{again}`"
+            return (
+                f"{said}: {done.complete} of {done.items} items are judged by all; then close it with "
+                f"`duecare review close {place.parent} --round {self.round}`, and run again"
+            )
+        return f"{said}: {begin}"
+
+
+def folder_of(round: str) -> str:
+    """The folder of a round's export: its name, if that is safe as one, else a digest of it."""
+    from duecare.ledger.digest import bytes_digest
+
+    safe = all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in round)
+    return f"export-{round}" if safe and round else f"export-{bytes_digest(round.encode())[:16]}"
