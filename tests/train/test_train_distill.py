@@ -299,6 +299,37 @@ def test_a_teacher_that_is_not_there_is_refused_before_training(base: Artifact, 
         taught(Distill(**LOOP, teacher=str(tmp_path / "nobody")), base, tmp_path)
 
 
+def test_what_pads_a_vocabulary_is_no_token(base: Artifact, tmp_path: Path) -> None:
+    """Ids beyond the tokenizer's weigh nothing, however likely the teacher's model would find them."""
+    from safetensors.numpy import load_file, save_file
+
+    padded, cut = (write_tiny(tmp_path / name, seed=1, vocab_size=320) for name in ("padded", "cut"))
+    for folder, change in ((padded, loud), (cut, lambda table: table[:259])):
+        path = folder / "model.safetensors"
+        tensors = load_file(path)
+        name = "model.embed_tokens.weight"
+        save_file(tensors | {name: np.ascontiguousarray(change(tensors[name]))}, path)
+    config = json.loads((cut / "config.json").read_text("utf-8"))
+    (cut / "config.json").write_text(json.dumps(config | {"vocab_size": 259}), "utf-8")
+    found = [
+        held_out(
+            taught(Distill(**LOOP | {"steps": 1}, teacher=str(folder)), base, tmp_path / f"on-{folder.name}")[
+                0
+            ],
+            "distill.kl",
+            when="before",
+        ).value
+        for folder in (padded, cut)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert found[0] > 0.5
+
+
+def loud(table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows of padding that a model would find the likeliest of all."""
+    return np.concatenate([table[:259], 50 * table[259:]])
+
+
 def test_a_teacher_that_was_recorded_is_the_one_that_teaches(
     base: Artifact, teacher: Path, tmp_path: Path
 ) -> None:
