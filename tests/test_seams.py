@@ -170,6 +170,7 @@ def test_the_trainer_has_the_seams_that_training_enters_by() -> None:
     assert parameters(PeftTrainer.with_loss_fn) == ["loss_fn", "has_aux"]
     assert parameters(PeftTrainer.with_gen_model_input_fn) == ["gen_model_input_fn"]
     assert parameters(PeftTrainer._post_process_train_step) == ["aux"]
+    assert parameters(PeftTrainer._log_metrics) == ["loss", "step", "additional_metrics"]
     assert parameters(PeftTrainer._train_step) == ["model", "optimizer", "inputs"]
     assert parameters(PeftTrainer.train)[:2] == ["train_ds", "eval_ds"]
     assert {"eval_every_n_steps", "max_steps"} <= {field.name for field in dataclasses.fields(TrainingConfig)}

@@ -18,7 +18,10 @@ from duecare.cli.run import StepError, run
 from duecare.ledger import entries
 from duecare.ledger.lock import Lock
 
-COMMANDS = ("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat")
+COMMANDS = (
+    *("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat"),
+    *("why", "lineage", "diff", "history", "checkpoint", "witness", "prove", "bundle"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -38,6 +38,19 @@ def test_twins_are_asked_where_the_watch_or_the_step_says_so(folder):
     assert (sft.limits.twins, dpo.limits.twins) == ({"amplification": 0.1}, {})
 
 
+def test_each_kind_of_step_takes_the_limits_on_twins_that_it_is_asked_for(folder):
+    watch = "watch: {probe: {axes: [age]}, limits: {twins_gap: 0.2, twins_reward_gap: 0.5}}"
+    text = SOUND.replace("watch: {every: 2}", watch)
+    judged = text.replace("  - dpo:", "  - reward-model: {on: pairs, steps: 2}\n  - dpo:")
+    sft, judge, dpo = read(folder, judged).train
+    assert judge.probe.axes == ("age",)
+    assert judge.limits.twins == {"reward_gap": 0.5}
+    assert sft.limits.twins == dpo.limits.twins == {"gap": 0.2}
+    (found,) = problems(folder, text)  # no step of this study is asked for rewards
+    assert found.where == "watch.limits.twins_reward_gap"
+    assert "nobody asks them" in found.expected
+
+
 def test_a_step_can_say_that_it_asks_no_twins(folder):
     """As a private step must; its limits on twins go with them."""
     watch = "watch: {probe: {axes: [age]}, limits: {twins_gap: 0.2, loss_gap: 1}}"

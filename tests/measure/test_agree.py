@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from duecare.core import DataError
-from duecare.measure import agree, proportion
+from duecare.measure import agree, agree_interval, proportion
 from duecare.measure.agree_interval import interval_of
 from duecare.measure.ratings import Ratings
 
@@ -211,6 +211,8 @@ def test_what_is_undefined_is_none_with_a_reason():
                 assert found.value is None
                 assert found.low is None
                 assert word in (found.reason or "")
+    assert [figure(apart).value() for figure in (agree.percent_of, agree.fleiss_of)] == [None, None]
+    assert agree.gwet_of(apart, "identity").value() is None
     empty = Ratings.of([], [], [])
     assert all(found.value is None for found in agree.agreements(empty, rng, "interval").values())
 
@@ -285,11 +287,13 @@ def test_intervals_cover_the_value_of_the_population(items, shares):
 def test_control_pairs_of_ratings_as_independent_draws_do_not_cover():
     """Eight raters make 28 pairs an item, and all of them hang on that item."""
     rng = np.random.default_rng(12)
-    settings = {"people": 8, "right": 0.7, "shares": [0.5, 0.5], "missing": 0.0}
-    hard = {**settings, "right": 0.2}  # half of the items are hard
+    settings = {"people": 8, "shares": [0.5, 0.5], "missing": 0.0}
 
     def study(items: int) -> np.ndarray:
-        return np.hstack([world(rng, items // 2, **settings), world(rng, items // 2, **hard)])
+        """Some items are hard: everybody guesses there."""
+        hard = int(rng.binomial(items, 0.5))
+        easy = world(rng, items - hard, right=0.95, **settings)
+        return np.hstack([easy, world(rng, hard, right=0.0, **settings)])
 
     truth = agree.percent_of(Ratings.table(study(100_000))).value()
     ours = blind = 0
@@ -337,3 +341,15 @@ def test_the_same_generator_gives_the_same_interval_and_more_items_a_narrower_on
     assert wide.high - wide.low < (first.high - first.low) / 10
     assert wide.clusters is not None
     assert wide.clusters > 29_000
+
+
+@pytest.mark.parametrize("scale", agree.SCALES)
+def test_drawing_sorts_of_units_is_drawing_units(scale, monkeypatch):
+    rng = np.random.default_rng(15)
+    ratings = Ratings.table(world(rng, 400, 4, right=0.6, shares=[0.4, 0.3, 0.3], missing=0.0))
+    given = {"scale": scale, "resamples": 8000}
+    sorts = agree.krippendorff_alpha(ratings, np.random.default_rng(1), **given)
+    monkeypatch.setattr(agree_interval, "_REPEATED", 1e9)
+    units = agree.krippendorff_alpha(ratings, np.random.default_rng(1), **given)
+    assert sorts != units  # another way of drawing
+    assert (sorts.low, sorts.high) == pytest.approx((units.low, units.high), abs=0.006)

@@ -42,6 +42,21 @@ def test_canaries_told_apart_refute_a_small_epsilon_and_noise_refutes_none() -> 
     assert lower_bound(np.zeros(0), np.zeros(5), delta=1e-5, alpha=0.05) == 0
 
 
+def test_those_that_are_told_to_be_out_count_as_well() -> None:
+    """As of pairs: all that were in are ranked right, and by chance half of those that were not."""
+    rng = np.random.default_rng(2)
+    inside, outside = (
+        5 + 0.1 * rng.random(80),
+        np.where(rng.random(80) < 0.5, 5.0, -1.0) + 0.1 * rng.random(80),
+    )
+    found = lower_bound(inside, outside, delta=1e-5, alpha=0.05)
+    assert found > 1.2
+    turned = lower_bound(-outside, -inside, delta=1e-5, alpha=0.05)
+    assert turned == pytest.approx(found)
+    # Control: a draw on both sides tells nothing.
+    assert lower_bound(outside, rng.permutation(outside), delta=1e-5, alpha=0.05) < 0.3
+
+
 def audit(claimed: float, lower: float, most: float) -> Audit:
     return Audit(
         claimed=claimed, delta=1e-5, alpha=0.05, lower=lower, most=most, count=80, placed=40, drawn=40

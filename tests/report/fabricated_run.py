@@ -82,6 +82,7 @@ class Fabricator:
         estimates: Sequence[Estimate] = (),
         findings: Sequence[Finding] = (),
         told: Sequence[Sequence[Estimate]] = (),
+        notes: Sequence[Note] = (),
         settings: Mapping[str, Any] | None = None,
         seed: int | None = 0,
     ) -> None:
@@ -91,6 +92,8 @@ class Fabricator:
         key = self.key(step, settings, seed, wired)
         for midway in told:
             self.recorder.append("told", job=job, step=step, step_key=key, estimates=midway)
+        for note in notes:
+            self.recorder.append("told", job=job, step=step, step_key=key, note=note)
         folder = scratch_folder(self.run, job, key)
         folder.mkdir(parents=True)
         for name, content in (files or {"empty.json": b"{}\n"}).items():

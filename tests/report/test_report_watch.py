@@ -9,7 +9,7 @@ import pytest
 from fabricated_report import Built, build
 from fabricated_run import CURVES, Fabricator, curves
 
-from duecare.core import FAIL, PASS, Estimate, Finding
+from duecare.core import FAIL, PASS, Estimate, Finding, Note
 from duecare.report.chart import draw, paint
 from duecare.report.curves import panels
 from duecare.report.gather import gather
@@ -162,6 +162,19 @@ def test_what_was_rolled_back_is_drawn_apart_in_the_colour_of_its_group(tmp_path
         assert inks[f"{group}, rolled back"].dash != inks[group].dash
     assert twins.title == "Gap between counterfactual twins, by gender"
     assert "rolled back from" in draw(loss)
+
+
+def test_steps_after_the_best_model_are_not_called_rolled_back(tmp_path: Path) -> None:
+    """`keep: best` let them go because an earlier model was better, not because a limit was crossed."""
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["base", "sft"])
+    run.job("base", "duecare.model.fetch.Fetch")
+    note = Note(topic="sft.kept", text="that of step 40 is kept", data={"step": "40"})
+    files = {"curves.parquet": undone()}
+    run.job("sft", "duecare.train.sft.Sft", inputs={"base": "base"}, files=files, notes=[note])
+    loss, _ = panels(gather(run.finish()))
+    assert [curve.group for curve in loss.curves] == ["men", "women", "men, not kept", "women, not kept"]
+    assert "rolled back" not in draw(loss)
 
 
 def test_figures_of_twins_asked_while_training_have_the_words_of_the_suite() -> None:

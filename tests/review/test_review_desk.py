@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from conftest import Clock
 from review_rounds import BETTER, PLACES, candidates, pairs, plan
 
-from duecare.review import desk
+from duecare.review import desk, schema
 from duecare.review.desk import Rest, Shown
 from duecare.review.errors import DeniedError, GoneError, ReviewError
 from duecare.review.person import Person
@@ -254,6 +255,31 @@ def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> 
     assert all(place - texts.index(texts[place]) > 3 for place in again)
     checks = sum(text.startswith("Check") for text in texts)
     assert progress(store, opened.id).labels == len(texts) - checks - len(again)
+
+
+def test_twins_of_a_pair_come_far_apart_and_in_an_order_of_ones_own(store: Store, join: Join) -> None:
+    from dataclasses import replace
+
+    rows = [
+        replace(each, pair_id=f"pair {place // 2}", groups={"gender": "women" if place % 2 else "men"})
+        for place, each in enumerate(candidates(12))
+    ]
+    quality = Quality(twins_every=1, consistency=0)
+    opened = open_round(store, rows, plan(twins=4, quality=quality))
+    orders = []
+    for person in (join(), join()):
+        twins: list[str] = []
+        for _ in range(20):
+            shown = answer(store, person, opened.id)
+            with store.read() as connection:
+                query = sa.select(schema.items.c.purpose, schema.items.c.hidden)
+                purpose, hidden = connection.execute(query.where(schema.items.c.id == shown.item)).one()
+            twins += [hidden["pair_id"]] if purpose == "twin" else []
+        assert len(twins) == 8
+        assert len(set(twins[:4])) == 4  # one of every pair before the other of any
+        assert set(twins[:4]) == set(twins[4:])
+        orders.append(twins)
+    assert orders[0] != orders[1]
 
 
 def test_disturbing_text_has_a_limit_and_breaks(store: Store, join: Join, clock: Clock) -> None:

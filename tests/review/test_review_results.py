@@ -48,7 +48,9 @@ def choices(count: int = 12) -> list[dict]:
 def test_choices_of_a_round_are_a_source_of_the_next_study(tmp_path):
     export = written(tmp_path / "export", [BETTER], choices(), PANELS)
     outcome = given_back(export, pairs(tmp_path / "kept"), export, panels="origin")
-    assert dict(outcome.files) == {"people": "people.parquet", "pairs": "pairs.parquet"}
+    assert dict(outcome.files) == {
+        "people": "people.parquet", "modelled": "modelled.parquet", "pairs": "pairs.parquet",
+    }  # fmt: skip
     out = tmp_path / "out"
     out.mkdir()
     step = Read(
@@ -75,6 +77,26 @@ def test_control_without_panels_the_majority_outweighs_and_a_round_without_choic
     other = written(tmp_path / "other", [HARM])
     with pytest.raises(DataError, match="nobody compared"):
         Read(source=str(other), kind="preference").run({}, tmp_path, lambda _: None)
+
+
+def test_answers_of_two_models_that_people_compared_become_pairs(tmp_path):
+    """`a` is the base model's answer and `b` the tuned one's; the row is that of the tuned answer."""
+    folder, _ = evaluation(tmp_path / "evaluation", 0, prompts=4)
+    said = [
+        {"row": f"answers:tuned:women:{place}", "part": "answer", "person": f"p-{person}",
+         "question": "better", "value": float(place == 0)}
+        for place in range(4)
+        for person in range(3)
+    ]  # fmt: skip
+    export = written(tmp_path / "export", [BETTER], said)
+    given_back(export, folder, export)
+    rows = pq.read_table(export / "pairs.parquet").to_pylist()
+    assert [row["chosen"] for row in rows] == [
+        "answers:base:women:0", *(f"answers:tuned:women:{place}" for place in range(1, 4))
+    ]  # fmt: skip
+    assert {row["rejected"].split(":")[1] for row in rows[1:]} == {"base"}
+    assert {row["gender"] for row in rows} == {"women"}
+    assert rows[0]["prompt"] == [{"role": "user", "content": "p"}]
 
 
 def evaluation(folder: Path, seed: int, prompts: int = 300) -> tuple[Path, dict[str, bool]]:
@@ -127,6 +149,10 @@ def test_an_evaluation_is_corrected_by_people_where_its_detector_is_blind(tmp_pa
         assert ("toxicity.corrected.difference", "women") in found
         alpha = found["review.agreement.krippendorff_alpha", None]
         assert 0.3 < alpha.value < 1
+        soft = pq.read_table(out / "modelled.parquet").to_pylist()
+        believed = {each["row"] for each in soft if each["value"] > 2 and each["probability"] > 0.5}
+        assert np.mean([truth[row] for row in believed]) > 0.9
+        assert sum(each["probability"] for each in soft) == pytest.approx(len(soft) / 4)
         scores = pq.read_table(out / "people.parquet")
         assert scores.schema.equals(SCORES)
         assert found["toxicity.people.settled", None].value == scores.num_rows

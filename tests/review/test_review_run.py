@@ -184,3 +184,13 @@ def test_a_kill_between_ledger_and_store_tells_nothing_twice(folder: Path) -> No
     assert [e.note.topic for e in entries(run) if e.happened == "told" and e.note and e.job == "review"] == [
         "review.opened"
     ]
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/etc/passwd", "a/b", "..", "", "x" * 5000])
+def test_an_export_stays_in_its_folder(name: str) -> None:
+    from duecare.review.waiting import folder_of
+
+    found = folder_of(name)
+    assert Path(found).name == found
+    assert len(found) < 100
+    assert found.startswith("export-")

@@ -9,7 +9,7 @@ from pathlib import Path
 from training_toys import Told, data_artifact, learnable, preference, run
 
 from duecare.core import Artifact, Example, Finding, Outcome
-from duecare.train import Dpo, Privacy, Sft
+from duecare.train import Dpo, Privacy, RewardModel, Sft
 
 PRIVACY = Privacy(epsilon=8, delta=1e-3)
 STEP = Sft(
@@ -34,18 +34,29 @@ PAIRS = Dpo(
     max_answer_tokens=16,
     privacy=Privacy(epsilon=8, delta=1e-3),
 )
+JUDGE = RewardModel(
+    on="pairs",
+    steps=12,
+    batch_size=8,
+    every=4,
+    learning_rate=1e-2,
+    lora_alpha=16,
+    held_out=8,
+    max_prompt_tokens=32,
+    max_answer_tokens=24,
+    privacy=PRIVACY,
+)
 ROWS = learnable(68)
+Step = Sft | Dpo | RewardModel
 
 
-def private(step: Sft | Dpo, **fields: object) -> Sft | Dpo:
+def private(step: Step, **fields: object) -> Step:
     """`step` with other settings of privacy."""
     assert step.privacy is not None
     return replace(step, privacy=replace(step.privacy, **fields))  # type: ignore[arg-type]
 
 
-def trained(
-    step: Sft | Dpo, base: Artifact, folder: Path, rows: Sequence[Example] = ROWS
-) -> tuple[Outcome, Told]:
+def trained(step: Step, base: Artifact, folder: Path, rows: Sequence[Example] = ROWS) -> tuple[Outcome, Told]:
     """Train on all of `rows` but the last eight, which are held out."""
     data = data_artifact(folder / "data", rows[:-8], rows[-8:])
     return run(step, {"data": data, "base": base}, folder / "out")

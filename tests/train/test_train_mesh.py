@@ -43,3 +43,21 @@ def test_losses_are_equal_on_eight_devices(
         assert len(set(one["losses"])) == 3, f"{method}: steps that change nothing are alike on any mesh"
         assert one["places"] == 1, method
         assert many["places"] == 8, method
+
+
+def test_what_is_loaded_beside_the_model_lies_on_the_mesh_too(
+    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base that is asked the twins, the models whose answers are evidence, the reward model."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
+    monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
+    child = Path(__file__).with_name("beside_mesh_child.py")
+    done = subprocess.run(
+        [sys.executable, str(child), str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["told"] == {"probe": [1, 8], "evidence": [1, 1, 8, 8], "reward": [8]}
+    one, many = found["gaps"]
+    assert many == pytest.approx(one, abs=1e-4)

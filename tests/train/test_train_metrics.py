@@ -166,7 +166,9 @@ def test_a_training_step_reports_every_step_and_each_windows_groups(tmp_path: Pa
     watched, told = run(Sft(**settings, metrics={"mlflow": "there"}), inputs, tmp_path / "watched")
     assert digests(tmp_path / "plain") == digests(tmp_path / "watched")  # whoever listens
     assert plain == watched
-    assert board.runs == ["sft-chats", "ended"]
+    assert board.runs[0].startswith("sft-chats-")
+    assert board.runs[1:] == ["ended"]
+    assert not [name for name, _, _ in board.logged if "perplexity" in name]
     losses = [step for name, _, step in board.logged if name == f"{PREFIX}/sft/train/loss"]
     assert losses == [1, 2, 3, 4]
     steps = [step for _, _, step in board.logged]
@@ -183,3 +185,36 @@ def test_a_training_step_reports_every_step_and_each_windows_groups(tmp_path: Pa
     }
     assert heard
     assert heard == known
+
+
+class Killed(BaseException):
+    """A process that is gone."""
+
+
+def test_a_run_that_goes_on_counts_on_and_each_step_of_a_source_has_its_own_board(
+    tmp_path: Path, board: Board
+) -> None:
+    inputs = {
+        "base": base_artifact(tmp_path / "base"),
+        "data": data_artifact(tmp_path / "data", learnable(8)),
+    }
+    settings: dict[str, Any] = {"on": "chats", "steps": 4, "every": 2, "batch_size": 2, "max_tokens": 64}
+    step = Sft(**settings, accumulate=2, metrics={"mlflow": "there"})
+    (tmp_path / "out").mkdir()
+
+    def dying(what: object) -> None:
+        if getattr(what, "done", 0) == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        step.run(inputs, tmp_path / "out", dying)
+    first = len(board.logged)
+    run(step, inputs, tmp_path / "out")
+    losses = [at for name, _, at in board.logged[first:] if name == f"{PREFIX}/sft/train/loss"]
+    assert losses == [4]  # an update of two steps, as windows count them
+    again = {at for name, _, at in board.logged[first:] if "/window/" in name}
+    assert again == {4}
+    ran = [name for name in board.runs if name != "ended"]
+    assert ran[0] == ran[1]  # the same run goes on
+    run(Sft(**settings, seed=1, metrics={"mlflow": "there"}), inputs, tmp_path / "other")
+    assert board.runs[-2] != ran[0]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
+from duecare.cli.account import COMMANDS
 from duecare.cli.options import RunFolder, StudyFile, described
 from duecare.cli.review import review
 
@@ -177,7 +178,7 @@ def status(run: RunFolder = None) -> None:
 
 
 @_command
-def verify(
+def verify(  # noqa: PLR0917  # options of the command line, given by name there
     run: RunFolder = None,
     key: Annotated[
         str | None, typer.Option(help="The public key (hex) that must have signed, from its owner.")
@@ -187,6 +188,12 @@ def verify(
     ] = None,
     remember: Annotated[
         bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
+    ] = False,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="Key of a witness (name+id+base64) who must have co-signed.")
+    ] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Derive figures and gates again from the artifacts.")
     ] = False,
 ) -> None:
     """Hash a whole run again and compare it with its ledger. Needs no network and no JAX.
@@ -200,7 +207,7 @@ def verify(
     """
     from duecare.cli.show_run import show_verify
 
-    raise typer.Exit(show_verify(run, key, head, keep=remember))
+    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or [], recompute=recompute))
 
 
 @_command
@@ -291,6 +298,9 @@ def detectors(  # noqa: PLR0917  # options of the command line, given by name th
 
     raise typer.Exit(show_detectors(name))
 
+
+for _each in COMMANDS:
+    _command(_each)
 
 app.add_typer(review)
 

@@ -14,7 +14,7 @@ from duecare.cli.form import build, choice, convert, mapping, show
 from duecare.cli.steps import BY_NAME, Kind, of_section, seeded
 from duecare.cli.study import Broken, Groups, Study, Use
 from duecare.core import Problem, Step, StudyError, refuse_unless
-from duecare.train.limits import FOLLOWED, Limits, OnCrossing
+from duecare.train.limits import FOLLOWED, Limits, OnCrossing, probed
 from duecare.train.probing import Probes
 from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
@@ -59,8 +59,8 @@ class Watch:
     - alpha: accepted chance that any interval of a gap misses, over all looks at all gaps of a step
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model,
       "rollback" ends it with the model of the last good checkpoint before
-    - probe: counterfactual twins that every sft, distill and dpo step asks which does not say it itself; the
-      other steps ask none
+    - probe: counterfactual twins that every sft, distill, dpo and reward-model step asks which does not say
+      it itself; the other steps ask none
     """
 
     every: int | None = None
@@ -88,7 +88,8 @@ class Watch:
         """
         able = any(each.name == "probe" for each in dataclasses.fields(cls))
         twins = (able and self.probe is not None) if asks is None else asks
-        limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()), twins=twins)
+        about = probed(kind) if twins else ()
+        limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()), twins=about)
         said = {
             "every": self.every,
             "limits": limits,
@@ -168,11 +169,15 @@ class _Reading:
             known = "; ".join(f"{kind} follows {', '.join(names)}" for kind, names in FOLLOWED.items())
             expected = f"a gap that a training step of this study follows ({known})"
             self._problems.append(Problem(where, show(given[figure]), expected, self._root.at(where).line))
-        asked = any(isinstance(step, Broken) or getattr(step, "probe", None) is not None for step in train)
-        twins = self._watch.limits.twins if self._watch.limits and not asked else {}
+        asking = [step for step in train if getattr(step, "probe", None) is not None]
+        asked = {figure for step in asking for figure in probed(named(step))}
+        broken = any(isinstance(step, Broken) for step in train)
+        twins = self._watch.limits.twins if self._watch.limits and not broken else {}
         for figure, limit in twins.items():
+            if figure in asked:
+                continue
             where = f"watch.limits.twins_{figure}"
-            expected = "no limit on twins, or a training step with `probe`: nobody asks them"
+            expected = "no such limit, or a training step with `probe` that answers to it: nobody asks them"
             self._problems.append(Problem(where, show(limit), expected, self._root.at(where).line))
 
     def placed(self, problem: Problem) -> Problem:

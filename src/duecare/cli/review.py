@@ -165,6 +165,27 @@ def export(
     raise typer.Exit(show_export(run, name, to, form, store))
 
 
+@_command("missed")
+def missed(
+    origins: Annotated[Path, typer.Argument(help="CSV with the columns name and origin.")],
+    run: RunFolder = None,
+    name: Named = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="What marked names are called; all marks else.")
+    ] = None,
+) -> None:
+    """Say how much of what people marked redaction had missed, by where names come from.
+
+    Works on a closed round whose people marked personal data; rows before redaction are opened by the study's
+    secret, and only counts are kept.
+
+    Example: `duecare review missed names.csv runs/support-demo`
+    """
+    from duecare.cli.show_missed import show_missed
+
+    raise typer.Exit(show_missed(run, name, origins, tuple(label or ())))
+
+
 @_command("import")
 def import_(
     labels: Annotated[Path, typer.Argument(help="Labels from elsewhere: CSV, Label Studio or Argilla JSON.")],

@@ -39,7 +39,7 @@ FURTHER: Mapping[str, Any] = {
 }
 """What a file beside the command line may say of a round, and of which type."""
 _STEP = "duecare.review.waiting.Review"
-_OURS = {"before", "point", "on", "name", "items", "overlap", "guideline", "questions", "cover"}
+_OURS = {"before", "point", "on", "name", "items", "overlap", "guideline", "questions", "cover", "panels"}
 
 
 @contextmanager
@@ -175,6 +175,8 @@ def export(store: Any, round: Any, out: Path) -> Path:
 
 def seal(run: Path, out: Path, about: Mapping[str, Any]) -> Path:
     """Enter an export as the finished job review:<name>, its inputs the rows it was drawn from."""
+    from duecare.review.results import given_back
+
     settings = {"round": about["round"], "name": about["name"], "point": about["point"]}
     job, software = f"review:{about['name']}", versions()
     inputs = {"reviewed": about["source_digest"]}
@@ -185,6 +187,7 @@ def seal(run: Path, out: Path, about: Mapping[str, Any]) -> Path:
         scratch = scratch_folder(run, job, key)
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(out, scratch)
+        found = given_back(scratch, _reviewed(run, about["source_digest"]), scratch)
         artifact = recorder.publish(scratch, job, key)
         recorder.append(
             "step.finished",
@@ -196,8 +199,18 @@ def seal(run: Path, out: Path, about: Mapping[str, Any]) -> Path:
             outputs={artifact.path.relative_to(run).as_posix(): artifact.digest},
             software=software,
             started=about["made"],
+            estimates=found.estimates,
         )
         return artifact.path
+
+
+def _reviewed(run: Path, digest: str) -> Path:
+    """The folder of the artifact that a round was drawn from. Raises LedgerError where there is none."""
+    for entry in entries(run):
+        for path, known in entry.outputs.items():
+            if known == digest:
+                return run / path
+    raise LedgerError(f"{run}: holds no artifact {digest[:12]}…, which the round was drawn from")
 
 
 def failed(run: Path) -> Callable[[], tuple[Finding, ...]]:

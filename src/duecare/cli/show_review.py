@@ -92,7 +92,7 @@ def _step(run: Path, place: str, asked: Asked) -> Review:
             name=asked.name or "",
         )
     changed = {"items": asked.draw["items"], "overlap": asked.overlap, "cover": asked.draw["cover"] or None}
-    return dataclasses.replace(step, **{name: value for name, value in changed.items() if value is not None})  # type: ignore[arg-type]  # typed above
+    return dataclasses.replace(step, **{name: value for name, value in changed.items() if value is not None})
 
 
 def _only_source(run: Path) -> str:

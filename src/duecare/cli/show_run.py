@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from duecare.cli.main import FAILED, GATE_FAILED, OK, REFUSED
 from duecare.cli.run import Result, actor, now, run, write_report
 from duecare.cli.show import console, run_folder
 from duecare.cli.software import peak_memory
-from duecare.cli.standing import NO_GATES
+from duecare.cli.standing import NO_GATES, waived
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
 from duecare.ledger.read import entries, head
@@ -49,7 +49,20 @@ def show_run(
     with _terminable(), terminal.screen(out) as screen, working_on(on):
         result = run(plan, study.place(folder), screen=screen, reporter=study.reporter)
     _ending(out, result, time.monotonic() - began)
-    return GATE_FAILED if result.verdict == FAIL and not no_fail else OK
+    return GATE_FAILED if _stands(out, result) and not no_fail else OK
+
+
+def _stands(out: Console, result: Result) -> bool:
+    """Whether a gate failed that no waiver lets pass; says which ones are waived, until when."""
+    failed = [finding for finding in result.gates if finding.verdict == FAIL]
+    if not failed:
+        return False
+    log = entries(result.folder)
+    notes = [waived(log, finding, now()) for finding in failed]
+    for note in notes:
+        if note is not None:
+            out.print(f"[yellow]Waived:[/] {escape(note.text)}", soft_wrap=True)
+    return None in notes
 
 
 @contextmanager
@@ -85,8 +98,17 @@ def _ending(out: Console, result: Result, seconds: float) -> None:
     out.print(f"[dim]Check it any time: duecare verify {escape(str(result.folder))}[/]", soft_wrap=True)
 
 
-def show_verify(given: Path | None, key: str | None, head_file: Path | None, *, keep: bool) -> int:
+def show_verify(
+    given: Path | None,
+    key: str | None,
+    head_file: Path | None,
+    *,
+    keep: bool,
+    witnesses: Sequence[str] = (),
+    recompute: bool = False,
+) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
+    from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
     folder = run_folder(given)
@@ -95,8 +117,10 @@ def show_verify(given: Path | None, key: str | None, head_file: Path | None, *, 
         pinned = key
     if head_file is not None:
         last = sign.parse_head(head_file.read_bytes())
-    found = verify(folder, pinned_key=pinned, last_head=last)
+    found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
     out = console()
+    if recompute and all(finding.verdict != FAIL for finding in found):
+        found += _recomputed(out, folder)
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}
     if FAIL in verdicts:
@@ -110,6 +134,22 @@ def show_verify(given: Path | None, key: str | None, head_file: Path | None, *, 
         return REFUSED
     out.print("[green]Every file and every entry is as recorded, and it is the run last seen here.[/]")
     return OK
+
+
+def _recomputed(out: Console, folder: Path) -> list[Finding]:
+    """Findings on figures derived again; what cannot be derived is only said: it is no fault of the run."""
+    from duecare.cli import recompute
+
+    made = recompute.recompute(folder)
+    for each in made:
+        if each.beyond or each.why:
+            listed = ", ".join(each.beyond)
+            why = f" ({each.why})" if each.why else ""
+            out.print(
+                f"[dim]Does not follow from files:[/] {escape(each.job)}{escape(why)}: {escape(listed)}",
+                soft_wrap=True,
+            )
+    return recompute.findings(made)
 
 
 def _known(folder: Path) -> tuple[str | None, Head | None]:

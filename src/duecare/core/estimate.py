@@ -36,17 +36,16 @@ class Estimate(Noun, frozen=True, kw_only=True):
     rests_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        bounds = (self.value, self.low, self.high)
-        if any(bound is None for bound in bounds):
-            if not (all(bound is None for bound in bounds) and self.reason):
+        value, low, high = self.value, self.low, self.high
+        if value is None or low is None or high is None:
+            if not (value is None and low is None and high is None and self.reason):
                 raise DuecareError(
                     f"estimate {self.metric}: value, low and high are all given, or all None with a reason"
                 )
             return
-        value, low, high = (float(bound) for bound in bounds if bound is not None)
-        if not all(map(math.isfinite, (value, low, high))):
-            raise DuecareError(f"estimate {self.metric}: {value} [{low}, {high}] is not finite")
-        if not low <= value <= high:
+        if not -math.inf < low <= value <= high < math.inf:  # one chain: it is asked of millions
+            if not all(map(math.isfinite, (value, low, high))):
+                raise DuecareError(f"estimate {self.metric}: {value} [{low}, {high}] is not finite")
             raise DuecareError(f"estimate {self.metric}: {value} lies outside [{low}, {high}]")
         if self.n < 0 or not 0 < self.level < 1:
             raise DuecareError(f"estimate {self.metric}: n={self.n}, level={self.level}")

@@ -23,6 +23,7 @@ def pairs_of(folder: Path) -> list[Path]:
         return []
     if not (folder / PAIRS).is_file():
         raise DataError(
-            f"read.source: {folder.name} is a round of review in which nobody compared answers: no {PAIRS}"
+            f"read.source: {folder.name} is a round of review without {PAIRS}: nobody compared answers in "
+            "it, or no run took it in (a closed round lies under its run's artifacts)"
         )
     return [folder / PAIRS]

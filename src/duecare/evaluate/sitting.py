@@ -12,6 +12,7 @@ from duecare.evaluate import heldout
 from duecare.evaluate.answerer import Sampling
 from duecare.evaluate.asking import Asking, drawn
 from duecare.evaluate.figures import TOXICITY_SUITE, figures
+from duecare.evaluate.fixes import fixes
 from duecare.evaluate.interview import Interview, Open, Questions, judge
 from duecare.evaluate.kept import Kept
 from duecare.evaluate.suites import REFERENCE, prompts, twins
@@ -73,6 +74,8 @@ def sit(
     tables = ask_models(step, models, splits, scorers, out=out, tell=tell)
     files = tables.write(out)
     found = tuple(figures(tables))
+    for note in fixes(tables):
+        tell(note)
     (out / ESTIMATES).write_bytes(encode(found))
     return Outcome(files=files | {"estimates": ESTIMATES}, estimates=found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from datetime import datetime
 
 from duecare.core.errors import DuecareError
@@ -17,7 +17,7 @@ SOFTWARE = "duecare"
 """The key of duecare's own version in `Entry.software`; part of every step_key."""
 
 
-def contradictions(entry: Entry, known: Collection[str]) -> list[str]:
+def contradictions(entry: Entry, known: Container[str]) -> list[str]:
     """Why the entry cannot stand, a sentence each; `known` holds the output digests of earlier entries."""
     return [*_times(entry), *_settings(entry), *_key(entry), *_outputs(entry), *_inputs(entry, known)]
 
@@ -72,7 +72,7 @@ def _outputs(entry: Entry) -> list[str]:
     return problems
 
 
-def _inputs(entry: Entry, known: Collection[str]) -> list[str]:
+def _inputs(entry: Entry, known: Container[str]) -> list[str]:
     return [
         f"input {name!r} is no output of an earlier entry"
         for name, digest in entry.inputs.items()

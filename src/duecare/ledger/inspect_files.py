@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duecare.core.errors import LedgerError
 from duecare.core.finding import INSUFFICIENT, Finding
+from duecare.ledger.checkpoint import CHECKPOINT
 from duecare.ledger.durable import PENDING, read_regular
 from duecare.ledger.entry import Entry
 from duecare.ledger.inspect_log import fail, hold, shorten
@@ -79,13 +80,15 @@ def _strangers_at_top(run: Path) -> list[Finding]:
 def _strangers_in_ledger(folder: Path) -> list[Finding]:
     problems = []
     for path in [] if folder.is_symlink() else _listed(folder):
-        if path.name in (LOG, HEAD):
+        if path.name in (LOG, HEAD, CHECKPOINT):
             continue
         name, then = f"{LEDGER}/{show(path.name)}", _TAKE_OUT
         if path.name == LOCK and _is_lock(path):
             continue
         if path.name == HEAD + PENDING:
             then = "It is left of an interrupted write; `duecare run` removes it."
+        if path.name == CHECKPOINT + PENDING:
+            then = "It is left of an interrupted write; `duecare checkpoint` removes it."
         problems.append(fail("unrecorded", _ALONE, f"{name} is not recorded.", then))
     return problems
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from duecare.core.errors import LedgerError
 from duecare.core.finding import FAIL, PASS, Finding
-from duecare.ledger.chain import NO_PREVIOUS, leaf_hash, tree_root
+from duecare.ledger.chain import tree_root
 from duecare.ledger.claims import contradictions
 from duecare.ledger.digest import bytes_digest
 from duecare.ledger.durable import read_regular
 from duecare.ledger.entry import Entry
+from duecare.ledger.inspect_lines import Examined, examine, leaves_of
 from duecare.ledger.layout import HEAD, LEDGER, LOG
 from duecare.ledger.log import parse_line
 from duecare.ledger.manifest import show
@@ -26,7 +28,8 @@ RESTORE = "Restore the run from a copy, and find out who changed it: `duecare ru
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What could be read: the head (None if unusable), the leaf hashes and the entries that parse."""
+    """What could be read: the head (None if unusable), the leaf hashes of all lines, and the entries that
+    say something about files or begin or end a run (figures told midway are examined and let go)."""
 
     head: Head | None
     leaves: list[bytes]
@@ -49,11 +52,12 @@ def inspect_log(run: Path) -> Ledger:
     head, findings = _head(run / LEDGER)
     lines, more = _lines(run / LEDGER, head)
     findings += more
-    entries, more = _entries(lines, head)
-    findings += more
-    leaves = [leaf_hash(line) for line in lines]
+    examined = examine(lines, head.run if head is not None else _run_of(lines))
+    findings += _entries(examined, len(lines))
+    leaves = leaves_of(examined)
     findings += _tree(head, leaves)
-    findings += _claims(entries)
+    entries = [(index, parse_line(lines[index])) for index in examined.matter]
+    findings += _claims(entries, len(lines))
     return Ledger(head=head, leaves=leaves, entries=entries, findings=findings)
 
 
@@ -99,36 +103,20 @@ def _lines(folder: Path, head: Head | None) -> tuple[list[bytes], list[Finding]]
     return lines, []
 
 
-def _entries(lines: list[bytes], head: Head | None) -> tuple[list[tuple[int, Entry]], list[Finding]]:
+def _entries(examined: Examined, count: int) -> list[Finding]:
     limit = "every entry is well formed, in its place, of this run, and names the entry before it"
-    found: list[tuple[int, Entry]] = []
-    problems: list[Finding] = []
-    previous, run = NO_PREVIOUS, None if head is None else head.run
-    for index, line in enumerate(lines):
-        try:
-            entry = parse_line(line)
-        except LedgerError as error:
-            wrong = [str(error)]
-        else:
-            found.append((index, entry))
-            run = entry.run if run is None else run
-            wrong = _misplaced(entry, index, previous, run)
-        problems += [fail("entry", limit, f"{LEDGER}/{LOG}, entry {index}: {text}.") for text in wrong]
-        previous = leaf_hash(line).hex()
-    if problems or not lines:
-        return found, shorten(problems)
-    return found, [hold("entry", limit, f"{LEDGER}/{LOG}: {len(lines)} entries.")]
+    problems = [fail("entry", limit, f"{LEDGER}/{LOG}, entry {at}: {text}.") for at, text in examined.wrong]
+    if problems or not count:
+        return shorten(problems)
+    return [hold("entry", limit, f"{LEDGER}/{LOG}: {count} entries.")]
 
 
-def _misplaced(entry: Entry, index: int, previous: str, run: str) -> list[str]:
-    wrong = []
-    if entry.index != index:
-        wrong.append(f"its index is {entry.index}")
-    if entry.previous != previous:
-        wrong.append("it does not follow the entry before it")
-    if entry.run != run:
-        wrong.append("it is of another run")
-    return wrong
+def _run_of(lines: list[bytes]) -> str:
+    """The run that the first readable entry names: without a head nothing else does."""
+    for line in lines:
+        with suppress(LedgerError):
+            return parse_line(line).run
+    return ""
 
 
 def _tree(head: Head | None, leaves: list[bytes]) -> list[Finding]:
@@ -141,7 +129,7 @@ def _tree(head: Head | None, leaves: list[bytes]) -> list[Finding]:
     return [hold("tree", limit, f"{LEDGER}/{HEAD}: root {head.root}.")]
 
 
-def _claims(entries: list[tuple[int, Entry]]) -> list[Finding]:
+def _claims(entries: list[tuple[int, Entry]], count: int) -> list[Finding]:
     limit = "inputs are outputs of earlier entries; digests and step keys are those of what is recorded"
     known: set[str] = set()
     problems = []
@@ -151,6 +139,6 @@ def _claims(entries: list[tuple[int, Entry]]) -> list[Finding]:
             for text in contradictions(entry, known)
         ]
         known.update(entry.outputs.values())
-    if problems or not entries:
+    if problems or not count:
         return shorten(problems)
     return [hold("claim", limit, f"{LEDGER}/{LOG}: {len(known)} results, recomputed where possible.")]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from duecare.core.errors import DuecareError, LedgerError
-from duecare.core.wire import decode, encode
+from duecare.core.wire import decode, encode, encode_read
 from duecare.ledger.chain import EMPTY_ROOT, NO_PREVIOUS, Frontier, leaf_hash
 from duecare.ledger.durable import PENDING, read_regular, write_durably
 from duecare.ledger.entry import Entry
@@ -133,7 +133,7 @@ def parse_line(line: bytes) -> Entry:
     """Read one line; LedgerError where it is malformed or not canonical. Never quotes the line."""
     try:
         entry = decode(line, Entry)
-        canonical = entry_line(entry) == line
+        canonical = encode_read(entry) == line
     except (DuecareError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise LedgerError(f"not an entry: {type(error).__name__}") from error
     if not canonical:

@@ -25,6 +25,8 @@ KEY_FILE = "signing.pem"
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 _HEAD_PREFIX = b"duecare.head.v1\n"
 """Signed before every head, so that a head's signature can never serve for anything else."""
+COSIGNATURE = b"cosignature/v1\n"
+"""Begins all that a witness signs (C2SP tlog-cosignature)."""
 
 
 class Head(Noun, frozen=True, kw_only=True):
@@ -63,6 +65,22 @@ class Key:
         head = Head(run=run, size=size, root=root, time=time, key=self.public, signature="")
         signature = self._private.sign(head.signed_bytes()).hex()
         return Head(run=run, size=size, root=root, time=time, key=self.public, signature=signature)
+
+    def sign_note(self, text: str) -> bytes:
+        """The signature (64 bytes) of a note's text.
+
+        Raises LedgerError for a text that could pass for something else that is signed here.
+        """
+        data = text.encode()
+        if data.startswith((_HEAD_PREFIX, COSIGNATURE)):
+            raise LedgerError("this text begins as a head or a co-signature does; it is not signed as a note")
+        return self._private.sign(data)
+
+    def cosign(self, message: bytes) -> bytes:
+        """The signature (64 bytes) of a witness, over what `note.cosigned` gives."""
+        if not message.startswith(COSIGNATURE):
+            raise LedgerError("a witness signs co-signatures only")
+        return self._private.sign(message)
 
 
 def is_signed(head: Head) -> bool:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from duecare.core.finding import FAIL, INSUFFICIENT, Finding
 from duecare.ledger.anchor import step_back
 from duecare.ledger.chain import tree_root
+from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
+from duecare.ledger.note import NoteKey
 from duecare.ledger.sign import Head, is_signed
 
 _LIMIT = "the head is signed by the pinned key and goes on from the head last seen"
 _NOT_ANCHORED = "Verify where the run was seen before, or give the signer's public key and a trusted head."
 
 
-def verify(run: Path | str, *, pinned_key: str | None = None, last_head: Head | None = None) -> list[Finding]:
+def verify(
+    run: Path | str,
+    *,
+    pinned_key: str | None = None,
+    last_head: Head | None = None,
+    witnesses: Sequence[NoteKey] = (),
+) -> list[Finding]:
     """Hash the whole run again and compare it with its ledger; one Finding a limit, or a broken place.
 
     `pinned_key` is the public key (hex) that must have signed, `last_head` the head last seen of this run,
     both from *outside* the run. A folder replaced whole by an older or re-signed copy of itself is found
-    only with them; without, `verify.anchor` is "insufficient evidence": consistent, not anchored.
+    only with them; without, `verify.anchor` is "insufficient evidence": consistent, not anchored. Of each of
+    the `witnesses` a co-signature is looked for: it dates what it covers, and is silent on what came after.
     Needs no network and never raises, whatever lies in the folder. Meant for a run that nobody is writing.
     """
     run = Path(run)  # text, as a newcomer writes it, must not be told to be a forged run
@@ -30,7 +40,8 @@ def verify(run: Path | str, *, pinned_key: str | None = None, last_head: Head | 
                 fail("run", "there is a run folder", f"{run.name} is not a folder.", "Give a run folder.")
             ]
         ledger = inspect_log(run)
-        findings = ledger.findings + inspect_files(run, (entry for _, entry in ledger.entries))
+        findings = ledger.findings + inspect_checkpoint(run, ledger, witnesses)
+        findings += inspect_files(run, (entry for _, entry in ledger.entries))
         sound = not any(finding.verdict == FAIL for finding in findings)
         return findings + _anchor(ledger, pinned_key, last_head, sound)
     except OSError as error:

@@ -111,7 +111,9 @@ class Coefficient:
         return np.asarray(self.columns.sum(axis=0), dtype=np.float64).reshape(1, -1)
 
     def value(self) -> float | None:
-        """The coefficient of the sample, None where chance leaves no disagreement to expect."""
+        """The coefficient of the sample, None where nobody rated what another did or chance cannot differ."""
+        if self.n == 0:
+            return None
         looked = self.look(self.totals())
         expected = float(looked.expected[0])
         return 1 - float(looked.observed[0]) / expected if expected > 0 else None

@@ -106,14 +106,19 @@ class Audit:
 def lower_bound(placed: Floats, left_out: Floats, *, delta: float, alpha: float) -> float:
     """Lower bound on epsilon from the scores of canaries put in and left out (higher: more likely in).
 
-    The threshold is the best of all, paid for by Bonferroni. 0 where nothing can be said.
+    Guessed is once who was in, from the highest score down, and once who was out, from the lowest up; each
+    has half of `alpha`, and the better bound counts. (Half of the pairs that a reward model never saw it gets
+    right by chance, as those it saw: only the ones that it gets wrong tell.) The threshold is the best of
+    all, paid for by Bonferroni. 0 where nothing can be said.
     """
     from jax_privacy.auditing import Bonferroni, CanaryScoreAuditor
 
     if not len(placed) or not len(left_out):
         return 0.0
-    auditor = CanaryScoreAuditor(placed, left_out)
-    return float(auditor.epsilon_one_run(alpha, delta, threshold_strategy=Bonferroni()))
+    auditors = (CanaryScoreAuditor(placed, left_out), CanaryScoreAuditor(-left_out, -placed))
+    return max(
+        float(each.epsilon_one_run(alpha / 2, delta, threshold_strategy=Bonferroni())) for each in auditors
+    )
 
 
 def most_provable(placed: int, left_out: int, *, delta: float, alpha: float) -> float:

@@ -38,7 +38,7 @@ class Ink:
 def paint(panel: Panel) -> tuple[Ink, ...]:
     """The ink of each curve of a panel; all rows together are drawn in grey beside their groups.
 
-    What was rolled back is dotted, in the colour of its group.
+    What came after the model that is kept is dotted, in the colour of its group.
     """
     groups = [curve.group for curve in panel.curves if curve.of is None]
     inks = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duecare.report import words
-from duecare.report.gather import Story
+from duecare.report.gather import Stage, Story
 from duecare.report.metrics import metric
 from duecare.report.texts import rows
 
@@ -30,7 +30,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of one group (or "everyone"), by step; `of` is the group where they were rolled back."""
+    """The points of one group (or "everyone"), by step; `of` is the group where its model was not kept."""
 
     group: str
     points: tuple[Point, ...]
@@ -65,11 +65,20 @@ def panels(story: Story) -> tuple[Panel, ...]:
     for stage in story.stages:
         curves = rows(stage, "curves.parquet") if "curves.parquet" in stage.files else None
         if curves is not None and set(COLUMNS) <= set(curves.column_names):
-            found += _panels(stage.job, stage.entry.index, curves.to_pylist())
+            found += _panels(stage, curves.to_pylist())
     return tuple(found)
 
 
-def _panels(job: str, entry: int, records: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def _undone(stage: Stage) -> str:
+    """Why steps after the model that is kept were let go: a limit was crossed, or an earlier was better."""
+    topics = [note.topic for _, note in stage.notes]
+    chosen = any(topic.endswith(".kept") for topic in topics)
+    return (
+        "not kept" if chosen and not any(each.endswith(".rolled_back") for each in topics) else "rolled back"
+    )
+
+
+def _panels(stage: Stage, records: Sequence[Mapping[str, Any]]) -> list[Panel]:
     lines: dict[tuple[str, str, str], dict[tuple[str, bool], list[Point]]] = {}
     for record in records:
         where = (record["metric"], record["split"], record["axis"] or "")
@@ -83,8 +92,8 @@ def _panels(job: str, entry: int, records: Sequence[Mapping[str, Any]]) -> list[
         if not axis and (metric, split) in by_group:
             continue  # everyone is drawn beside each group
         drawn = {**groups, **lines.get((metric, split, ""), {})}
-        curves = _curves(drawn)
-        found.append(Panel(job, entry, metric, split, axis, curves))
+        curves = _curves(drawn, _undone(stage))
+        found.append(Panel(stage.job, stage.entry.index, metric, split, axis, curves))
     return found
 
 
@@ -98,14 +107,14 @@ def _rank(metric: str, split: str, axis: str) -> tuple[bool, str, str, str]:
     )
 
 
-def _curves(drawn: Mapping[tuple[str, bool], Sequence[Point]]) -> tuple[Curve, ...]:
-    """Each group's curve; what was rolled back is a curve of its own that begins where the kept one ends."""
+def _curves(drawn: Mapping[tuple[str, bool], Sequence[Point]], words: str) -> tuple[Curve, ...]:
+    """Each group's curve; what came after the model that is kept is a curve of its own that begins there."""
     found = []
-    for (group, undone), points in drawn.items():
+    for (group, after), points in drawn.items():
         line = sorted(points, key=lambda point: point.step)
-        if undone:
+        if after:
             kept = sorted(drawn.get((group, False), ()), key=lambda point: point.step)
-            found.append(Curve(f"{group}, rolled back", (*kept[-1:], *line), of=group))
+            found.append(Curve(f"{group}, {words}", (*kept[-1:], *line), of=group))
         else:
             found.append(Curve(group, tuple(line)))
     return tuple(found)

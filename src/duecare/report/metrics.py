@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-Form = Literal["share", "points", "ratio", "count", "number", "signed"]
-"""Per cent, percentage points, ratio, whole number, number, number with its sign."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How one metric is shown: `title`, one sentence `says`, number `form`, the value of "no difference".
-
-    `better` says which direction is good ("lower", "higher", "near" the neutral value, or "" where
-    neither is). `log` draws it on a logarithmic scale. `unit` is said once, beside the figures.
-    """
-
-    title: str
-    says: str = ""
-    form: Form = "number"
-    neutral: float | None = None
-    better: str = ""
-    log: bool = False
-    unit: str = ""
-
+from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
 _CHANGE = "Tuned model minus base model, on the same prompts."
@@ -139,6 +119,15 @@ METRICS: dict[str, Metric] = {
         0.0,
         "near",
         unit=_NATS,
+    ),
+    "twins.reward_gap": Metric(
+        "Gap in reward between counterfactual twins",
+        "How much more a reward model pays the same respectful answer when the prompt names this group and"
+        " not the other, in standard deviations of its rewards; 0: both are paid alike.",
+        "signed",
+        0.0,
+        "near",
+        unit="standard deviations",
     ),
     "twins.amplification": Metric(
         "Amplification of the gap between twins",

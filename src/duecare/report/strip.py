@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from duecare.core import Estimate
 from duecare.report.gather import Figure
-from duecare.report.metrics import Form, Metric, metric
+from duecare.report.metrics import metric
+from duecare.report.shown import Form, Metric
 from duecare.report.words import bounds
 
 _EDGE = 3.0

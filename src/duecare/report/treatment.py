@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duecare.report.behind import Cases
 from duecare.report.gather import Figure, Story
-from duecare.report.metrics import METRICS, metric, suite_title
+from duecare.report.metrics import METRICS, metric, sentence, suite_title
 from duecare.report.strip import Forest, forest
 
 _ORDER = tuple(METRICS)
@@ -15,18 +15,22 @@ _PLACES = ("model", "axis", "group", "against", "suite", "job")
 _AT_ONCE = 2
 _FEW = 4
 """Plots of a suite that stand open: all up to so many, else those with a limit and the first ones."""
-_USEFUL = "heldout"
+_USEFUL, _SAMPLED = "heldout", "toxicity-by-group"
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteView:
-    """One suite: the plots that are seen at once, the further ones, and the cases behind them."""
+    """One suite: the plots that are seen at once, the further ones, and the cases behind them.
+
+    `said` are sentences with their entries: what became of gaps since the base.
+    """
 
     name: str
     title: str
     plots: tuple[Forest, ...]
     further: tuple[Forest, ...]
     cases: tuple[Cases, ...]
+    said: tuple[tuple[int, str], ...] = ()
 
 
 def measured(story: Story) -> tuple[Figure, ...]:
@@ -68,7 +72,17 @@ def _suite(story: Story, name: str, figures: Sequence[Figure], cases: tuple[Case
         held = [plot for plot in plots if plot.band is not None]
         first = tuple(plot for plot in plots if plot in held or plot in plots[: max(0, _AT_ONCE - len(held))])
     further = tuple(plot for plot in plots if plot not in first)
-    return SuiteView(name, suite_title(name), first, further, cases)
+    return SuiteView(name, suite_title(name), first, further, cases, _said(story) if name == _SAMPLED else ())
+
+
+def _said(story: Story) -> tuple[tuple[int, str], ...]:
+    """Of every gap in toxicity that closed since the base: whether refusals or lengths alone moved."""
+    notes = [each for stage in story.of("evaluate") for each in stage.notes]
+    return tuple(
+        (place, sentence(note.text))
+        for place, note in notes
+        if note.topic == "evaluate.moved" and note.data.get("kind") != "not shown"
+    )
 
 
 def _forests(story: Story, figures: Sequence[Figure]) -> tuple[Forest, ...]:

@@ -6,7 +6,8 @@ import math
 import re
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, written
-from duecare.report.metrics import Form, metric, sentence
+from duecare.report.metrics import metric, sentence
+from duecare.report.shown import Form
 
 VERDICTS = {PASS: "holds", FAIL: "fails", INSUFFICIENT: "not enough evidence"}
 MARKS = {PASS: "✓", FAIL: "✕", INSUFFICIENT: "?"}

@@ -116,16 +116,14 @@ def settle(store: Store, person: Person, item: str, answers: Mapping[str, Any], 
     """
     reason = reason_of(reason)
     with store.begin() as connection:
+        mine = sa.select(_items.c.round).where(_items.c.id == item)
+        if (name := connection.execute(mine).scalar()) is None:
+            raise GoneError("there is no such item")
+        found = round_in(connection, name, hold=True)
         who = held(connection, person)
         require(who, Role.ADJUDICATOR)
-        row = (
-            connection.execute(sa.select(_items).where(_items.c.id == item).with_for_update())
-            .mappings()
-            .first()
-        )
-        if row is None:
-            raise GoneError("there is no such item")
-        found = round_in(connection, row["round"])
+        query = sa.select(_items).where(_items.c.id == item).with_for_update(key_share=True)
+        row = connection.execute(query).mappings().one()
         if found.state != "open" or row["done"] < found.overlap:
             raise GoneError("this item has not got all its labels, or its round is closed")
         _expect_no_label(connection, item, who.id)

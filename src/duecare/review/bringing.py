@@ -75,7 +75,7 @@ def read_labels(path: Path, questions: Sequence[Question]) -> list[Brought]:
 def bring_in(store: Store, round: str, labels: Sequence[Brought]) -> Taken:
     """Take labels into an open round, all in one transaction."""
     with store.begin() as connection:
-        found = round_in(connection, round)
+        found = round_in(connection, round, hold=True)
         if found.state != "open":
             raise GoneError("this round is closed")
         taking = _Taking(store, connection, found)
@@ -94,7 +94,9 @@ class _Taking:
         self._store, self._connection, self._round = store, connection, round
         self._version = guideline_in(connection, round.id).version
         self._comments = frozenset(each.name for each in round.questions if each.kind == "comment")
-        self.labels, self.people, self.refused = 0, dict[str, str](), Counter[str]()
+        self.labels, self.refused = 0, Counter[str]()
+        self.people = set[str]()
+        self._known = dict[str, str]()
 
     def take(self, label: Brought) -> None:
         item = self._item(label.item)
@@ -124,6 +126,7 @@ class _Taking:
         self._connection.execute(sa.update(_given).where(_given.c.id == given).values(done))
         count_again(self._connection, item["id"], self._comments)
         self.labels += 1
+        self.people.add(person)
 
     def _item(self, name: str) -> Mapping[str, Any]:
         query = sa.select(_items).where(
@@ -137,8 +140,8 @@ class _Taking:
         return dict(rows[0])
 
     def _person(self, name: str) -> str:
-        if name in self.people:
-            return self.people[name]
+        if name in self._known:
+            return self._known[name]
         login = f"import:{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:24]}"
         table = schema.people
         known = self._connection.execute(sa.select(table.c.id).where(table.c.login == login)).scalar()
@@ -150,7 +153,7 @@ class _Taking:
                     made=self._store.stamp(),
                 )
             )  # fmt: skip
-        self.people[name] = known
+        self._known[name] = known
         return known
 
 

@@ -51,7 +51,7 @@ def differ(labels: list[dict[str, Any]]) -> bool:
 
 def count_again(connection: sa.Connection, item: str, comments: frozenset[str]) -> None:
     """Set `done` and `disputed` of an item from the labels that count; questions in `comments` aside."""
-    lock = sa.select(schema.items.c.id).where(schema.items.c.id == item).with_for_update()
+    lock = sa.select(schema.items.c.id).where(schema.items.c.id == item).with_for_update(key_share=True)
     connection.execute(lock).one()  # before the labels are read: two who answer at once would each count one
     found = labels_of(connection, item)
     for label in found:

@@ -54,9 +54,9 @@ def next_item(store: Store, person: Person, round: str) -> Shown | Rest | None:
         found = round_in(connection, round)
     give_back(store, found.id, person.id)
     with store.begin() as connection:
+        _expect_open(round_in(connection, found.id, hold=True))
         who = held(connection, person)
         require(who, Role.ANNOTATOR)
-        _expect_open(round_in(connection, round))
         given = held_by(connection, who.id, found.id)
         if given is not None:
             _renew(store, connection, found, given["id"])
@@ -207,14 +207,14 @@ class _Desk:
 
     def __init__(self, store: Store, connection: sa.Connection, person: Person, assignment: str) -> None:
         self._store, self._connection = store, connection
-        self.person = held(connection, person)
-        require(self.person, Role.ANNOTATOR)
-        query = sa.select(_given).where(_given.c.id == assignment, _given.c.person == self.person.id)
-        row = connection.execute(query.with_for_update()).mappings().first()
+        query = sa.select(_given).where(_given.c.id == assignment, _given.c.person == person.id)
+        row = connection.execute(query).mappings().first()
         if row is None:
             raise GoneError("there is no such item before this person")
-        self.given = dict(row)
-        self.round = _expect_open(round_in(connection, self.given["round"]))
+        self.round = _expect_open(round_in(connection, row["round"], hold=True))
+        self.person = held(connection, person)
+        require(self.person, Role.ANNOTATOR)
+        self.given = dict(connection.execute(query.with_for_update(key_share=True)).mappings().one())
         item = sa.select(_items.c.shown, _items.c.disturbing).where(_items.c.id == self.given["item"])
         self.shown, self.disturbing = connection.execute(item).one()
         self.texts = arranged(self.shown, self.given["left"])

@@ -90,11 +90,12 @@ def revise(store: Store, round: str, person: Person, text: str, why: str) -> int
     if not text.strip() or len(text) > 100_000:
         raise ReviewError("expected a guideline of at most 100,000 characters", field="text")
     with store.begin() as connection:
+        table = schema.rounds
+        lock = sa.select(table.c.id).where(sa.or_(table.c.id == round, table.c.name == round))
+        connection.execute(lock.with_for_update(key_share=True))  # one revision at a time
+        found = _open(round_in(connection, round))
         who = held(connection, person)
         require(who, Role.ETHICS, Role.OWNER)
-        table = schema.rounds
-        connection.execute(sa.select(table.c.id).where(table.c.id == round).with_for_update())
-        found = _open(round_in(connection, round))
         before = guideline_in(connection, found.id)
         if before.text == text:
             raise ReviewError("this is the guideline that holds already", field="text")
@@ -135,11 +136,11 @@ def recuse(
         raise ReviewError("expected an item or a stratum", field="item")
     what = {"person": person, "item": item, "stratum": stratum, "reason": reason}
     with store.begin() as connection:
+        found = _open(round_in(connection, round, hold=True))
         who = held(connection, by)
         if who.id != person:
             require(who, Role.ETHICS)
             held(connection, _known(connection, person))
-        found = _open(round_in(connection, round))
         where = _items.c.id == item if item is not None else _items.c.stratum == stratum
         if (
             connection.execute(sa.select(_items.c.id).where(_items.c.round == found.id, where)).first()

@@ -58,7 +58,7 @@ def held(connection: sa.Connection, person: Person) -> Person:
     Raises GoneError where they do not take part any more. Rights are looked at here, not in a session's copy.
     """
     table = schema.people
-    query = sa.select(table).where(table.c.id == person.id, table.c.active).with_for_update()
+    query = sa.select(table).where(table.c.id == person.id, table.c.active).with_for_update(key_share=True)
     row = connection.execute(query).mappings().first()
     if row is None:
         raise GoneError("this person does not take part any more")

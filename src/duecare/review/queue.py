@@ -37,7 +37,7 @@ def give_back(store: Store, round: str, person: str) -> None:
     with store.begin() as connection:
         query = sa.select(_given.c.id, _given.c.item, _given.c.turn).where(late)
         found = connection.execute(
-            query.order_by(_given.c.item).limit(200).with_for_update(skip_locked=True)
+            query.order_by(_given.c.item).limit(200).with_for_update(skip_locked=True, key_share=True)
         ).all()
         for row in found:
             connection.execute(sa.update(_given).where(_given.c.id == row.id).values(state="returned"))
@@ -57,7 +57,11 @@ def free_place(connection: sa.Connection, item: str, turn: int) -> None:
 def take_place(connection: sa.Connection, item: str, turn: int) -> bool:
     """Take a place of an item again; False where there is none left."""
     counted = _items.c.purpose == "item"
-    query = sa.select(_items.c.purpose, _items.c.needed).where(_items.c.id == item).with_for_update()
+    query = (
+        sa.select(_items.c.purpose, _items.c.needed)
+        .where(_items.c.id == item)
+        .with_for_update(key_share=True)
+    )
     purpose, needed = connection.execute(query).one()
     if turn or purpose != "item":
         return True
@@ -74,6 +78,7 @@ def held_by(connection: sa.Connection, person: str, round: str) -> dict[str, Any
         .where(_given.c.person == person, _given.c.round == round, _given.c.state == "given")
         .order_by(_given.c.given.desc())
         .limit(1)
+        .with_for_update(key_share=True)  # or its lease ends, and others get it, while it is renewed
     )
     row = connection.execute(query).mappings().first()
     return dict(row) if row else None
@@ -92,25 +97,33 @@ class _Giving:
     def __init__(self, store: Store, connection: sa.Connection, round: Round, person: Person) -> None:
         self._store, self._connection, self._round, self._person = store, connection, round, person
         self._quality, self._care = round.quality, round.care
+        query = sa.select(_recused.c.id).where(_recused.c.round == round.id, _recused.c.person == person.id)
+        self._recused = connection.execute(query.limit(1)).first() is not None
 
     def give(self) -> dict[str, Any] | Rest | None:
-        fresh_ones = self._unseen("qualification")
-        if fresh_ones:
-            return self._assigned(fresh_ones[0])
-        if not self._qualified():
-            return Rest(reason="qualification", until=None)
-        answered = self._answered()
+        special = self._round.settings.get("special", True)
+        if special:
+            fresh_ones = self._unseen("qualification")
+            if fresh_ones:
+                return self._assigned(fresh_ones[0])
+            if not self._qualified():
+                return Rest(reason="qualification", until=None)
+        answered = self._answered(special)
         tally = answered.get("item", 0)
-        rest = self._rest()
+        rest = self._rest() if self._round.settings.get("disturbing", True) else None
         calm = rest is not None
         chosen = (
-            self._due("attention", answered, tally // self._quality.attention_every, calm=calm)
-            or self._due("twin", answered, tally // self._quality.twins_every, calm=calm)
+            (special and self._due("attention", answered, tally // self._quality.attention_every, calm=calm))
+            or (special and self._due("twin", answered, tally // self._quality.twins_every, calm=calm))
             or self._repeat(tally, calm=calm)
             or self._next(calm=calm)
-            or (self._due("twin", answered, answered.get("twin", 0) + 1, calm=calm) if tally else None)
+            or (
+                self._due("twin", answered, answered.get("twin", 0) + 1, calm=calm)
+                if special and tally
+                else None
+            )
         )
-        if chosen is not None:
+        if chosen:
             return chosen
         if rest is not None and self._next(calm=False, look=True):
             return rest
@@ -163,8 +176,16 @@ class _Giving:
         found = [as_expected(row.hidden, row.answers) for row in self._connection.execute(query)]
         return sum(found) / len(found) if found else None
 
-    def _answered(self) -> dict[str, int]:
+    def _answered(self, special: bool) -> dict[str, int]:
         """How many items of each purpose the person has judged."""
+        if not special:
+            mine = sa.select(sa.func.count()).where(
+                _given.c.person == self._person.id,
+                _given.c.round == self._round.id,
+                _given.c.state == "answered",
+                _given.c.turn == 0,
+            )
+            return {"item": self._connection.execute(mine).scalar_one()}
         query = (
             sa.select(_items.c.purpose, sa.func.count())
             .join(_given, _given.c.item == _items.c.id)
@@ -243,22 +264,44 @@ class _Giving:
         return None if row is None else self._assigned(row.item, turn=1, repeat_of=row.id)
 
     def _next(self, *, calm: bool, look: bool = False) -> dict[str, Any] | None:
-        """The next item with a place left; with `look` it is not taken."""
+        """The next item with a place left; with `look` it is not taken.
+
+        Looked for beyond the person's last one first: behind it lies what they have judged, which others
+        still have to. What was returned there comes at the end.
+        """
         query = sa.select(_items.c.id).where(
             _items.c.round == self._round.id, _items.c.needed > 0, *self._for_person()
         )
         query = query.where(~_items.c.disturbing) if calm else query
         query = query.order_by(_items.c.position).limit(1)
-        query = query if look else query.with_for_update(skip_locked=True)
-        item = self._connection.execute(query).scalar()
+        if look:
+            found = self._connection.execute(query).scalar()
+            return None if found is None else {"item": found}
+        query = query.with_for_update(skip_locked=True, key_share=True)
+        beyond = query.where(_items.c.position > self._last_position())
+        item = self._connection.execute(beyond).scalar() or self._connection.execute(query).scalar()
         if item is None:
             return None
-        if look:
-            return {"item": item}
         self._connection.execute(
             sa.update(_items).where(_items.c.id == item).values(needed=_items.c.needed - 1)
         )
         return self._assigned(item)
+
+    def _last_position(self) -> int:
+        """Where the person's last plain item lies in the round; 0 where there is none."""
+        query = (
+            sa.select(_items.c.position)
+            .join(_decided, _decided.c.item == _items.c.id)
+            .where(
+                _decided.c.person == self._person.id,
+                _decided.c.kind.in_(("label", "skip")),
+                _items.c.round == self._round.id,
+                _items.c.purpose == "item",
+            )
+            .order_by(_decided.c.number.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar() or 0
 
     def _for_person(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Not judged, skipped or held by this person, and nothing they are recused from."""
@@ -269,6 +312,8 @@ class _Giving:
             own.c.turn == 0,
             own.c.state != "returned",
         )
+        if not self._recused:
+            return (~mine,)
         recused = sa.exists().where(
             _recused.c.round == self._round.id,
             _recused.c.person == self._person.id,

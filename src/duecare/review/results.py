@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from duecare.core import DataError, Estimate, Outcome
 from duecare.core.table import ANSWERS, CHANGES, EXAMPLES, SCORES, group_column, texts
-from duecare.measure import agreements
+from duecare.measure import agreements, dawid_skene
 from duecare.review.corrected import Correction
 from duecare.review.misses import Asked, remaining_rates
 from duecare.review.preferences import as_source, preference_pairs
@@ -27,7 +27,19 @@ from duecare.review.returned import Export, people_scores, ratings_of, read
 from duecare.vault import opened, sealed_with, stored
 from duecare.vault.keys import SIZE
 
-PEOPLE, PAIRS = "people.parquet", "pairs.parquet"
+PEOPLE, PAIRS, MODELLED = "people.parquet", "pairs.parquet", "modelled.parquet"
+SOFT_LABELS = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("item", "row", "key", "part", "question")),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+        pa.field("labels", pa.int32(), nullable=False),
+    ]
+)
+"""How probable each answer to a question on an item is, by Dawid and Skene's model of all who judged; unlike
+the shares of `soft.parquet` it believes reliable people more. Categories nobody gave are among them."""
+FEW_PEOPLE = 3
+"""With fewer people a model cannot tell who is reliable."""
 METERS = {
     "toxicity": ("toxicity", "toxic", "harm"),
     "refusal": ("refusal", "refused"),
@@ -37,7 +49,7 @@ REFUSED_AT = 0.5
 
 
 def given_back(folder: Path, reviewed: Path, out: Path, *, panels: str = "") -> Outcome:
-    """Write what the export in `folder` gives back into `out`: `people.parquet`, of choices `pairs.parquet`.
+    """Write what the export in `folder` gives back into `out`: Scores, soft labels and pairs of people.
 
     `reviewed` is the artifact that the round was made of. With `panels` (an axis on which people stated
     something) each panel counts alike in pairs. Estimates are the figures of agreement, corrected figures of
@@ -45,14 +57,17 @@ def given_back(folder: Path, reviewed: Path, out: Path, *, panels: str = "") -> 
     """
     export = read(folder)
     files = {"people": PEOPLE} if _people(export, out) else {}
+    files |= {"modelled": MODELLED} if _modelled(export, out) else {}
     chosen = export.questions("choose")
     if chosen:
         # Keys are made again where the pairs are read as a source.
-        pairs = preference_pairs(
-            export, _compared(reviewed), bytes(SIZE), question=chosen[0], axis=panels or None
+        rows = _compared(reviewed)
+        pairs = as_source(
+            preference_pairs(export, rows, bytes(SIZE), question=chosen[0], axis=panels or None)
         )
-        pq.write_table(as_source(pairs), out / PAIRS)
-        files["pairs"] = PAIRS
+        if pairs.num_rows:
+            pq.write_table(pairs, out / PAIRS)
+            files["pairs"] = PAIRS
     found = [*agreement(export)]
     if (reviewed / "reading.json").is_file():
         found += of_evaluation(export, reviewed)
@@ -154,6 +169,25 @@ def _people(export: Export, out: Path) -> bool:
     if tables:
         pq.write_table(pa.concat_tables(tables), out / PEOPLE)
     return bool(tables)
+
+
+def _modelled(export: Export, out: Path) -> bool:
+    """Write soft labels of Dawid and Skene's model of questions with enough people; whether there are any."""
+    address = {row["item"]: row for row in export.labels.to_pylist()}
+    rows = []
+    for name in export.questions("rate", "choose"):
+        ratings = ratings_of(export, name)
+        counts = ratings.per_item()
+        if len(set(ratings.rater.tolist())) < FEW_PEOPLE or (counts > 1).sum() < FEW_PEOPLE:
+            continue
+        labels = dict(zip(ratings.items, counts.tolist(), strict=True))
+        for item, shares in dawid_skene(ratings).soft().items():
+            about = {key: address[str(item)][key] for key in ("row", "key", "part")}
+            about |= {"item": item, "question": name, "labels": labels[item]}
+            rows += [about | {"value": value, "probability": share} for value, share in shares.items()]
+    if rows:
+        pq.write_table(pa.Table.from_pylist(rows, schema=SOFT_LABELS), out / MODELLED)
+    return bool(rows)
 
 
 def _compared(reviewed: Path) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from duecare.core.wire import encode, plain
+from duecare.core.errors import DataError
+from duecare.core.wire import plain
 from duecare.review import schema
 from duecare.review.draw import drawn
 from duecare.review.errors import GoneError, ReviewError
@@ -21,6 +23,8 @@ from duecare.review.plan import Candidate, Care, Plan, Quality
 from duecare.review.question import Question
 from duecare.review.shown import Guideline
 from duecare.review.store import Store, fresh
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,27 +78,8 @@ def open_round(store: Store, rows: Sequence[Candidate], plan: Plan) -> Round:
     """
     round_id = fresh("r-")
     items = list(_items(round_id, rows, plan))
-    plain_items = sum(item["purpose"] == "item" for item in items)
-    settings = {
-        name: plain(getattr(plan, name))
-        for name in ("blind", "lease_minutes", "undo_minutes", "twins", "draw", "care", "quality")
-    }
     with store.begin() as connection:
-        values = {
-            "id": round_id,
-            "name": plan.name,
-            "point": plan.point,
-            "run": plan.run,
-            "source": plan.source,
-            "source_digest": plan.source_digest,
-            "digest": items_digest(items),
-            "made": store.stamp(),
-            "overlap": plan.overlap,
-            "questions": [plain(question) for question in plan.questions],
-            "settings": settings | {"candidates": len(rows), "items": plain_items},
-            "state": "open",
-            "closed": None,
-        }
+        values = {"id": round_id, "made": store.stamp(), **_values(plan, items, len(rows))}
         try:
             connection.execute(sa.insert(schema.rounds).values(values))
         except IntegrityError:
@@ -103,17 +88,59 @@ def open_round(store: Store, rows: Sequence[Candidate], plan: Plan) -> Round:
         connection.execute(
             sa.insert(schema.guidelines).values(round=round_id, time=store.stamp(), **guideline)
         )
-        connection.execute(sa.insert(schema.items), items)
+        _write(connection, items)
     return _round(values)
 
 
+def _values(plan: Plan, items: Sequence[dict[str, Any]], candidates: int) -> dict[str, Any]:
+    """What a round says of itself; its settings also say what its items spare the queue from looking for."""
+    carried = ("blind", "lease_minutes", "undo_minutes", "twins", "draw", "care", "quality")
+    drawn_ones = sum(item["purpose"] == "item" for item in items)
+    found = {
+        "candidates": candidates,
+        "items": drawn_ones,
+        "special": len(items) > drawn_ones,
+        "disturbing": any(item["disturbing"] for item in items),
+    }
+    return {
+        **{
+            name: getattr(plan, name)
+            for name in ("name", "point", "run", "source", "source_digest", "overlap")
+        },
+        "digest": items_digest(items),
+        "questions": [plain(question) for question in plan.questions],
+        "settings": {name: plain(getattr(plan, name)) for name in carried} | found,
+        "state": "open",
+        "closed": None,
+    }
+
+
 def items_digest(items: Sequence[dict[str, Any]]) -> str:
-    """The digest of a round's items: what was drawn, why, with which chance, and what is shown."""
+    """The digest of a round's items: what was drawn, why, with which chance, what is shown and hidden."""
     known = ("row", "key", "part", "position", "purpose", "stratum", "probability", "shown", "hidden")
     digest = hashlib.sha256()
     for item in items:
-        digest.update(encode([item[name] for name in known]) + b"\n")
+        digest.update(_ENCODER.encode([item[name] for name in known]) + b"\n")
     return digest.hexdigest()
+
+
+def _write(connection: sa.Connection, items: Sequence[dict[str, Any]]) -> None:
+    """Insert items whose JSON is written already: past the types of the columns, which would write each
+    anew.
+    """
+    names = list(items[0])
+    rows = [tuple(item.values()) for item in items]
+    columns = ", ".join(f'"{name}"' for name in names)
+    if connection.dialect.name == "postgresql":
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY items ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.close()
+        return
+    places = ", ".join("?" * len(names))
+    insert = f"INSERT INTO items ({columns}) VALUES ({places})"  # noqa: S608  # names of our own columns
+    connection.exec_driver_sql(insert, rows)
 
 
 def rounds(store: Store) -> list[Round]:
@@ -129,10 +156,15 @@ def round_of(store: Store, round: str) -> Round:
         return round_in(connection, round)
 
 
-def round_in(connection: sa.Connection, round: str) -> Round:
-    """As `round_of`, in a transaction that is under way."""
+def round_in(connection: sa.Connection, round: str, *, hold: bool = False) -> Round:
+    """As `round_of`, in a transaction that is under way; with `hold` nobody closes it before that ends.
+
+    A transaction holds the round first, then a person, an assignment and items: in one order, so that none
+    waits for another that waits for it.
+    """
     table = schema.rounds
     query = sa.select(table).where(sa.or_(table.c.id == round, table.c.name == round))
+    query = query.with_for_update(read=True) if hold else query
     row = connection.execute(query).mappings().first()
     if row is None:
         raise GoneError("there is no such round")
@@ -247,6 +279,8 @@ def _item(round_id: str, candidate: Candidate, plan: Plan, place: int, purpose: 
     if groups and not plan.blind:
         shown["groups"] = groups
     hidden = {**candidate.hidden, "groups": groups, "scores": dict(candidate.scores)}
+    if not all(map(math.isfinite, candidate.scores.values())):
+        raise DataError(f"row {candidate.row}: a score is no finite number")
     if candidate.pair_id is not None:
         hidden["pair_id"] = candidate.pair_id
     return {
@@ -259,8 +293,8 @@ def _item(round_id: str, candidate: Candidate, plan: Plan, place: int, purpose: 
         "purpose": purpose,
         "stratum": "",
         "probability": None,
-        "shown": shown,
-        "hidden": hidden,
+        "shown": _ENCODER.encode(shown).decode(),
+        "hidden": _ENCODER.encode(hidden).decode(),
         "disturbing": candidate.disturbing,
         "needed": 0,
         "done": 0,

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 
 from duecare.core.wire import encode
 
-HEAD = "r0001"
+HEAD = "r0002"
 """The revision of the schema that this code reads and writes."""
 
 
@@ -87,6 +87,7 @@ items = sa.Table(
 )
 _open = sa.text("needed > 0")
 sa.Index("items_open", items.c.round, items.c.position, sqlite_where=_open, postgresql_where=_open)
+sa.Index("items_row", items.c.round, items.c.row)
 _special = sa.text("purpose <> 'item'")
 sa.Index("items_special", items.c.round, items.c.purpose, sqlite_where=_special, postgresql_where=_special)
 _disputed = sa.text("disputed")

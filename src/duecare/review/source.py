@@ -117,9 +117,9 @@ def of_answers(
         if not suite or row["suite"] == suite:
             answers.setdefault((row["suite"], row["prompt_id"], row["sample"]), {})[row["model"]] = row
     for models in answers.values():
-        row = models.get("tuned") or models.get("base")
-        if row is None or (compare and len(models) < 2):
+        if not models.keys() & {"tuned", "base"} or (compare and len(models) < 2):
             continue
+        row = models["tuned" if "tuned" in models else "base"]
         prompt = [{"role": "user", "content": row["prompt"]}]
         if compare:
             both = {"a": models["base"]["answer"], "b": models["tuned"]["answer"]}
@@ -150,12 +150,11 @@ def scores_by_row(folders: Sequence[Path]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     sides: dict[tuple[str, str], dict[str, float]] = {}
     for folder in folders:
-        for score in _rows(stored(folder, SCORED), SCORES):
-            row, instrument, value = score["row"], score["instrument"], score["value"]
+        for row, part, instrument, value in _scores(stored(folder, SCORED)):
             if value is None:
                 continue
-            if instrument.startswith("reward") and score["part"] in ("chosen", "rejected"):
-                sides.setdefault((row, instrument), {})[score["part"]] = value
+            if instrument.startswith("reward") and part in ("chosen", "rejected"):
+                sides.setdefault((row, instrument), {})[part] = value
                 continue
             own = found.setdefault(row, {})
             own[instrument] = max(value, own.get(instrument, value))
@@ -180,11 +179,22 @@ def _disturbing(scores: Mapping[str, float], blur: float | None) -> bool:
 
 
 def _rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    for batch in _batches(path, schema):
+        yield from batch.to_pylist()
+
+
+def _scores(path: Path) -> Iterator[tuple[str, str, str, float | None]]:
+    for batch in _batches(path, SCORES):
+        names = ("row", "part", "instrument", "value")
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with opened(path) as raw, pq.ParquetFile(raw) as file:
         for batch in file.iter_batches(batch_size=8192):
             if missing := sorted(set(schema.names) - set(batch.schema.names)):
                 raise DataError(f"{path.name}: columns {', '.join(missing)} are not there")
-            yield from batch.to_pylist()
+            yield batch
 
 
 def _made(run: Path) -> dict[str, Entry]:

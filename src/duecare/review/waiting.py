@@ -42,6 +42,8 @@ class Review:
     - guideline: how to judge (left out: a general one for the point)
     - questions: what is asked (left out: general ones for the point)
     - cover: axes of groups, each combination of which is among the items
+    - panels: an axis on which reviewers may say something of themselves: in the preference pairs that choices
+      become, each group of reviewers who say the same counts alike, however many they are
     """
 
     before: When = "train"
@@ -53,6 +55,7 @@ class Review:
     guideline: str = ""
     questions: tuple[Question, ...] = ()
     cover: tuple[str, ...] = ()
+    panels: str = ""
 
     def __post_init__(self) -> None:
         early = self.point in ("data", "pairs")
@@ -73,6 +76,7 @@ class Review:
                 self.name,
                 "letters, digits, - and _, at most 60",
             ),
+            (not self.panels or self.point != "data", "panels", self.panels, "pairs or answers to compare"),
             (self.items >= 1, "items", self.items, "a whole number, at least 1"),
             (self.overlap >= 1, "overlap", self.overlap, "a whole number, at least 1"),
         )
@@ -83,7 +87,12 @@ class Review:
         return self.name or (f"{self.point}-{self.on}" if self.on else self.point)
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Take the export of the closed round in. Raises PendingError where there is none yet."""
+        """Take the export of the closed round in, and what it gives back (`results.given_back`).
+
+        Raises PendingError where there is none yet.
+        """
+        from duecare.review.results import given_back
+
         given = inputs["reviewed"]
         place = given.path.parents[1] / PLACE
         folder = place / folder_of(self.round)
@@ -93,7 +102,9 @@ class Review:
         self._expect(about, given)
         for path in sorted(folder.iterdir()):
             shutil.copyfile(path, out / path.name)
-        return Outcome(files={path.stem: path.name for path in sorted(out.iterdir()) if path.is_file()})
+        found = given_back(out, given.path, out, panels=self.panels)
+        files = {path.stem: path.name for path in sorted(out.iterdir()) if path.is_file()}
+        return Outcome(files=files, estimates=found.estimates)
 
     def _expect(self, about: dict[str, Any], given: Artifact) -> None:
         """The export is of this round, of these very rows, and as much as was asked for."""
@@ -140,5 +151,4 @@ def folder_of(round: str) -> str:
     """The folder of a round's export: its name, if that is safe as one, else a digest of it."""
     from duecare.ledger.digest import bytes_digest
 
-    safe = all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in round)
-    return f"export-{round}" if safe and round else f"export-{bytes_digest(round.encode())[:16]}"
+    return f"export-{round}" if _NAME.fullmatch(round) else f"export-{bytes_digest(round.encode())[:16]}"

@@ -88,7 +88,7 @@ def second_waiver(store: Store, person: Person, waiver: str) -> Waiver:
     with store.begin() as connection:
         who = held(connection, person)
         require(who, Role.OWNER, Role.ADJUDICATOR, Role.ETHICS)
-        query = sa.select(_table).where(_table.c.id == waiver).with_for_update()
+        query = sa.select(_table).where(_table.c.id == waiver).with_for_update(key_share=True)
         row = connection.execute(query).mappings().first()
         if row is None or moment(row["expires"]) <= store.now():
             raise GoneError("there is no such waiver, or it ran out")

@@ -18,19 +18,22 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from flax import nnx
 
-from duecare.core import DataError, Message, Outcome
+from duecare.core import DataError, Message, Outcome, Tell, exact
 from duecare.detect.refusal import refuses
 from duecare.model.forward import causal, logits, places
 from duecare.model.generate import generate
 from duecare.model.load import Loaded, load
+from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
-from duecare.train.batch import ASKED_TOGETHER, Plan, chunks
+from duecare.train.batch import ASKED_TOGETHER, Plan, chunks, take
 from duecare.train.debias import Debias
 from duecare.train.engine_debias import Membership
 from duecare.train.engine_loop import Batch, Data
 from duecare.train.evidence import Evidence, Held, Model, erased_states
+from duecare.train.prefer import Dpo
 from duecare.train.resume import Resume
-from duecare.train.rows import Passage
+from duecare.train.rows import Passage, chosen_passage, passage
+from duecare.train.sft import Sft
 
 Floats = npt.NDArray[np.float32]
 TABLE = "evidence"
@@ -64,6 +67,29 @@ def against_start(
 
 
 _states, _figures = nnx.jit(asked_states), nnx.jit(against_start)
+
+
+def evidence_rows(
+    step: Sft | Dpo, held: Data, tokenizer: Tokenizer, max_tokens: int, tell: Tell
+) -> Plan[Passage]:
+    """The held-out rows on which the evidence rests, of pairs the chosen answers, cut as in training.
+
+    How many there are is told, and how many were passed over and why.
+    """
+    method = "sft" if isinstance(step, Sft) else step.algorithm
+
+    def read(place: int) -> Passage:
+        if isinstance(step, Sft):
+            return passage(held.example(place), tokenizer, max_tokens)
+        limits = (step.max_prompt_tokens, step.max_answer_tokens)
+        return chosen_passage(held.example(place), tokenizer, *limits)
+
+    plan = take(held.names, read, 0 if step.debias is None else step.debias.rows, step.seed)
+    where = {"source": step.on, "split": "held_out"}
+    tell(exact(f"{method}.evidence.rows.used", len(plan.read), plan.met, where))
+    for reason, count in plan.unusable.items():
+        tell(exact(f"{method}.evidence.rows.unusable", count, plan.met, {**where, "reason": reason}))
+    return plan
 
 
 @dataclass(slots=True)
@@ -155,7 +181,11 @@ class Account:
         """Measure the model as it is; once, also where the run is killed and goes on."""
 
         def make() -> dict[str, npt.NDArray[Any]]:
-            answers = self.measuring.answered(load(start)) if self.measuring.debias.answers else {}
+            answers = (
+                self.measuring.answered(load(start, mesh=self.base.mesh))
+                if self.measuring.debias.answers
+                else {}
+            )
             return {"states": self.measuring.states(self.model), **answers}
 
         self.start = resume.remember("evidence", make)
@@ -178,7 +208,7 @@ class Account:
         held = measuring.held()
         erased = erased_states(pooled, held.group)(now).astype(np.float32)
         first = {name: self.start[name] for name in ("length", "refused") if name in self.start}
-        answers = measuring.answered(load(trained)) if measuring.debias.answers else {}
+        answers = measuring.answered(load(trained, mesh=self.base.mesh)) if measuring.debias.answers else {}
         was, done, cut = (measuring.figures(inner, start, each) for each in (start, now, erased))
         return Evidence(
             method=method,

@@ -31,7 +31,6 @@ from duecare.core import (
     Example,
     Finding,
     ModelError,
-    Note,
     Outcome,
     Progress,
     Tell,
@@ -44,18 +43,19 @@ from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.carried import Carries
 from duecare.train.clock import Clock
+from duecare.train.engine_begin import go_on
+from duecare.train.engine_end import settle
 from duecare.train.engine_mesh import dealt, mesh_of
 from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.limits import Limits, OnCrossing
-from duecare.train.lora import Loop, finite, restore, training_state, with_lora
+from duecare.train.lora import Loop, finite, training_state, with_lora
 from duecare.train.metrics import told_to
-from duecare.train.probing import ProbeLog
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
-from duecare.train.watch import Groups, StepLog, StepRecord, Watch, window_ends
+from duecare.train.watch import Groups, StepRecord, Watch
 
 Batch = Mapping[str, npt.NDArray[Any]]
 
@@ -175,9 +175,17 @@ class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
     """Tunix's trainer, which hands on what the loss function returned beside the loss."""
 
     after_step: Callable[[Mapping[str, Any]], None]
+    begun: int = 0
+    """Training steps done before this process went on with them."""
 
     def _post_process_train_step(self, aux: Any) -> None:
         self.after_step(jax.device_get(aux))
+
+    def _log_metrics(self, loss: Any, step: int = 0, additional_metrics: Any = None) -> None:
+        """Tunix counts updates of this process, and takes every loss for one whose power is a perplexity."""
+        done = self.begun + step * self.config.get_with_default("gradient_accumulation_steps", 1)
+        for name, value in {"loss": loss, **(additional_metrics or {})}.items():
+            self.metrics_logger.log(self.metrics_prefix, name, value, self._mode, done)
 
 
 def doing(step: Trains, what: str, tell: Tell) -> None:
@@ -200,7 +208,7 @@ class Run:
     """Who asks the model counterfactual twins, where the step says so."""
     carries: Carries | None = None
     """State of a method that goes from step to step beside the model."""
-    _start: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
+    first: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
     """The state before the first step, where training may go back to it."""
 
     @property
@@ -219,7 +227,8 @@ class Run:
             told_to(trainer.metrics_logger, self.method, self.tell) if self.step.metrics else self.tell
         )
         clock = Clock()
-        start, log, probed = self._go_on(trainer)
+        start, log, probed = go_on(self, trainer)
+        trainer.begun = start
         watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
         with Signals() as signals, closing(trainer.metrics_logger):
             trainer.after_step = partial(self._after, watch, trainer, clock, signals)
@@ -232,8 +241,7 @@ class Run:
             if watch.done > start:
                 self._keep(watch.done, trainer, watch.crossing.good)
             self.halt.ended(watch.done)
-        if watch.crossing.goes_back:
-            self._go_back(trainer, watch)
+        settle(self, trainer, watch, clock)
         return watch
 
     def _after(
@@ -277,56 +285,6 @@ class Run:
             self._stop(len(clock.steps), "what a probe found")
         return found
 
-    def _go_back(self, trainer: Any, watch: Watch) -> None:
-        """Put back the last good state before the crossing; a damaged one gives way to the one before."""
-        found = self.resume.last(upto=watch.crossing.good)
-        watch.kept = 0 if found is None else found.step
-        restore(trainer.model, trainer.optimizer, self._start if found is None else found.arrays)
-        text = (
-            f"a limit was crossed at training step {watch.taken}: the model of step {watch.kept} was put"
-            " back, and training ended with it"
-        )
-        data = {"crossed": str(watch.taken), "kept": str(watch.kept), "planned": str(self.step.steps)}
-        self.tell(Note(topic=f"{self.method}.rolled_back", text=text, data=data))
-
-    def _go_on(self, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
-        """Put back the last good checkpoint; how many steps are done, their figures, and what was probed.
-
-        A checkpoint whose figures are damaged is not gone on from: half a curve is no curve.
-        """
-        if self.step.on_crossing == "rollback":
-            first = training_state(trainer.model, trainer.optimizer)
-            self._start = {name: np.array(value) for name, value in first.items()}  # its own memory
-        self.halt.passed_over(self.resume.sweep())
-        last = self.resume.last()
-        done = 0 if last is None else last.step
-        log, probed = self._logs(done)
-        if last is None:
-            return 0, log, probed
-        topic = f"{self.method}.resumed"
-        size = {"steps": self.step.steps, "every": self.step.every}
-        known = (log.complete, probed is None or probed.complete(done, **size), self._looked(done))
-        if not all(known):
-            text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
-            self.tell(Note(topic=topic, text=text))
-            self.resume.clear()
-            return 0, *self._logs(0)
-        restore(trainer.model, trainer.optimizer, last.arrays)
-        if self.carries is not None:
-            self.carries.put_back(last.arrays)
-        text = f"training goes on after step {done} of {self.step.steps}"
-        self.tell(Note(topic=topic, text=text))
-        return done, log, probed
-
-    def _logs(self, upto: int) -> tuple[StepLog, ProbeLog | None]:
-        probed = None if self.asker is None else ProbeLog(self.resume.folder, upto)
-        return StepLog(self.resume.steps_file, upto=upto), probed
-
-    def _looked(self, step: int) -> bool:
-        """Whether the looks at held-out rows up to the checkpoint of `step` are known again."""
-        ends = window_ends(self.step.every, self.step.steps)
-        return self.held is None or self.held.again(end for end in ends if end <= step)
-
     def _record(self, step: int, aux: Mapping[str, Any]) -> StepRecord:
         rows = np.asarray(aux["row"])
         there = rows >= 0
@@ -335,12 +293,15 @@ class Run:
         finite_loss = loss is None or np.isfinite(loss)
         if not finite_loss or not all(np.isfinite(each).all() for each in figures.values()):
             self._stop(step, "the loss")
+        course = [] if self.carries is None else list(self.carries.take(aux))
+        if not all(np.isfinite(each.value) for each in course):
+            self._stop(step, "what the method of debiasing left")
         return StepRecord(
             step=step,
             loss=loss,
             rows=rows[there].tolist(),
             figures={name: values.tolist() for name, values in figures.items()},
-            course=[] if self.carries is None else list(self.carries.take(aux)),
+            course=course,
         )
 
     def _keep(self, step: int, trainer: Any, good: int) -> None:
@@ -348,12 +309,15 @@ class Run:
 
         That of step `good` stays, however many come after it.
         """
-        state = training_state(trainer.model, trainer.optimizer)
-        if self.carries is not None:
-            state |= self.carries.arrays()
+        state = self.state(trainer)
         if not finite(state):
             self._stop(step, "a weight")
         self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))
+
+    def state(self, trainer: Any) -> dict[str, npt.NDArray[Any]]:
+        """All that goes from step to step, by path."""
+        beside = {} if self.carries is None else self.carries.arrays()
+        return training_state(trainer.model, trainer.optimizer) | beside
 
     def _stop(self, step: int, what: str) -> NoReturn:
         """Say that training broke and where the last good state is, and raise ModelError."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from duecare.core import DataError
 from duecare.train.batch import Plan
@@ -26,6 +27,7 @@ from duecare.train.watch import Point
 
 _COPY = re.compile(r"(?P<root>.+)~(?P<axis>[^~:]+):[^~]+")
 DISTANCE = "pair_distance"
+T = TypeVar("T")
 
 
 def twins(names: Sequence[str], axes: Sequence[str] = ()) -> list[tuple[int, int]]:
@@ -52,6 +54,18 @@ def needed_twins(names: Sequence[str], axes: Sequence[str]) -> list[tuple[int, i
             " let curation add them (stereotypes, mode augment)"
         )
     return found
+
+
+def in_turns(plan: Plan[tuple[T, T]], found: Sequence[tuple[int, int]]) -> Plan[T]:
+    """A plan of pairs as one of their rows, first and second in turns; `found` are the places of each."""
+    read = tuple(one for pair in plan.read for one in pair)
+    rows = np.array([row for place in plan.rows for row in found[place]], dtype=np.int64)
+    return Plan(slots=np.arange(len(read)), read=read, rows=rows, unusable=plan.unusable, met=plan.met)
+
+
+def both(entries: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The entries of both rows of each of these pairs, as `in_turns` has them."""
+    return np.stack([2 * entries, 2 * entries + 1], axis=-1).reshape(-1)
 
 
 class Paired(Treatment):
@@ -94,7 +108,9 @@ def paired_loss(method: Pairing, plain: Loss, losses: Callable[[Any, Mapping[str
     def loss(model: Any, batch: Mapping[str, Any]) -> tuple[jax.Array, dict[str, Any]]:
         taught, aux = plain(model, batch)
         apart = losses(model, batch["twins"])
-        total = taught + method.weight * distance_of(apart, method.distance)
-        return total, {**aux, "loss": total, "distance": distance_of(apart, "absolute")}
+        added = method.weight * distance_of(apart, method.distance)
+        # Of batches that make one update `taught` is a share; what is told is the loss of this batch.
+        told = {"loss": aux["loss"] + added, "distance": distance_of(apart, "absolute")}
+        return taught + added, {**aux, **told}
 
     return loss

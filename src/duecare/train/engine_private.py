@@ -22,7 +22,6 @@ from duecare.train.answering import Answering
 from duecare.train.engine_loop import (
     Data,
     Run,
-    adapted,
     doing,
     finish,
     open_resume,
@@ -35,37 +34,38 @@ from duecare.train.private import Privacy
 from duecare.train.private_canary import Canaries
 from duecare.train.private_check import Bench, checked
 from duecare.train.private_claim import FILE, Claim, told_apart, unweighted, withheld
-from duecare.train.private_methods import DpoMethod, Method, SftMethod
+from duecare.train.private_methods import DpoMethod, Method, RewardMethod, SftMethod
 from duecare.train.private_step import PrivateTrainer, Recipe
 from duecare.train.private_twin import compared, twin
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.resume import Resume
+from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 from duecare.train.units import Batches, Entries, Shape, members
 from duecare.train.watch import Groups
 
+Step = Sft | Dpo | RewardModel
+"""The steps that have the setting `privacy`."""
 
-def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-    """Run the step `Sft` or `Dpo` with its setting `privacy`."""
+
+def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step `Sft`, `Dpo` or `RewardModel` with its setting `privacy`."""
     folder = start_folder(inputs)
     data, held = read_parts(inputs, step.groups)
     unweighted(data)
     resume = open_resume(step, inputs, out)
     begun = resume.last() is not None
     secret = kept_secret(resume.folder / "secret", begun=begun)
-    privacy = _given(step)
-    canaries = Canaries.placed(privacy, data, secret, step.seed)
-    method = _method(step, folder, canaries.data, held)
-    canaries = canaries.found(method, Tokenizer(folder).decode)
-    units = canaries.units(members(canaries.data, method.taught.rows, privacy))
+    method, canaries = _read(step, folder, data, held, secret)
+    units = canaries.units(members(canaries.data, method.taught.rows, _given(step)))
     mechanism = _mechanism(step, len(units.real), len(canaries))
-    step = replace(step, steps=mechanism.steps)
-    claim = Claim(method=method.name, step=step, privacy=privacy, plan=mechanism, before=inputs.get("model"))
+    step = _within(step, mechanism)
+    claim = _claim(step, method, mechanism, inputs)
     tell(claim.note())
     for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
         withheld(tell)(estimate)
     doing(step, "loading the model", tell)
-    loaded, model = adapted(step, folder)
+    loaded, model = method.start(folder)
     method.prepare(units.all, loaded.shape.window)
     world = world_of(step, mechanism, units.all, method, model, secret)
     doing(step, "measuring the model as it is", tell)
@@ -79,14 +79,29 @@ def train(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     watch = run.fit(world.trainer, world.batch)
     probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
     audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws())
-    claim.write(out / FILE, watch.done, audit)
     figures = [*probe.estimates(), *_cost(step, folder, world, resume, tell, probe)]
-    outcome = finish(loaded, watch.curves(probe.readings()), figures, out, watch.findings())
-    return told_apart(outcome, claim, watch.done, audit)
+
+    def write() -> Outcome:
+        claim.write(out / FILE, watch.done, audit)
+        curves = watch.curves(probe.readings())
+        outcome = finish(loaded, curves, figures, out, watch.findings(), head=method.head(model))
+        return told_apart(outcome, claim, watch.done, audit)
+
+    return run.halt.on_disk(watch.taken, write)
+
+
+def _claim(step: Step, method: Method, mechanism: Plan, inputs: Artifacts) -> Claim:
+    before = inputs.get("model")
+    return Claim(method=method.name, step=step, privacy=_given(step), plan=mechanism, before=before)
+
+
+def _within(step: Step, mechanism: Plan) -> Step:
+    """`step` with the steps that the budget allows; the rise of its rate must not outlast them."""
+    return replace(step, steps=mechanism.steps, warmup=min(step.warmup, mechanism.steps))
 
 
 def _probe(  # noqa: PLR0917  # all of them, in the order in which they come about
-    step: Sft | Dpo,
+    step: Step,
     method: Method,
     done: int,
     groups: tuple[Groups, Groups],
@@ -106,19 +121,28 @@ def _probe(  # noqa: PLR0917  # all of them, in the order in which they come abo
     )
 
 
-def _given(step: Sft | Dpo) -> Privacy:
+def _given(step: Step) -> Privacy:
     if step.privacy is None:
         raise ValueError("engine_private.train: the step has no setting `privacy`")
     return step.privacy
 
 
-def _method(step: Sft | Dpo, folder: Path, data: Data, held: Data) -> Method:
+def _read(step: Step, folder: Path, data: Data, held: Data, secret: Secret) -> tuple[Method, Canaries]:
+    """The rows as the method reads them, canaries among them."""
+    placed = Canaries.placed(_given(step), data, secret, step.seed)
+    method = _method(step, folder, placed.data, held)
+    return method, placed.found(method, Tokenizer(folder).decode)
+
+
+def _method(step: Step, folder: Path, data: Data, held: Data) -> Method:
     if isinstance(step, Sft):
         return SftMethod(step, folder, data, held)
+    if isinstance(step, RewardModel):
+        return RewardMethod(step, folder, data, held)
     return DpoMethod(step, folder, data, held)
 
 
-def _mechanism(step: Sft | Dpo, units: int, canaries: int) -> Plan:
+def _mechanism(step: Step, units: int, canaries: int) -> Plan:
     """The noise that keeps the promise; of canaries half are expected among the units."""
     privacy = _given(step)
     return plan(
@@ -165,7 +189,7 @@ class World:
 
 
 def world_of(  # noqa: PLR0917  # all of them, in the order in which they come about
-    step: Sft | Dpo,
+    step: Step,
     mechanism: Plan,
     units: list[Entries],
     method: Method,
@@ -189,7 +213,7 @@ def world_of(  # noqa: PLR0917  # all of them, in the order in which they come a
 
 
 def _cost(  # noqa: PLR0917  # all of them, in the order in which they come about
-    step: Sft | Dpo, folder: Path, world: World, resume: Resume, tell: Tell, probe: Probe
+    step: Step, folder: Path, world: World, resume: Resume, tell: Tell, probe: Probe
 ) -> list[Estimate]:
     """What privacy costs each group, where the step asks for a twin."""
     if not _given(step).twin:

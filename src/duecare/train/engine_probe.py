@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from duecare.core import Artifacts, Message
 from duecare.model.fetch import folder_of
@@ -21,7 +22,7 @@ from duecare.model.tokenize import Tokenizer, joined
 from duecare.model.twins import Twin
 from duecare.train.answering import Answering
 from duecare.train.batch import ROUND, chunks, most_asked, stack
-from duecare.train.probing import Floats, Probes
+from duecare.train.probing import Floats, Pairing, Probes, pairings
 from duecare.train.resume import Resume
 from duecare.train.rows import Passage
 
@@ -46,18 +47,34 @@ class Asker:
     `seconds` is the time of one probe, without compiling.
     """
 
+    measure = staticmethod(_measured)
+    """What is asked of each answer of a batch, [B]."""
+
     def __init__(self, probes: Probes, tokenizer: Tokenizer) -> None:
-        self.probes, self.twins = probes, probes.twins()
-        self._rows = [passage_of(twin, tokenizer) for twin in self.twins]
+        self.probes, self.twins = probes, self.asked(probes)
+        self._rows = [self.read(twin, tokenizer) for twin in self.twins]
         self._batches = _batches(self._rows, tokenizer.pad_id)
         self.base: Floats = np.zeros(0)
         self.seconds = 0.0
+
+    def asked(self, probes: Probes) -> list[Twin]:
+        """The prompts with their answers."""
+        return probes.twins()
+
+    def read(self, twin: Twin, tokenizer: Tokenizer) -> Passage:
+        """One of them as tokens."""
+        return passage_of(twin, tokenizer)
+
+    @property
+    def pairings(self) -> Sequence[Pairing]:
+        """Which of them are compared."""
+        return pairings(self.twins)
 
     def values(self, model: Answering) -> Floats:
         """Mean log-probability per token of every answer, by the model as it is now: float64 [N]."""
         found, ends = [], [time.perf_counter()]
         for batch in self._batches:
-            found.append(np.asarray(_measured(model, batch), dtype=np.float64))
+            found.append(np.asarray(self.measure(model, batch), dtype=np.float64))
             ends.append(time.perf_counter())
         # The first batch may have been compiled; the others are of the same shape.
         rest = np.diff(ends)[1:]
@@ -66,12 +83,19 @@ class Asker:
 
 
 def asker(
-    probes: Probes | None, inputs: Artifacts, tokenizer: Tokenizer, model: Answering, resume: Resume
+    probes: Probes | None,
+    inputs: Artifacts,
+    tokenizer: Tokenizer,
+    model: Answering,
+    resume: Resume,
+    *,
+    mesh: Mesh | None = None,
 ) -> Asker | None:
     """Who asks the twins of this run, the base's answers known; `model` is as it is before the first step.
 
     The base is that of the study: where training goes on from an earlier result, the base is loaded for a
-    moment, so that what earlier steps amplified is seen too. After a kill it is read back.
+    moment, on the devices `mesh`, so that what earlier steps amplified is seen too. After a kill it is read
+    back.
     """
     if probes is None:
         return None
@@ -79,7 +103,7 @@ def asker(
 
     def ask() -> Mapping[str, Any]:
         if "model" in inputs and "base" in inputs:
-            values = _of_folder(made, folder_of(inputs["base"].path))
+            values = _of_folder(made, folder_of(inputs["base"].path), mesh)
         else:
             values = made.values(model)
         return {"values": values, "seconds": np.array(made.seconds)}
@@ -89,8 +113,8 @@ def asker(
     return made
 
 
-def _of_folder(made: Asker, folder: Path) -> Floats:
-    base = load(folder)
+def _of_folder(made: Asker, folder: Path, mesh: Mesh | None) -> Floats:
+    base = load(folder, mesh=mesh)
     values = made.values(Answering(base.model))
     del base
     gc.collect()

@@ -34,6 +34,7 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
+from duecare.train.engine_mesh import mesh_of
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
@@ -168,19 +169,22 @@ def reinforce(
     asked, probed = _prompts(players, data, held)
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
-    trainer = Trainer(model, optimised or optimiser(step), training_config(step, method))
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     resume = open_resume(step, inputs, out)
+    config = training_config(step, method, mark=resume.mark)
+    trainer = Trainer(model, optimised or optimiser(step), config)
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing(step, "answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
     doing(step, "answering the first prompts", tell)
     rounds = Rounds(step, asked, lambda one: made(one, players))
-    watch = Run(step, method, data.groups, resume, tell).fit(trainer, rounds.batch)
+    run = Run(step, method, data.groups, resume, tell)
+    watch = run.fit(trainer, rounds.batch)
     doing(step, "answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
     readings = [reading for probe in probes for reading in probe.readings()]
     estimates = [estimate for probe in probes for estimate in probe.estimates()]
-    return finish(loaded, watch.curves(readings), estimates, out, watch.findings())
+    curves, found = watch.curves(readings), watch.findings()
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found))
 
 
 @dataclass(slots=True)
@@ -209,7 +213,9 @@ def _rewards(step: Reinforces, inputs: Artifacts, method: str, tell: Tell) -> Re
             raise ModelError(f"train.{method}: no reward model {step.reward_model!r} was handed over")
         from duecare.model.reward import load_reward
 
-        judge = load_reward(inputs["reward"].path / "model", batch=step.batch_size * step.samples)
+        judge = load_reward(
+            inputs["reward"].path / "model", batch=step.batch_size * step.samples, mesh=mesh_of(step)
+        )
     made = Rewards(step.reward, step.unjudged, method, judge, step.reward_model_weight)
     if digests := made.digests():
         text = "reward functions are code of one's own; these are the SHA-256 of their files"

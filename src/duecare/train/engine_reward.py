@@ -36,6 +36,7 @@ from duecare.train.engine_loop import (
     start_folder,
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
+from duecare.train.engine_reward_probe import reward_asker
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
@@ -107,9 +108,13 @@ def reward_loss(
     loss are without it.
     """
     figures = score_figures(answer_scores(model, batch))
-    each = figures["loss"] + centring * (2 * figures["score"]) ** 2
-    loss = (batch["weight"] * each).mean()
+    loss = (batch["weight"] * centred(figures, centring)).mean()
     return loss, {"loss": loss, "row": batch["row"], "figures": figures}
+
+
+def centred(figures: Mapping[str, jax.Array], centring: float) -> jax.Array:
+    """What is minimised of each pair, [B]: its loss and `centring` times the squared sum of its scores."""
+    return figures["loss"] + centring * (2 * figures["score"]) ** 2
 
 
 measured = nnx.jit(answer_scores)
@@ -155,17 +160,18 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
     give_shape(step, taught, probed, loaded.shape.window)
-    trainer = Trainer(model, optimiser(step), training_config(step, METHOD))
+    resume = open_resume(step, inputs, out)
+    trainer = Trainer(model, optimiser(step), training_config(step, METHOD, mark=resume.mark))
 
     def loss(model: Rewarding, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return reward_loss(model, batch, step.centring)
 
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    resume = open_resume(step, inputs, out)
     doing(step, "measuring the head as it was drawn", tell)
     before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
+    twins = reward_asker(step.probe, loaded.tokenizer, model, resume)
     doing(step, "compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell)
+    run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     probe = Probe(
         method=METHOD,
@@ -179,4 +185,5 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     )
     head = np.asarray(model.head[...])
     curves = watch.curves(probe.readings())
-    return finish(loaded, curves, probe.estimates(), out, watch.findings(), head=head)
+    told, found = probe.estimates(), watch.findings()
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, head=head))

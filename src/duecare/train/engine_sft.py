@@ -22,7 +22,7 @@ from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, 
 from duecare.train.distill import Distill
 from duecare.train.engine_adversary import Adversarial
 from duecare.train.engine_debias import Membership, Treatment
-from duecare.train.engine_evidence import Account, Measuring
+from duecare.train.engine_evidence import Account, Measuring, evidence_rows
 from duecare.train.engine_loop import (
     Batch,
     Data,
@@ -35,7 +35,7 @@ from duecare.train.engine_loop import (
     start_folder,
     whole,
 )
-from duecare.train.engine_pairing import Paired, needed_twins
+from duecare.train.engine_pairing import Paired, both, in_turns, needed_twins
 from duecare.train.engine_probe import asker
 from duecare.train.engine_robust import Robust
 from duecare.train.heldout import looks_at
@@ -242,25 +242,24 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     method = treatment(step, tokenizer, data, taught, loaded.shape.width)
-    config = training_config(step, "sft", step.accumulate)
+    resume = open_resume(step, inputs, out)
+    config = training_config(step, "sft", step.accumulate, mark=resume.mark)
     trainer = method.trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
-    resume = open_resume(step, inputs, out)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model))
-    looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume)
+    looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume, method)
     looks.begin(model, lambda: before)
-    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume)
-    evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines))
+    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume, mesh=loaded.mesh)
+    evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines), tell)
     if evidence is not None:
         evidence.before(resume, folder)
     doing(step, "compiling the first step", tell)
     run = Run(step, "sft", data.groups, resume, tell, looks, asker=twins, carries=method)
     batch = shared(taught, step.steps, step.accumulate)
     watch = run.fit(trainer, lambda number: method.batch(number, batch(number)))
-    watch.kept = looks.settle(watch.done, model, tell)
-    probe = _probe(step, watch.kept, probed, data, (before, probed.losses(model)))
-    curves = watch.curves([*looks.readings(watch.kept), *probe.readings()])
+    probe = _probe(step, watch.done, probed, data, (before, probed.losses(model)))
+    curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
     told = [*probe.estimates(), *method.estimates()]
 
     def write() -> Outcome:
@@ -282,8 +281,8 @@ def _account_of(step: Sft, taught: Parts, data: Data, tell: Tell) -> None:
     tell(exact("sft.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
 
 
-def evidence_of(
-    step: Sft | Dpo, held: Data, model: Answering, loaded: Loaded, shape: tuple[int, int]
+def evidence_of(  # noqa: PLR0917  # all of them, in the order in which they come about
+    step: Sft | Dpo, held: Data, model: Answering, loaded: Loaded, shape: tuple[int, int], tell: Tell
 ) -> Account | None:
     """What measures the evidence of debiasing on held-out rows, of pairs on the chosen answers.
 
@@ -293,7 +292,7 @@ def evidence_of(
     max_tokens, lines = shape
     if debias is None:
         return None
-    plan = take(held.names, _reader(max_tokens, tokenizer, held), debias.rows, step.seed)
+    plan = evidence_rows(step, held, tokenizer, max_tokens, tell)
     if not plan.read:
         if debias.probe == "none":
             return None
@@ -338,15 +337,9 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
 
     names = [data.names[copy] for _, copy in found]
     plan = draw(names, reader, step.steps * pairing.pairs, step.seed)
-    read = tuple(one for pair in plan.read for one in pair)
-    rows = np.array([row for place in plan.rows for row in found[place]], dtype=np.int64)
-    each = Plan(slots=np.arange(len(read)), read=read, rows=rows, unusable=plan.unusable, met=plan.met)
-
-    def both(entries: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.stack([2 * entries, 2 * entries + 1], axis=-1).reshape(-1)
-
+    each = in_turns(plan, found)
     batches = (both(plan.step(number, pairing.pairs)) for number in range(step.steps))
-    longest = rounded(max(len(one.tokens) for one in read), step.row_tokens)
+    longest = rounded(max(len(one.tokens) for one in each.read), step.row_tokens)
     shape = (longest, most_asked(taught_tokens(each), batches))
     twins = Passages(data, each, shape, tokenizer.pad_id, step.lines)
     return Paired(

@@ -14,7 +14,7 @@ from duecare.train.clock import MEASURED, Clock, size_note, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
 from duecare.train.lora import in_training, most_memory
-from duecare.train.probing import Floats, ProbeLog, pairings
+from duecare.train.probing import Floats, ProbeLog
 from duecare.train.twin_watch import TwinWatch
 from duecare.train.watch import StepLog, Watch
 
@@ -40,10 +40,11 @@ def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], 
             **judged,
             every=step.every,
             probes=run.asker.probes,
-            pairings=pairings(run.asker.twins),
+            pairings=run.asker.pairings,
             base=run.asker.base,
             log=probed,
             ask=ask,
+            spare=int(step.on_crossing == "rollback" or (run.held is not None and run.held.keep == "best")),
         )
     gauge = Gauge(**course, **judged, groups=run.groups)
     return Watch(**course, every=step.every, groups=run.groups, log=log, gauge=gauge, twins=twins)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict
+from duecare.measure.closing import Sides, price
 from duecare.measure.interval import Interval, cluster_mean
 from duecare.train import fresh, leace
-from duecare.train.cost import Sides, price
 from duecare.train.debias import Debias
 
 Floats = npt.NDArray[np.float32]

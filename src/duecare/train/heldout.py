@@ -26,6 +26,7 @@ from flax import nnx
 from duecare.core import FAIL, DataError, Note, Tell
 from duecare.measure.compare import difference, mean_difference
 from duecare.measure.decide import decide
+from duecare.train.carried import Carries
 from duecare.train.limits import NO_LIMITS, Limits
 from duecare.train.lora import restore_weights, weights_state
 from duecare.train.probe import Figures
@@ -68,6 +69,8 @@ class HeldOut:
     measure: Callable[[Any], Figures]
     resume: Resume
     limits: Limits = NO_LIMITS
+    carries: Carries | None = None
+    """State of a method that belongs to a model which is kept, as its weights do."""
     seen: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
     out: set[int] = field(default_factory=set)
     """The steps whose models are no candidates."""
@@ -139,7 +142,10 @@ class HeldOut:
         """Put the model to be kept in place of the last, that of `step`; the step it is of."""
         if self.keep == "last":
             return step
-        restore_weights(model, self.resume.remember(_name(self.best), _lost))
+        kept = self.resume.remember(_name(self.best), _lost)
+        restore_weights(model, kept)
+        if self.carries is not None:
+            self.carries.put_back(kept)
         text = (
             f"of {len(self.seen)} models looked at that of step {self.best} is kept, with a mean held-out"
             f" loss of {self._mean(self.best):.4f}; these rows chose it, so others are to judge it"
@@ -181,7 +187,8 @@ class HeldOut:
     def _take(self, step: int, found: Mapping[str, npt.NDArray[Any]], model: nnx.Module) -> None:
         self._note(step, found)
         if self.keep == "best" and self.best == step:
-            self.resume.remember(_name(step), lambda: weights_state(model))
+            beside = {} if self.carries is None else self.carries.arrays()
+            self.resume.remember(_name(step), lambda: weights_state(model) | beside)
             self.resume.forget("best-*", SPARE)
 
     def _readings(self, step: int) -> list[Reading]:
@@ -192,12 +199,13 @@ class HeldOut:
         return float(self.seen[step].mean(dtype=np.float64))
 
 
-def looks_at(
+def looks_at(  # noqa: PLR0917  # all of them, in the order in which they come about
     step: Chooses,
     method: str,
     held: tuple[npt.NDArray[np.int64], Groups],
     measure: Callable[[Any], Figures],
     resume: Resume,
+    carries: Carries | None = None,
 ) -> HeldOut:
     """The looks that `step` asks for at the rows and groups `held`."""
     rows, groups = held
@@ -211,6 +219,7 @@ def looks_at(
         measure=measure,
         resume=resume,
         limits=step.limits,
+        carries=carries,
     )
 
 

@@ -27,6 +27,12 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
 }
 """Of which figures the gap between groups is followed, by method."""
 
+
+def probed(method: str) -> tuple[str, ...]:
+    """What is asked about twins, of a method that can be."""
+    return ("reward_gap",) if method == "reward-model" else ("gap", "amplification")
+
+
 _ENDING, _TWINS = "_gap", "twins_"
 
 
@@ -45,6 +51,8 @@ class Limits:
 
     - twins_gap: the widest gap, up or down, between twins
     - twins_amplification: the most by which such a gap may be wider than in the base model
+    - twins_reward_gap: for reward-model instead, the widest gap in reward between twins, up or down, in
+      standard deviations of the rewards
     """
 
     loss_gap: float | None = None
@@ -54,6 +62,7 @@ class Limits:
     reward_gap: float | None = None
     twins_gap: float | None = None
     twins_amplification: float | None = None
+    twins_reward_gap: float | None = None
 
     def __post_init__(self) -> None:
         widest = {"accuracy_gap": 1.0}
@@ -77,15 +86,15 @@ class Limits:
 
     @property
     def twins(self) -> dict[str, float]:
-        """The limits on twins, by "gap" and "amplification", without those that were not given."""
+        """The limits on twins, by what is asked (see `probed`), without those that were not given."""
         names = (each.name for each in fields(self) if each.name.startswith(_TWINS))
         values = {name.removeprefix(_TWINS): getattr(self, name) for name in names}
         return {figure: value for figure, value in values.items() if value is not None}
 
-    def of(self, figures: Collection[str], *, twins: bool = True) -> Limits:
-        """The same without limits on other figures than `figures`, and without those on twins if so said."""
+    def of(self, figures: Collection[str], *, twins: Collection[str] | None = None) -> Limits:
+        """The same without limits on other figures than `figures`, and on twins than `twins` (None: all)."""
         left = {f"{name}{_ENDING}": None for name in self.given if name not in figures}
-        left |= {} if twins else {f"{_TWINS}{name}": None for name in self.twins}
+        left |= {f"{_TWINS}{name}": None for name in self.twins if twins is not None and name not in twins}
         return replace(self, **left)
 
 

@@ -74,14 +74,18 @@ class Reports(Protocol):
     def metrics(self) -> Mapping[str, str]: ...
 
 
-def training_config(step: Reports, method: str, accumulate: int = 1) -> Any:
-    """Tunix's settings for one run, with the boards that its figures go to."""
+def training_config(step: Reports, method: str, accumulate: int = 1, *, mark: str = "") -> Any:
+    """Tunix's settings for one run, with the boards that its figures go to.
+
+    `mark` tells it there from other runs of the method on the same source (`Resume.mark`).
+    """
     from tunix.sft.peft_trainer import TrainingConfig
 
+    run = "-".join(filter(None, (method, step.on, mark)))
     return TrainingConfig(
         eval_every_n_steps=step.every,
         gradient_accumulation_steps=None if accumulate == 1 else accumulate,
-        metrics_logging_options=logger_options(step.metrics, f"{method}-{step.on}"),
+        metrics_logging_options=logger_options(step.metrics, run),
         metrics_prefix=f"{PREFIX}/{method}",
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
-from duecare.train.debias import Debias, debias_rules
+from duecare.train.debias import Debias, beside_rules, debias_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -27,6 +27,7 @@ from duecare.train.rules import (
     quantize_rules,
     real,
     stopping_rules,
+    update_rules,
     whole,
 )
 
@@ -47,6 +48,7 @@ class Dpo:
       of its odds ratio (lambda in the paper)
     - lora_rank, lora_alpha, targets, quantize: as in Sft
     - steps, batch_size: training steps, and pairs in each
+    - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
@@ -64,6 +66,7 @@ class Dpo:
     quantize: Quantize | None = None
     steps: int = 20
     batch_size: int = 4
+    accumulate: int = 1
     max_prompt_tokens: int = 64
     max_answer_tokens: int = 64
     learning_rate: float = 5e-4
@@ -101,6 +104,7 @@ class Dpo:
             *quantize_rules(self),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *update_rules("lora", self.accumulate, self.steps),
             *privacy_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits),
@@ -108,6 +112,7 @@ class Dpo:
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
             *debias_rules(self.debias, self.groups, ("group_dro",)),
+            *beside_rules(self.debias, "lora", self.accumulate),
             *loop_rules(
                 steps=self.steps,
                 batch_size=self.batch_size,

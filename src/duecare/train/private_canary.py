@@ -63,12 +63,13 @@ class Canaries:
     def found(self, method: Method, decode: Any) -> Canaries:
         """The same, with the entry of each canary in the method's plan.
 
-        Raises DataError where a canary's answer is not wholly among the tokens that are taught.
+        Raises DataError where a canary's answer is not wholly among the tokens that are taught, nor in a pair
+        the one that it stands against.
         """
         place = {int(row): entry for entry, row in enumerate(method.taught.rows)}
         entries = [place.get(self.first + number, -1) for number in range(len(self))]
         lost = sum(
-            entry < 0 or one.answer not in decode(_taught(method.taught.read[entry]))
+            entry < 0 or not _survives(one, method.taught.read[entry], decode)
             for entry, one in zip(entries, self.made, strict=True)
         )
         if lost:
@@ -153,8 +154,9 @@ def _with(data: Data, rows: Sequence[Example]) -> Data:
     )
 
 
-def _taught(read: Any) -> list[int]:
-    """The tokens of a row that are taught."""
+def _survives(one: Canary, read: Any, decode: Any) -> bool:
+    """Whether what makes a canary known is among the tokens that are taught."""
     if isinstance(read, Pair):
-        return [int(token) for token in read.chosen]
-    return [int(token) for token in read.tokens[read.taught]]
+        chosen, rejected = (decode([int(token) for token in side]) for side in read.answers)
+        return one.answer in chosen and one.other in rejected
+    return one.answer in decode([int(token) for token in read.tokens[read.taught]])

@@ -18,13 +18,14 @@ from tunix.sft.peft_trainer import TrainingConfig
 
 from duecare.core import Estimate, Progress, Tell
 from duecare.measure.compare import mean_difference, paired_difference
-from duecare.train.engine_loop import Batch, Run, adapted, doing
+from duecare.train.engine_loop import Batch, Run, doing
 from duecare.train.lora import optimiser
 from duecare.train.prefer import Dpo
 from duecare.train.private_methods import Method
 from duecare.train.private_step import PrivateTrainer, Recipe
 from duecare.train.probe import Figures
 from duecare.train.resume import Resume
+from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 from duecare.train.watch import UNITS, Groups
 
@@ -33,7 +34,7 @@ UNPROTECTED = 1e30
 
 
 def twin(  # noqa: PLR0917  # all of them, in the order in which they come about
-    step: Sft | Dpo,
+    step: Sft | Dpo | RewardModel,
     folder: Path,
     method: Method,
     recipe: Recipe,
@@ -46,7 +47,7 @@ def twin(  # noqa: PLR0917  # all of them, in the order in which they come about
     It has checkpoints of its own under `resume`, and tells nothing but its progress.
     """
     doing(step, "training the unprotected twin", tell)
-    _, model = adapted(step, folder)
+    _, model = method.start(folder)
     trainer = PrivateTrainer(
         model, optimiser(step, clipped=False), TrainingConfig(eval_every_n_steps=step.every)
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,16 @@ import numpy.typing as npt
 from duecare.core import DuecareError, refuse_unless
 from duecare.core.wire import Noun, decode, encode
 from duecare.model.people import AXES, REFERENCE
-from duecare.model.twins import ISSUES, Twin, twins
-from duecare.train.limits import Limits
+from duecare.model.twins import ISSUES, MANNERS, Manner, Twin, twins
+from duecare.train.limits import Limits, probed
 from duecare.train.resume import append_line, whole_lines, write_whole
 from duecare.train.rules import MOST_STEPS, Rule, real, whole
 
 Floats = npt.NDArray[np.float64]
+GOOD: Manner = "respectful"
+SAME = 1e-9
+"""Answers that differ by less, against their size, are worth the same."""
+
 FEWEST = 10
 """Issues from which on an interval over issues is worth having."""
 
@@ -69,15 +73,26 @@ class Probes:
             (real(self.share, 0, 0.5, open_low=True), "share", self.share, "a share above 0 and at most 0.5"),
         )
 
-    def twins(self) -> list[Twin]:
-        """The prompts with their answers: of each axis, each issue in one framing for every group."""
-        return twins(self.axes, self.issues, ("respectful",))
+    def twins(self, *, both: bool = False) -> list[Twin]:
+        """The prompts with their answers: of each axis, each issue in one framing for every group.
+
+        The answer is the respectful one; with `both` the dismissive one is asked too.
+        """
+        return twins(self.axes, self.issues, MANNERS if both else (GOOD,))
 
 
-def probe_rules(probe: object, limits: object) -> list[Rule]:
+def probe_rules(probe: object, limits: object, method: str = "sft") -> list[Rule]:
     """Rules of the setting `probe` of one training step, and of the limits that need it."""
     needs = limits.twins if isinstance(limits, Limits) else {}
+    strange = [name for name in needs if name not in probed(method)]
+    known = ", ".join(f"twins_{name}" for name in probed(method))
     return [
+        (
+            not strange,
+            "limits",
+            ", ".join(f"twins_{name}" for name in strange),
+            f"of limits on twins only {known}: {method} is asked for these",
+        ),
         (probe is None or isinstance(probe, Probes), "probe", probe, "axes and issues to ask about, or none"),
         (
             probe is not None or not needs,
@@ -97,10 +112,27 @@ class Pairing:
     against: str
     mine: npt.NDArray[np.int64]
     other: npt.NDArray[np.int64]
+    spread: npt.NDArray[np.int64] | None = None
+    """Of each pair the places of all answers to its matter, int [n, S], where a gap is measured by how far
+    all these lie apart."""
 
     def gap(self, values: Floats) -> Floats:
-        """Difference of each pair [n], of `values` [N] in nats per token."""
-        return values[self.mine] - values[self.other]
+        """Difference of each pair [n], of `values` [N] in nats per token; with `spread` in their deviations.
+
+        The mean of the pairs is then exactly the mean difference D over the standard deviation s of all
+        answers. s is itself of these matters: each pair is given what its own answers do to s as well, D/s
+        linearised (delta method), so that an interval over pairs is one of the ratio.
+        """
+        apart = values[self.mine] - values[self.other]
+        if self.spread is None:
+            return apart
+        each = values[self.spread]
+        squares = np.square(each - each.mean()).mean(axis=1)
+        deviation = float(np.sqrt(squares.mean()))
+        if not deviation > SAME * (1 + float(np.abs(each).max())):
+            return np.full(len(apart), np.nan)  # all answers are worth the same: there is no unit
+        linear: Floats = apart / deviation - apart.mean() / (2 * deviation**3) * (squares - squares.mean())
+        return linear
 
 
 def pairings(asked: Sequence[Twin]) -> list[Pairing]:
@@ -120,10 +152,25 @@ def pairings(asked: Sequence[Twin]) -> list[Pairing]:
     return found
 
 
+def reward_pairings(asked: Sequence[Twin]) -> list[Pairing]:
+    """`pairings` of the respectful answers, each with all answers to its matter on its axis."""
+    good = np.array([place for place, twin in enumerate(asked) if twin.manner == GOOD], dtype=np.int64)
+    matters: dict[str, list[int]] = {}
+    for place, twin in enumerate(asked):
+        matters.setdefault(twin.pair_id.removesuffix(twin.manner), []).append(place)
+    found = []
+    for pair in pairings([asked[place] for place in good]):
+        names = [asked[place].pair_id.removesuffix(GOOD) for place in good[pair.mine]]
+        spread = np.array([matters[name] for name in names], dtype=np.int64)
+        found.append(replace(pair, mine=good[pair.mine], other=good[pair.other], spread=spread))
+    return found
+
+
 class Plan(Noun, frozen=True, kw_only=True):
     """When probes are made: from step `known` on after every `nth` reading, and after the last step.
 
-    `looks` counts the base's own; `seconds` and `step_seconds` are a probe's and a training step's.
+    `looks` counts the base's own, and that of the model which is kept where it may be another than the last;
+    `seconds` and `step_seconds` are a probe's and a training step's.
     """
 
     known: int
@@ -147,22 +194,32 @@ class Plan(Noun, frozen=True, kw_only=True):
         return [end for end in ends if end <= upto and self.due(end, steps=steps, every=every)]
 
 
-def plan(probes: Probes, *, steps: int, every: int, at: int, seconds: float, step_seconds: float) -> Plan:
+def plan(
+    probes: Probes,
+    *,
+    steps: int,
+    every: int,
+    at: int,
+    seconds: float,
+    step_seconds: float,
+    spare: int = 0,
+) -> Plan:
     """How often to probe `steps` training steps with a reading each `every`, by the budget or as said.
 
     Made during step `at`; `seconds` is the time of one probe, `step_seconds` that of one training step.
-    With share s of the time of training, T of it spent on steps, there is room for
-    s / (1 - s) * T / seconds looks, base and end among them.
+    `spare` is how many are kept back for a model that is kept and was not asked. With share s of the time of
+    training, T of it spent on steps, there is room for s / (1 - s) * T / seconds looks, base and end among
+    them.
     """
     windows = math.ceil(steps / every)
     if probes.every is not None:
         nth = max(1, math.ceil(probes.every / every))
     else:
         room = probes.share / (1 - probes.share) * steps * step_seconds / max(seconds, 1e-9)
-        during = max(1, int(min(room, windows + 1.0)) - 1)  # the end is one of them
+        during = max(1, int(min(room - spare, windows + 1.0)) - 1)  # the end is one of them
         nth = max(1, math.ceil(windows / during))
     made = Plan(known=at, nth=nth, looks=1, seconds=seconds, step_seconds=step_seconds)
-    looks = 1 + len(made.steps(steps, steps=steps, every=every))
+    looks = 1 + len(made.steps(steps, steps=steps, every=every)) + spare
     return Plan(known=at, nth=nth, looks=looks, seconds=seconds, step_seconds=step_seconds)
 
 

@@ -44,6 +44,8 @@ class Resume:
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
         self.folder = folder
         told = json.dumps(fingerprint, sort_keys=True).encode()
+        self.mark = hashlib.sha256(told).hexdigest()[:8]
+        """Tells this run from another on the same source, also after a kill."""
         mark = folder / "run.json"
         if folder.exists() and not (mark.is_file() and mark.read_bytes() == told):
             shutil.rmtree(folder)

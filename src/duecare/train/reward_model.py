@@ -10,6 +10,8 @@ from pathlib import Path
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
+from duecare.train.private import Privacy, privacy_rules
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
     Quantize,
@@ -42,7 +44,9 @@ class RewardModel:
     - steps, batch_size: training steps, and pairs in each
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
-    - limits: as in Dpo
+    - limits: as in Dpo, and with `probe` `twins_reward_gap`
+    - probe: as in Sft, but asked is how twins' answers are scored
+    - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
       metrics, mesh: as in Sft
     """
@@ -66,7 +70,9 @@ class RewardModel:
     limits: Limits = NO_LIMITS
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
+    probe: Probes | None = None
     held_out: int = 64
+    privacy: Privacy | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
@@ -81,7 +87,9 @@ class RewardModel:
             *quantize_rules(self),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
+            *privacy_rules(self),
             *watch_rules("reward-model", self.limits, self.watch_alpha, self.on_crossing),
+            *probe_rules(self.probe, self.limits, "reward-model"),
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
             *loop_rules(
@@ -106,7 +114,11 @@ class RewardModel:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
         from duecare.train.engine_mesh import over
-        from duecare.train.engine_reward import train
+
+        if self.privacy is None:
+            from duecare.train.engine_reward import train
+        else:
+            from duecare.train.engine_private import train
 
         with over(self):
             outcome = train(self, inputs, out, tell)

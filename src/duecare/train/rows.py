@@ -124,6 +124,22 @@ def pair(example: Example, tokenizer: Speaks, max_prompt_tokens: int, max_answer
     )
 
 
+def chosen_passage(
+    example: Example, tokenizer: Speaks, max_prompt_tokens: int, max_answer_tokens: int
+) -> Passage:
+    """A preference row's prompt and chosen answer, cut as `pair` cuts them; the answer is taught."""
+    read = pair(example, tokenizer, max_prompt_tokens, max_answer_tokens)
+    tokens = np.concatenate([read.prompt, read.chosen])
+    return Passage(tokens=tokens, taught=np.arange(len(tokens)) >= len(read.prompt), cut=read.cut)
+
+
+def answered(messages: Sequence[Message], answer: str, tokenizer: Speaks) -> Passage:
+    """A prompt and one answer to it, whole, as `pair` reads them; the answer is taught."""
+    asked, said = _answer(messages, answer, tokenizer)
+    tokens = np.array([*asked, *said], dtype=np.int32)
+    return Passage(tokens=tokens, taught=np.arange(len(tokens)) >= len(asked), cut=False)
+
+
 def prompt(example: Example, tokenizer: Speaks, max_prompt_tokens: int) -> Prompt:
     """The conversation of a chat or preference row up to its last user turn, as the model would read it.
 

@@ -5,6 +5,8 @@ the gap of a pair is what the model's log-probability per token of one fixed ans
 figure speaks of *the model as it was at that probe*, over all matters of which those asked are a draw.
 
 - gap: the mean over matters, a group less the first of its axis (as `twins.gap` of the evaluation)
+- reward_gap: the same of the score that a reward model gives the answer, in standard deviations of its scores
+  of all answers to these matters, good and bad. Its head is drawn anew, so there is no base to amplify
 - amplification: by how much wider that gap is than in the base model, |gap now| - |gap of the base|. Below 0
   the gap has closed
 
@@ -25,18 +27,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Note, Tell, Verdict
 from duecare.measure.compare import paired_difference
 from duecare.measure.decide import decide
 from duecare.measure.interval import Interval, silent
 from duecare.train.crossing import Crossing
-from duecare.train.limits import Limits
+from duecare.train.limits import Limits, probed
 from duecare.train.probing import Floats, Pairing
 from duecare.train.watch import Reading
 
 SPLIT = "twins"
-UNIT = "nats per token"
-FIGURES = ("gap", "amplification")
+UNITS = {
+    "gap": "nats per token",
+    "amplification": "nats per token",
+    "reward_gap": "standard deviations of the rewards",
+}
+_INTERVALS = {"gap": 1, "amplification": 2, "reward_gap": 1}
+_NAMES = {
+    "gap": "the gap between twins",
+    "amplification": "the amplification of the gap between twins",
+    "reward_gap": "the gap in reward between twins",
+}
 
 
 @dataclass(slots=True)
@@ -75,12 +88,14 @@ class TwinGauge:
     lines: list[Line] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lines = [Line(figure, pair) for pair in self.pairings for figure in FIGURES]
+        figures = probed(self.method)
+        self.lines = [Line(figure, pair) for pair in self.pairings for figure in figures]
 
     @property
     def level(self) -> float:
         """Of each interval at each look."""
-        return 1 - self.alpha / self.looks / (3 * max(1, len(self.pairings)))
+        each = sum(_INTERVALS[figure] for figure in probed(self.method))
+        return 1 - self.alpha / self.looks / (each * max(1, len(self.pairings)))
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -91,19 +106,23 @@ class TwinGauge:
             if line.figure in self.limits.twins
         ]
 
-    def look(self, step: int, values: Floats, tell: Tell) -> None:
-        """Tell where each gap stands with the model of `step`; 0 is the base itself, which is not judged."""
+    def look(self, step: int, values: Floats, tell: Tell, *, kept: bool = False) -> None:
+        """Tell where each gap stands with the model of `step`; 0 is the base itself, which is not judged.
+
+        With `kept` it is the model that is kept, whatever step it is of.
+        """
+        drawn = {reading.place for reading in self.readings}
         for line in self.lines:
-            if step == 0 and line.figure == "amplification":
+            if step == 0 and not kept and line.figure == "amplification":
                 continue
             interval = self._interval(line, values)
             place = (step, SPLIT, line.pairing.axis, line.pairing.group, f"twins.{line.figure}")
-            if interval.value is not None:
+            if interval.value is not None and place not in drawn:
                 self.readings.append(Reading(place, interval.value, interval))
             line.last = Reading(place, interval.value or 0.0, interval)
             tell(self._estimate(line, line.last))
-            if step:
-                self._judge(line, line.last, tell)
+            if step or kept:
+                self._judge(line, line.last, tell, _KEPT if kept else self.crossing.then(step))
 
     def findings(self) -> list[Finding]:
         """A verdict on each limit for each pair of groups: crossed at some look, or as the last look says."""
@@ -113,8 +132,11 @@ class TwinGauge:
 
     def _interval(self, line: Line, values: Floats) -> Interval:
         now, then = line.pairing.gap(values), line.pairing.gap(self.base)
-        if line.figure == "gap":
-            return self._named(paired_difference(now, 0 * now, self.level))
+        if not np.isfinite(now).all():
+            why = "all answers get the same reward, so a gap has no unit"
+            return silent(why, len(now), None, "paired difference", self.level)
+        if line.figure != "amplification":
+            return self._named(paired_difference(now, np.zeros(len(now)), self.level))
         return self._named(
             amplified(paired_difference(now, then, self.level), paired_difference(now, -then, self.level))
         )
@@ -127,17 +149,16 @@ class TwinGauge:
         if line.last is None:
             return INSUFFICIENT
         limit = self.limits.twins[line.figure]
-        return decide(line.last.interval, -limit if line.figure == "gap" else None, limit)
+        return decide(line.last.interval, None if line.figure == "amplification" else -limit, limit)
 
-    def _judge(self, line: Line, look: Reading, tell: Tell) -> None:
+    def _judge(self, line: Line, look: Reading, tell: Tell, then: str) -> None:
         if line.figure not in self.limits.twins or line.crossed or self._decided(line) != FAIL:
             return
-        step = look.place[0]
         line.crossed = self._finding(
             line,
             look,
             FAIL,
-            f"{_said(line, look)}, wholly outside the limit. {self.crossing.then(step)}",
+            f"{_said(line, look)}, wholly outside the limit. {then}",
             "See which rows it comes from; balance or augment them, or train less, and run again.",
         )
         self.crossing.crossed = True
@@ -158,11 +179,13 @@ class TwinGauge:
     def _estimate(self, line: Line, look: Reading) -> Estimate:
         there = {**self.about, "split": SPLIT, **line.place}
         metric = f"{self.method}.twins.{line.figure}"
-        return look.interval.estimate(metric, there, unit=UNIT, step=look.place[0])
+        return look.interval.estimate(metric, there, unit=UNITS[line.figure], step=look.place[0])
 
     def _finding(self, line: Line, look: Reading | None, verdict: Verdict, detail: str, next: str) -> Finding:
         limit = self.limits.twins[line.figure]
-        words = f"between {-limit:g} and {limit:g}" if line.figure == "gap" else f"at most {limit:g}"
+        words = (
+            f"at most {limit:g}" if line.figure == "amplification" else f"between {-limit:g} and {limit:g}"
+        )
         return Finding(
             name=f"{self.method}.twins.{line.figure}",
             verdict=verdict,
@@ -186,6 +209,9 @@ class TwinGauge:
                 "limit": repr(self.limits.twins[line.figure]),
             },
         )
+
+
+_KEPT = "That is the model which is kept."
 
 
 def amplified(change: Interval, both: Interval) -> Interval:
@@ -220,8 +246,8 @@ def _whose(line: Line) -> str:
 def _said(line: Line, look: Reading) -> str:
     """ "At step 40 the gap between twins of women against men (gender) was 0.3 nats per token ..."."""
     found = look.interval
-    what = "the gap between twins" if line.figure == "gap" else "the amplification of the gap between twins"
     return (
-        f"At training step {look.place[0]} {what} of {_whose(line)} was {found.value:+.3g} {UNIT},"
+        f"At training step {look.place[0]} {_NAMES[line.figure]} of {_whose(line)} was {found.value:+.3g}"
+        f" {UNITS[line.figure]},"
         f" between {found.low:+.3g} and {found.high:+.3g}"
     )

@@ -36,12 +36,15 @@ class TwinWatch:
         alpha: float,
         crossing: Crossing,
         ask: Callable[[], Floats],
+        spare: int = 0,
     ) -> None:
         self.method, self.about, self.probes, self.pairings = method, dict(about), probes, pairings
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
+        self.spare = spare
         self._gauge: TwinGauge | None = None
         self._fresh = self._begun = False
+        self._last: Asked | None = None
 
     def decide(self, *, at: int, seconds: float, step_seconds: float, tell: Tell) -> None:
         """Fix how often is probed, once training step `at` is timed; said, and kept for after a kill."""
@@ -52,6 +55,7 @@ class TwinWatch:
             at=at,
             seconds=seconds,
             step_seconds=step_seconds,
+            spare=self.spare,
         )
         self.log.decide(made)
         share = made.share(self.steps)
@@ -91,11 +95,34 @@ class TwinWatch:
         if found is None:
             found = Asked(step=step, values=self.ask().tolist())
             self.log.add(found)
+        self._look(made, found, tell)
+
+    def now(self, step: int, tell: Tell) -> None:
+        """Probe after training step `step`, with which training ends, though none was due."""
+        if self.log.plan is not None and (self._last is None or self._last.step != step):
+            self._look(self.log.plan, Asked(step=step, values=self.ask().tolist()), tell)
+
+    def conclude(self, step: int, tell: Tell) -> None:
+        """Let the verdicts at the end be about the model that is kept, of training step `step`.
+
+        It is asked unless it was. What is found is not logged: a run that goes on from here asks again.
+        """
+        if self.log.plan is None or (self._last is not None and self._last.step == step):
+            return
+        known = self.log.at(step)
+        if known is None:
+            known = Asked(step=step, values=self.ask().tolist())
+            self._look(self.log.plan, known, tell, kept=True)
+        else:  # told when it was asked
+            self._look(self.log.plan, known, lambda _: None, kept=True)
+
+    def _look(self, made: Plan, found: Asked, tell: Tell, *, kept: bool = False) -> None:
         gauge = self._judge(made)
         if not self._begun:
             gauge.look(0, self.base, tell)
             self._begun = True
-        gauge.look(step, np.array(found.values), tell)
+        gauge.look(found.step, np.array(found.values), tell, kept=kept)
+        self._last = found
 
     @property
     def verdicts(self) -> list[Verdict]:

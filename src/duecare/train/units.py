@@ -56,9 +56,18 @@ def _person(data: Data, place: int, column: str) -> str | None:
 
 
 def most_of_a_unit(units: Sequence[Entries], sizes: npt.NDArray[np.int64]) -> int:
-    """The most positions that any unit asks for, rounded up to whole chunks; `sizes` by entry."""
-    most = max(int(sizes[entries].sum()) for entries in units)
+    """The most positions that any unit asks for, rounded up to whole chunks; `sizes` by entry.
+
+    A unit of fewer rows than the largest is filled up by its first (`Batches`), which asks each time.
+    """
+    rows = max(len(entries) for entries in units)
+    most = max(int(sizes[filled(entries, rows)].sum()) for entries in units)
     return max(1, -(-most // ASKED_TOGETHER)) * ASKED_TOGETHER
+
+
+def filled(entries: Entries, rows: int) -> Entries:
+    """A unit's entries, its first one again for each of the `rows` that it lacks: int64 [rows]."""
+    return np.concatenate([entries, np.repeat(entries[:1], rows - len(entries))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +130,8 @@ class Batches:
     def _unit(self, unit: int) -> dict[str, npt.NDArray[Any]]:
         """The rows of one unit; places beyond its last row repeat its first and count for nothing."""
         entries = self.units[unit]
-        filled = np.concatenate([entries, np.repeat(entries[:1], self.shape.rows - len(entries))])
-        batch = dict(self.read(filled))
+        batch = dict(self.read(filled(entries, self.shape.rows)))
         present = np.arange(self.shape.rows) < len(entries)
-        batch["counts"] = (batch["counts"] * present[self.owner(batch)]).astype(np.float32)
+        if "counts" in batch:  # a reward model scores whole answers, its loss counts pairs
+            batch["counts"] = (batch["counts"] * present[self.owner(batch)]).astype(np.float32)
         return {**batch, "present": present}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from duecare.core import DataError
-from duecare.train.cost import Answers, Sides, closed, price, what_moved
+from duecare.measure.closing import Answers, Sides, closed, price, what_moved
 
 N = 400
 MINE = np.arange(N) % 2 == 0

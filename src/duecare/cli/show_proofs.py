@@ -1,0 +1,139 @@
+"""What the commands about proofs show: checkpoint, witness, prove, bundle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from duecare.cli.main import FAILED, OK
+from duecare.cli.run import now
+from duecare.cli.show import console, run_folder
+from duecare.cli.terminal import findings_table, size
+from duecare.core import FAIL, LedgerError
+from duecare.ledger import sign
+from duecare.ledger.bundle import entry_proof, verifier, write_bundle
+from duecare.ledger.checkpoint import CHECKPOINT, parse_checkpoint, sign_checkpoint, with_lines, witnessed
+from duecare.ledger.digest import bytes_digest
+from duecare.ledger.durable import read_regular, write_durably
+from duecare.ledger.layout import LEDGER
+from duecare.ledger.note import SignedNote, parse_key, parse_signature
+from duecare.ledger.read import head
+from duecare.ledger.verify import verify
+from duecare.ledger.witness import Witness, parse_request, request_for
+from duecare.vault import keys
+
+
+def show_checkpoint(
+    given: Path | None, *, since: int, out: Path | None, add: Path | None, witnesses: Sequence[str]
+) -> int:
+    """Sign the head, or take a witness's line; then write the request, where one is asked for."""
+    folder = run_folder(given)
+    to = console()
+    if add is not None:
+        _take_line(to, folder, add, witnesses)
+    else:
+        _sign(to, folder)
+    if out is not None:
+        asked = request_for(folder, since)
+        write_durably(out, asked.encode())
+        to.print(
+            f"Request: {escape(str(out))}. The witness runs `duecare witness {escape(out.name)} --key "
+            f"{head(folder).key}`; give what it says to `duecare checkpoint --add`.",
+            soft_wrap=True,
+        )
+    return OK
+
+
+def _stands(folder: Path) -> bool:
+    """Whether the checkpoint that lies there is of the head as it is now."""
+    path = folder / LEDGER / CHECKPOINT
+    return os.path.lexists(path) and parse_checkpoint(read_regular(path))[0].size == head(folder).size
+
+
+def _sign(to: Console, folder: Path) -> None:
+    """Write the checkpoint of the head, unless the one that stands is of it (and may bear co-signatures)."""
+    path, current = folder / LEDGER / CHECKPOINT, head(folder)
+    if _stands(folder):
+        to.print(
+            f"The checkpoint of these {current.size} entries stands: {escape(str(path))}", soft_wrap=True
+        )
+        return
+    note = sign_checkpoint(current, sign.load_or_create(keys.home()))
+    write_durably(path, note.encode())
+    to.print(f"Checkpoint of {current.size} entries: {escape(str(path))}", soft_wrap=True)
+
+
+def _take_line(to: Console, folder: Path, add: Path, witnesses: Sequence[str]) -> None:
+    """Put the lines of a witness's answer under the checkpoint, after looking whether they belong there."""
+    path = folder / LEDGER / CHECKPOINT
+    _, note = parse_checkpoint(read_regular(path))
+    lines = [parse_signature(line) for line in add.read_text("utf-8").splitlines() if line.strip()]
+    answer = SignedNote(note.text, tuple(lines))
+    for key in map(parse_key, witnesses):
+        if witnessed(answer, key) is None:
+            raise LedgerError(f"{add.name} holds no line of witness {key.name} under this checkpoint")
+        to.print(f"{escape(key.name)} co-signed this checkpoint.")
+    if not witnesses:
+        to.print("Kept unchecked: with --witness KEY it is checked that the line is that witness's.")
+    write_durably(path, with_lines(note, lines).encode())
+
+
+def show_witness(request: Path | None, name: str | None, key: str | None, out: Path | None) -> int:
+    """Co-sign, or show who this witness is."""
+    to = console()
+    witness = Witness(keys.home(), name, now)
+    if request is None:
+        to.print(f"This witness: {escape(witness.key.text())}", soft_wrap=True)
+        return OK
+    line = witness.cosign(parse_request(request.read_bytes()), key).line()
+    if out is not None:
+        write_durably(out, f"{line}\n".encode())
+        to.print(f"Co-signed: {escape(str(out))}", soft_wrap=True)
+    else:
+        to.print(escape(line), soft_wrap=True)
+    return OK
+
+
+def show_proof(given: Path, entry: int, out: Path | None) -> int:
+    """Write the proof of one entry under the run's checkpoint (signed now, where there is none)."""
+    folder, to = run_folder(given), console()
+    if not os.path.lexists(folder / LEDGER / CHECKPOINT):
+        _sign(to, folder)
+    path = out if out is not None else Path(f"entry-{entry}.tlog-proof")
+    write_durably(path, entry_proof(folder, entry))
+    to.print(f"Proof of entry {entry}: {escape(str(path))}. verify.py of a bundle checks it.", soft_wrap=True)
+    return OK
+
+
+def show_bundle(given: Path | None, out: Path | None, chosen: Sequence[str], program: Path | None) -> int:
+    """Write the bundle of a run in which nothing is wrong, and say how to check it."""
+    folder, to = run_folder(given), console()
+    found = [finding for finding in verify(folder) if finding.verdict == FAIL]
+    if found:
+        to.print(findings_table(found, f"verify {folder}"))
+        to.print("[red]No bundle was written: something in the run is not what was recorded.[/]")
+        return FAILED
+    _sign_if_ours(to, folder)
+    path = out if out is not None else Path(f"{folder.resolve().name}.tar")
+    made = write_bundle(folder, path, chosen)
+    to.print(f"Bundle: {escape(str(path))}, {made.files} files, {size(made.size)}.", soft_wrap=True)
+    to.print(f"Whole in it: {escape(', '.join(made.whole) or 'nothing')}; of the rest, lists of digests.")
+    source = verifier()
+    if program is not None:
+        write_durably(program, source)
+        to.print(f"Checking program: {escape(str(program))}", soft_wrap=True)
+    to.print(f"SHA-256 of verify.py: {bytes_digest(source)}", soft_wrap=True)
+    to.print(f"Tell whoever checks, by another way than the bundle: --key {head(folder).key}", soft_wrap=True)
+    return OK
+
+
+def _sign_if_ours(to: Console, folder: Path) -> None:
+    """A checkpoint goes along; where none lies there, it can be made with our own key only."""
+    own = keys.home() / sign.KEY_FILE
+    ours = own.exists() and sign.load(own).public == head(folder).key
+    if ours and not os.path.lexists(folder / LEDGER / CHECKPOINT):
+        _sign(to, folder)

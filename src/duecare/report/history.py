@@ -1,0 +1,124 @@
+"""All that was tried in a run folder before what it shows: stopped, failed and superseded runs stay."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from duecare.core import DuecareError
+from duecare.core.wire import decode
+from duecare.ledger.entry import Entry
+from duecare.ledger.read import entries as read
+from duecare.report.asked import Change, changes, flat
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of `duecare run`: how it ended, what it did, and what of that counts no more.
+
+    `ended` is "finished", "failed" (a step stopped with an error), "stopped" (it ends without either: a
+    kill, a power cut) or "running or stopped" for the latest. `superseded` are its results that count no
+    more: a later run has another result of that job, or none. `gates` are the verdicts it came to.
+    """
+
+    number: int
+    entry: int
+    actor: str
+    began: str
+    last: str
+    ended: str
+    verdict: str
+    planned: int
+    kept: int
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    superseded: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    changed: tuple[Change, ...]
+    gates: dict[str, str]
+    repairs: tuple[str, ...]
+
+
+def history(run: Path) -> tuple[Attempt, ...]:
+    """Every attempt on record, oldest first. Raises LedgerError where the log is not what its head signs."""
+    entries = read(run)
+    starts = [entry.index for entry in entries if entry.happened == "run.started"]
+    bounds = [*starts, len(entries)]
+    planned = _names(entries[starts[-1]], "plan") if starts else []
+    standing = {
+        entry.job: entry.step_key
+        for entry in entries
+        if entry.happened == "step.finished" and entry.job in planned
+    }
+    found: list[Attempt] = []
+    for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
+        before = entries[bounds[number - 1]] if number else None
+        found.append(_attempt(number + 1, entries[begin:end], before, standing, latest=end == len(entries)))
+    return tuple(found)
+
+
+def _attempt(
+    number: int,
+    entries: Sequence[Entry],
+    before: Entry | None,
+    standing: dict[str, str | None],
+    *,
+    latest: bool,
+) -> Attempt:
+    start = entries[0]
+    done = [entry for entry in entries if entry.happened == "step.finished" and not _again(entry)]
+    worked = {entry.job for entry in entries if entry.job and entry.happened == "told"}
+    ended_jobs = {entry.job for entry in entries if entry.happened in ("step.finished", "step.failed")}
+    failed = [entry for entry in entries if entry.happened == "step.failed"]
+    end = next((entry for entry in entries if entry.happened == "run.finished"), None)
+    return Attempt(
+        number=number,
+        entry=start.index,
+        actor=start.actor,
+        began=start.time,
+        last=entries[-1].time,
+        ended=_ended(end, failed, latest=latest),
+        verdict=end.note.text if end is not None and end.note is not None else "",
+        planned=len(_names(start, "plan")),
+        kept=len(_names(start, "standing")) + sum(map(_again, entries)),
+        done=tuple(entry.job or "" for entry in done),
+        failed=tuple(
+            f"{entry.job}: {entry.note.text if entry.note else 'no reason noted'}" for entry in failed
+        ),
+        superseded=tuple(
+            entry.job or "" for entry in done if standing.get(entry.job or "") != entry.step_key
+        ),
+        unfinished=tuple(sorted(str(job) for job in worked - ended_jobs)),
+        changed=changes(dict(flat(before.settings)), dict(flat(start.settings))) if before else (),
+        gates={
+            f"{finding.name} ({finding.limit})": finding.verdict
+            for entry in entries
+            for finding in entry.findings
+            if finding.gate
+        },
+        repairs=tuple(entry.note.text for entry in entries if entry.happened == "repair" and entry.note),
+    )
+
+
+def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:
+    if end is not None:
+        return "finished"
+    if failed:
+        told = failed[-1].note
+        return "stopped" if told is not None and told.text.startswith("stopped") else "failed"
+    return "running or stopped" if latest else "stopped"
+
+
+def _again(entry: Entry) -> bool:
+    """Whether an entry only enters again what an earlier one had done."""
+    return entry.happened == "step.finished" and entry.note is not None and entry.note.topic == "kept"
+
+
+def _names(start: Entry, what: str) -> list[str]:
+    written = start.note.data.get(what, "[]") if start.note is not None else "[]"
+    try:
+        return decode(written, list[str])
+    except DuecareError:
+        return []
