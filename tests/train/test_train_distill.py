@@ -15,7 +15,7 @@ from duecare.core import Artifact, Estimate, ModelError, StudyError
 from duecare.ledger.digest import file_digest
 from duecare.model.fetch import Fetch
 from duecare.model.tiny import write_tiny
-from duecare.train import Distill, Limits, Sft
+from duecare.train import Distill, Limits, Probes, Sft
 
 pytestmark = [
     pytest.mark.jax,
@@ -236,6 +236,7 @@ def test_kd_ratio_mixes_in_the_answers_of_the_source(base: Artifact, teacher: Pa
         {"quantize": "nf4"},
         {"accumulate": 2},
         {"temperature": 2.0},
+        {"probe": Probes(axes=("gender",), issues=10, every=15)},
     ],
     ids=lambda settings: next(iter(settings)) if "batch_tokens" not in settings else "packed",
 )
