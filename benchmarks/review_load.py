@@ -36,7 +36,7 @@ import sqlalchemy as sa
 from duecare.review import people, schema
 from duecare.review.pages.settings import Settings
 from duecare.review.people import Role
-from duecare.review.plan import Candidate, Plan
+from duecare.review.plan import Candidate, Draw, Plan
 from duecare.review.question import Question
 from duecare.review.rounds import open_round
 from duecare.review.serve import Binding, server
@@ -70,7 +70,10 @@ def populated(place: str, count: int, items: int) -> tuple[str, list[str]]:
         for n in range(items)
     ]
     with Store.open(place) as store:
-        plan = Plan(name="Load", point="data", questions=(question,), guideline="Read it.", overlap=OVERLAP)
+        draw = Draw(items=items)
+        plan = Plan(
+            name="Load", point="data", questions=(question,), guideline="Read it.", overlap=OVERLAP, draw=draw
+        )
         found = open_round(store, rows, plan)
         tokens = []
         for n in range(count):
@@ -116,7 +119,7 @@ async def annotate(
         form, csrf = FORM.search(page.text), TOKEN.search(page.text)
         if page.status_code != 200 or not form or not csrf:
             seen.failed.append(f"next: {page.status_code}")
-            continue
+            return
         await asyncio.sleep(dice.uniform(*THINK))
         fields = {"csrf": csrf[1], "q.tone": str(dice.randint(1, 3)), "comment": "", "opened": "0"}
         draft = await timed(post(client, f"{form[1]}/draft", fields | {"draft": "script"}), seen.draft)

@@ -22,6 +22,7 @@ from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
+from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
 
@@ -103,6 +104,7 @@ PLAIN: dict[str, type[Any]] = {
     "groupdro": GroupDro,
     "pairing": Pairing,
     "adversary": Adversary,
+    "influence": Influence,
 }
 
 

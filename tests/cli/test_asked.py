@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from duecare.cli.main import app
 from duecare.cli.plan import Job, Plan
 from duecare.cli.run import StepError, run
-from duecare.core import Artifacts, LedgerError, Outcome, Tell, exact
+from duecare.core import Artifacts, DataError, LedgerError, Outcome, StoppedError, Tell, exact
 from duecare.curate import Duplicates, Read, Redact, Screen, Split
 from duecare.ledger import entries
 from duecare.report.asked import flat
@@ -272,6 +272,32 @@ def test_history_keeps_what_failed_stopped_and_was_replaced(tmp_path: Path) -> N
     assert "counts no more: b" in said
     assert "fail: gate.toy.total (at most 3)" in said
     assert len(json.loads(call("history", folder, "--json")[1])) == 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Halt:
+    """Stops as a step does for the reason given."""
+
+    why: str
+
+    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+        if self.why == "review":
+            raise DataError("round data-chats is required before train: it is not closed yet")
+        if self.why == "signal":
+            raise StoppedError("by SIGTERM; what was finished is kept")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("reason", "ended"), [("review", "waiting"), ("signal", "stopped"), ("user", "stopped")]
+)
+def test_whoever_waits_or_was_stopped_did_not_fail(tmp_path: Path, reason: str, ended: str) -> None:
+    step = Halt(why=reason)
+    plan = Plan(name="halt", settings={}, jobs=(Job(id="halt", step=step, declared=step, inputs={}),))
+    with pytest.raises((StepError, KeyboardInterrupt)):
+        run(plan, tmp_path, screen=Silent())
+    (attempt,) = history(tmp_path)
+    assert attempt.ended == ended
 
 
 def test_a_setting_once_taken_back_counts_again(tmp_path: Path) -> None:

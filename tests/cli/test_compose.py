@@ -271,3 +271,25 @@ def test_a_teacher_that_is_nowhere_is_a_problem_with_its_line(folder):
         read(folder, TAUGHT)
     (problem,) = caught.value.problems
     assert problem.line == 1 + TAUGHT.splitlines().index("  - distill: {on: chats, teacher: big, steps: 2}")
+
+
+REVIEWED = (
+    SOUND
+    + """
+review:
+  - {point: data, on: chats, items: 5}
+  - {before: release, point: model, items: 5}
+  - {before: release, point: pairs, on: pairs, name: again}
+"""
+)
+
+
+def test_people_stand_before_training_and_before_release(folder):
+    plan = compose(read(folder, REVIEWED))
+    names = [each.id for each in plan.jobs]
+    assert names.index("split:pairs") < names.index("review:data-chats") < names.index("base")
+    assert names[-3:] == ["gate", "review:model", "review:again"]
+    assert job(plan, "review:data-chats").inputs == {"reviewed": "personal:chats"}
+    assert job(plan, "review:model").inputs == {"reviewed": "evaluate"}
+    assert job(plan, "review:again").inputs == {"reviewed": "personal:pairs"}
+    assert "review" not in compose(read(folder, SOUND)).settings  # older studies keep their digest

@@ -89,6 +89,32 @@ def test_a_line_that_does_not_belong_is_refused(desk: Desk) -> None:
     assert desk.call(OWNER, "checkpoint", "toys", "--add", "line")[0] == 1
 
 
+def test_what_a_killed_call_left_is_named_and_put_right(desk: Desk) -> None:
+    desk.good(OWNER, "checkpoint", "toys")
+    Path("toys/ledger/checkpoint.tmp").write_bytes(b"half a no")
+    code, said = desk.call(OWNER, "verify", "toys")
+    assert code == 1
+    assert "`duecare checkpoint` removes it" in said
+    desk.good(OWNER, "checkpoint", "toys")
+    desk.good(OWNER, "verify", "toys")
+    Path("toys/ledger/checkpoint").unlink()
+    Path("toys/ledger/checkpoint.tmp").write_bytes(b"half a no")
+    desk.good(OWNER, "checkpoint", "toys")
+    desk.good(OWNER, "verify", "toys")
+    Path("toys.tar.tmp").write_bytes(b"half a bundle")
+    desk.good(OWNER, "bundle", "toys")
+    assert not Path("toys.tar.tmp").exists()
+
+
+def test_a_witness_that_was_killed_after_it_remembered_gives_its_line_again(desk: Desk) -> None:
+    key = head(Path("toys")).key
+    cosign(desk, key)
+    seen = head(Path("toys")).size
+    desk.good(OWNER, "checkpoint", "toys", "--out", "request", "--since", seen)
+    desk.good(WITNESS, "witness", "request", "--out", "line")
+    desk.good(OWNER, "checkpoint", "toys", "--add", "line")
+
+
 def test_only_the_owner_signs_a_checkpoint(desk: Desk) -> None:
     code, said = desk.call(AUDITOR, "checkpoint", "toys")
     assert code == 1

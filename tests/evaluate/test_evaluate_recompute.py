@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import SCORERS, Toy, chance
+from toy import SCORERS, Toy, WordScorer, chance
 from typer.testing import CliRunner
 
+from duecare.cli import rescore
 from duecare.cli.main import app
 from duecare.cli.plan import Job, Plan
 from duecare.cli.recompute import findings, recompute
@@ -21,6 +22,7 @@ from duecare.core import FAIL, PASS, Artifacts, Outcome, Progress, Tell
 from duecare.core.wire import encode
 from duecare.curate import Duplicates, Read, Screen, Split
 from duecare.evaluate import Evaluate, Gate, GateSpec
+from duecare.evaluate.ask import scorers
 from duecare.evaluate.sitting import sit
 from duecare.ledger import load_or_create, verify
 from duecare.ledger.chain import NO_PREVIOUS, leaf_hash, tree_root
@@ -39,8 +41,10 @@ class Quiet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """An evaluation of two models whose answers are known."""
+    """An evaluation of two models whose answers are known, scored by `by`: toys, our detectors, or a liar who
+    calls itself by their names."""
 
+    by: str = "toys"
     seed: int = 0
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
@@ -50,7 +54,11 @@ class Asked:
         }
         opened = {name: (lambda model=model: model) for name, model in models.items()}
         step = Evaluate(suites=("toxicity-by-group", "twins"), samples=2, prompts=2, pairs=2, seed=self.seed)
-        return sit(step, opened, {}, SCORERS, out=out, tell=tell)  # type: ignore[arg-type]  # as in the other tests
+        detectors = scorers(step.suites) if self.by != "toys" else SCORERS
+        if self.by == "liar":
+            true = detectors["toxicity"].instrument
+            detectors = {**detectors, "toxicity": WordScorer(true, "nothing that is said")}
+        return sit(step, opened, {}, detectors, out=out, tell=tell)  # type: ignore[arg-type]  # as in the other tests
 
 
 def jobs(data: Path) -> tuple[Job, ...]:
@@ -196,6 +204,52 @@ def test_the_command_says_what_was_derived_and_what_was_not(made: Path) -> None:
     assert "Does not follow from files: toxicity:chats" in said.output
     plain = CliRunner().invoke(app, ["verify", str(made)])
     assert "derived again" not in plain.output
+
+
+def evaluated(folder: Path, by: str) -> Path:
+    step = Asked(by=by)
+    job = Job(id="evaluate", step=step, declared=step, inputs={})
+    return run(Plan(name="scored", settings={}, jobs=(job,)), folder, screen=Quiet()).folder
+
+
+def test_scores_are_given_again_by_the_detectors_that_gave_them(made: Path, tmp_path: Path) -> None:
+    found = {
+        each.instrument.partition("@")[0]: each for each in rescore.rescore(evaluated(tmp_path / "e", "ours"))
+    }
+    assert found["toxicity"].again == found["refusal"].again > 20
+    assert not found["toxicity"].differing
+    assert not found["refusal"].differing
+    assert "the model's own" in found["twins"].why
+    (curated,) = [each for each in rescore.rescore(made) if each.job == "toxicity:chats"]
+    assert curated.again == 30  # every text of a kept or dropped row, as they came
+    assert not curated.differing
+    sample = rescore.rescore(made, sample=7)
+    assert [each.again for each in sample if each.job == "toxicity:chats"] == [7]
+
+
+def test_scores_that_a_detector_does_not_give_are_found(tmp_path: Path) -> None:
+    folder = evaluated(tmp_path / "e", "liar")
+    assert all(not each.differing for each in recompute(folder))  # the figures do follow from these scores
+    found = {each.instrument.partition("@")[0]: each for each in rescore.rescore(folder)}
+    assert found["toxicity"].differing
+    assert not found["refusal"].differing
+    said = CliRunner().invoke(app, ["verify", str(folder), "--recompute"])
+    assert said.exit_code == 1
+    assert "scores differ" in said.output
+    assert "You are a stupid idiot" not in said.output
+
+
+def test_scores_of_another_version_are_not_compared(made: Path) -> None:
+    found = [each for each in rescore.rescore(made) if each.job == "evaluate" and "@" in each.instrument]
+    assert {each.again for each in found} == {0}
+    assert all(f"recorded by {each.instrument}, installed here is" in each.why for each in found)
+
+
+def test_without_the_secret_rows_are_not_scored_again(made: Path) -> None:
+    destroy(keys.home(), "again")
+    (curated,) = [each for each in rescore.rescore(made) if each.job == "toxicity:chats"]
+    assert curated.again == 0
+    assert "secret" in curated.why
 
 
 def test_sides_of_a_split_are_counted_again(tmp_path: Path) -> None:

@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from small_run import KEY, OTHER_KEY, log_lines, make_run, open_run, rewrite, sign, write_lines
 
 from duecare.core import LedgerError
 from duecare.ledger import head
 from duecare.ledger.bundle import entry_proof, verifier, write_bundle
+from duecare.ledger.chain import leaf_hash, tree_root
 from duecare.ledger.checkpoint import CHECKPOINT, parse_checkpoint, sign_checkpoint, with_lines
 from duecare.ledger.outside.archive import Archive, write_archive
-from duecare.ledger.outside.program import verifier_main
+from duecare.ledger.outside.program import READ_ME, verifier_main
+from duecare.ledger.sign import write_head
 from duecare.ledger.witness import Witness, request_for
 
 MUTATIONS = int(os.environ.get("DUECARE_MUTATIONS", "200"))
@@ -268,6 +272,52 @@ def test_what_an_owner_could_sign_and_cannot_be_so(
     code, text = alone(kit.program, str(tmp_path / "bundle.tar"))
     assert code == 1
     assert said in text
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["step.finished", "report", "artifacts/x", "../..", "ab" * 32, "external:x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_an_owner_signs_is_answered_calmly(kit: Kit, tmp_path: Path, data: st.DataObject) -> None:
+    """Garbage under a good signature reaches the inner checks; none may need the last net."""
+    lines = [line[:-1] for line in log_lines(kit.run)]
+    number = data.draw(st.integers(0, len(lines) - 1) | st.just(len(lines) - 1))
+    record: dict[str, Any] = json.loads(lines[number])
+    names = [*sorted(record), "findings", "actor", "time"]
+    for name in data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3)):
+        record[name] = data.draw(JSON)
+    lines[number] = json.dumps(
+        record, sort_keys=True, separators=(",", ":"), ensure_ascii=data.draw(st.booleans())
+    ).encode("utf-8", "surrogatepass")
+    root = tree_root(map(leaf_hash, lines))
+    signed = KEY.sign_head(run="00ff" * 8, size=len(lines), root=root, time="2031")
+    out = io.BytesIO()
+    files: dict[str, bytes | Path] = {
+        f"run/{path.relative_to(kit.run).as_posix()}": path
+        for folder in ("artifacts", "report")
+        for path in (kit.run / folder).rglob("*")
+        if path.is_file()
+    }
+    files |= {
+        "run/ledger/log.jsonl": b"".join(line + b"\n" for line in lines),
+        "run/ledger/head.json": write_head(signed),
+        "READ-ME.txt": READ_ME.encode(),
+    }
+    write_archive(out, files)
+    code, said = here(out.getvalue(), tmp_path)
+    assert code in (1, 2)
+    assert not any("what no bundle can" in each["says"] for each in said["found"])
+    assert all(each["says"].isascii() for each in said["found"])
 
 
 def test_a_file_that_no_entry_records_is_found(kit: Kit, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from duecare.measure import Ratings, agreements, proportion
 ALONE = "No person rated the answers"
 
 
-def fabricated(tmp_path: Path, *, reviewed: bool) -> Path:
+def fabricated(tmp_path: Path, *, reviewed: bool, planned: bool = True) -> Path:
     """A run that evaluates, and where `reviewed` takes a round on its answers in."""
     run = Fabricator(tmp_path / "run", tmp_path / "keys")
-    run.start(["base", "evaluate", "gate", *(["review:model"] if reviewed else [])])
+    run.start(["base", "evaluate", "gate", *(["review:model"] if reviewed and planned else [])])
     base(run)
     evaluate(run, tuned=False)
     if reviewed:
@@ -57,6 +57,12 @@ def test_a_round_stands_on_the_page_with_the_agreement_of_its_people(tmp_path: P
     assert section.count("data-figure=") == section.count('class="ci"') == 5
     assert "Toxic (mended by people) answers, by gender" in built.html
     assert "people/first@2" in built.html
+    assert ALONE not in built.html
+
+
+def test_a_round_that_no_plan_held_stands_there_too(tmp_path: Path) -> None:
+    built = build(fabricated(tmp_path, reviewed=True, planned=False), tmp_path / "out")
+    assert "What people said: round model" in built.html
     assert ALONE not in built.html
 
 

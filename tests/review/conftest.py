@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,24 +11,10 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="the review extra is not installed")
 
 import review_postgres
-from review_rounds import joined
+from review_rounds import Clock, joined
 
 from duecare.review.person import Person
 from duecare.review.store import Store
-
-
-class Clock:
-    """A clock that a test moves; every look at it is a microsecond later."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.time += timedelta(microseconds=1)
-        return self.time
-
-    def later(self, **by: float) -> None:
-        self.time += timedelta(**by)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import sqlalchemy as sa
 
 from duecare.review import schema
@@ -9,6 +11,20 @@ from duecare.review.person import Person, Role
 from duecare.review.plan import Candidate, Draw, Plan, Quality
 from duecare.review.question import Question
 from duecare.review.store import Store
+
+
+class Clock:
+    """A clock that a test moves; every look at it is a microsecond later."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(microseconds=1)
+        return self.time
+
+    def later(self, **by: float) -> None:
+        self.time += timedelta(**by)
 
 
 def joined(store: Store, number: int, *roles: str) -> Person:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from conftest import Clock
-from review_rounds import BETTER, PLACES, candidates, pairs, plan
+from review_rounds import BETTER, PLACES, RATE, Clock, candidates, pairs, plan
 
 from duecare.review import desk, schema
 from duecare.review.desk import Rest, Shown
 from duecare.review.errors import DeniedError, GoneError, ReviewError
 from duecare.review.person import Person
 from duecare.review.plan import Care, Check, Draw, Quality
+from duecare.review.question import Question
 from duecare.review.rounds import close_round, open_round, progress
 from duecare.review.store import Store
 
@@ -244,6 +244,14 @@ def test_qualification_comes_first_and_counts(store: Store, join: Join, value: i
     assert progress(store, opened.id).labels == 0
 
 
+def test_nobody_qualifies_by_skipping(store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(5), plan(checks=_checks("qualification", 2)))
+    person = join()
+    for _ in range(2):
+        desk.skip(store, person, given(store, person, opened.id).assignment, "no")
+    assert desk.next_item(store, person, opened.id) == Rest(reason="qualification", until=None)
+
+
 def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> None:
     quality = Quality(attention_every=5, consistency=0.2, apart=3)
     opened = open_round(store, candidates(30), plan(checks=_checks("attention", 2), quality=quality))
@@ -308,3 +316,36 @@ def test_disturbing_text_has_a_limit_and_breaks(store: Store, join: Join, clock:
     assert found.reason == "limit"
     clock.later(hours=24)
     assert given(store, person, opened.id).blurred
+
+
+@pytest.mark.parametrize("broken", ["\x00", "\ud800", "a\x00b"])
+def test_characters_that_cannot_be_kept_are_refused_or_left_out(
+    store: Store, join: Join, broken: str
+) -> None:
+    from duecare.review import people
+
+    comment = Question(name="why", ask="Why?", kind="comment")
+    opened = open_round(store, candidates(3), plan(questions=(RATE, comment)))
+    person = join()
+    shown = given(store, person, opened.id)
+
+    def tried(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except ReviewError:
+            return
+
+    tried(lambda: desk.submit(store, person, broken, {"harm": 1}))
+    tried(lambda: desk.submit(store, person, shown.assignment, {broken: 1}))
+    tried(lambda: desk.save_draft(store, person, shown.assignment, {"why": broken, "harm": float("nan")}))
+    tried(lambda: desk.next_item(store, person, broken))
+    tried(lambda: people.log_in(store, broken, broken, broken))
+    tried(lambda: people.join(store, broken, "ada", broken, broken * 9 + "abcdefgh"))
+    tried(lambda: people.state_attributes(store, person, {broken: broken}))
+    tried(
+        lambda: desk.submit(store, person, shown.assignment, {"harm": 1, "why": f"because {broken}"}, broken)
+    )
+    assert people.person_of(store, broken) is None
+    if progress(store, opened.id).labels == 0:
+        desk.submit(store, person, shown.assignment, {"harm": 1, "why": "because"})
+    assert progress(store, opened.id).labels == 1

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from conftest import Clock
-from review_rounds import BETTER, candidates, pairs, plan
+from review_rounds import BETTER, Clock, candidates, pairs, plan
 from sqlalchemy.exc import DBAPIError
 
 from duecare.review import adjudicate, desk, notes, oversight, people, waive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from conftest import Clock
+from review_rounds import Clock
 
 from duecare.review import password as passwords
 from duecare.review import people, schema, sessions

@@ -15,6 +15,7 @@ from duecare.core.table import ANSWERS, CHANGES, EXAMPLES, SCORES, examples, tab
 from duecare.core.wire import encode
 from duecare.curate.source import Read
 from duecare.review.results import given_back
+from duecare.vault import writing
 
 HARM = question("harm", "rate", ("not at all", "a little", "clearly", "severely"))
 BETTER = question("better", "choose")
@@ -51,6 +52,7 @@ def test_choices_of_a_round_are_a_source_of_the_next_study(tmp_path):
     assert dict(outcome.files) == {
         "people": "people.parquet", "modelled": "modelled.parquet", "pairs": "pairs.parquet",
     }  # fmt: skip
+    assert [each.value for each in outcome.estimates if each.metric == "review.pairs"] == [23]
     out = tmp_path / "out"
     out.mkdir()
     step = Read(
@@ -77,6 +79,22 @@ def test_control_without_panels_the_majority_outweighs_and_a_round_without_choic
     other = written(tmp_path / "other", [HARM])
     with pytest.raises(DataError, match="nobody compared"):
         Read(source=str(other), kind="preference").run({}, tmp_path, lambda _: None)
+
+
+def test_rows_that_lie_sealed_do_not_lie_open_in_pairs(tmp_path):
+    """The round is taken in all the same: its Scores and its agreement hold no text."""
+    folder = pairs(tmp_path / "kept")
+    rows = pq.read_table(folder / "kept.parquet")
+    (folder / "kept.parquet").unlink()
+    with writing(folder / "kept.parquet.sealed", "study-x") as raw:
+        pq.write_table(rows, raw)
+    export = written(tmp_path / "export", [BETTER], choices(), PANELS)
+    outcome = given_back(export, folder, export)
+    assert set(outcome.files) == {"people", "modelled"}
+    assert not (export / "pairs.parquet").exists()
+    (told,) = (each for each in outcome.estimates if each.metric == "review.pairs")
+    assert told.value is None
+    assert "would lie open" in told.reason
 
 
 def test_answers_of_two_models_that_people_compared_become_pairs(tmp_path):

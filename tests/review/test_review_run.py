@@ -131,6 +131,26 @@ def test_a_round_that_reviewed_other_rows_does_not_count(folder: Path) -> None:
     code, said = duecare("run", "study.yaml")
     assert code == 4
     assert "reviewed other rows" in said
+    assert duecare("review", "open", run, "--round", "data-chats")[0] == 0  # the closed one steps aside
+    code, said = duecare("run", "study.yaml")
+    assert (code, "0 of 12 items" in said) == (4, True)
+    with Store.open(reviewing.where(run, None)) as store:
+        assert [each.name for each in rounds(store)] == ["data-chats", "data-chats.1"]
+        judge_all(store, rounds(store)[0].id, alone(store, "me"))
+    duecare("review", "close", run)
+    assert duecare("run", "study.yaml")[0] == 0
+
+
+def test_a_round_that_a_study_waits_for_is_not_closed_too_early(folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY % REVIEW)
+    run = folder / "runs" / "waits"
+    duecare("run", "study.yaml")
+    duecare("review", "open", run)
+    code, said = duecare("review", "close", run)
+    assert (code, "0 items are judged by all" in said) == (1, True)
+    assert duecare("review", "close", run, "--early")[0] == 0
+    code, said = duecare("run", "study.yaml")
+    assert (code, "0 of 12 items were judged" in said) == (1, True)
 
 
 def test_a_finished_run_takes_a_round_of_pairs_in_at_once(folder: Path) -> None:

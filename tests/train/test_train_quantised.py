@@ -14,7 +14,7 @@ from training_toys import Told, base_artifact, curves, data_artifact, learnable,
 from duecare.core import Artifact, Note, StudyError
 from duecare.model.tensors import rules
 from duecare.model.tiny import write_tiny
-from duecare.train import Debias, Dpo, GroupDro, Privacy, RewardModel, Sft
+from duecare.train import Debias, Dpo, GroupDro, Influence, Privacy, RewardModel, Sft
 
 pytestmark = [
     pytest.mark.jax,
@@ -256,6 +256,7 @@ def test_without_it_nothing_is_said_of_it(base: Artifact, tmp_path: Path) -> Non
         ({"weights": "full"}, "none beside weights: all weights are trained"),
         ({"privacy": Privacy(epsilon=3, delta=1e-5)}, "none beside privacy"),
         ({"debias": Debias(axis="gender", group_dro=GroupDro())}, "none beside debias"),
+        ({"influence": Influence()}, "none beside influence"),
         ({"mesh": (2, 1)}, "none beside mesh"),
     ],
 )

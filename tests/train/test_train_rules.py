@@ -28,6 +28,7 @@ WRONG_SFT = {
     "learning_rate": float("nan"),
     "probe": "gender",
     "debias": "group_dro",
+    "influence": "all",
     "metrics": {"tensorbord": "boards"},
     "mesh": (0, 8),
     "schedule": "step",

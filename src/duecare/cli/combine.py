@@ -173,6 +173,11 @@ def _training(study: Study) -> Iterator[Problem]:
         if debias is not None and source in study.data and debias.axis not in declared:
             expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"
             yield Problem(f"{where}.debias.axis", show(debias.axis), expected + near(debias.axis, declared))
+        traced = getattr(step, "influence", None)
+        if traced and traced.of != "twins_gap" and source in study.data and traced.axis not in declared:
+            expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"
+            found = expected + near(traced.axis, declared)
+            yield Problem(f"{where}.influence.axis", show(traced.axis), found)
         for axis in axes if source in study.data else ():
             if axis not in declared:
                 expected = f"a group column declared for {source} ({', '.join(declared) or 'none'})"

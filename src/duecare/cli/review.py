@@ -138,14 +138,21 @@ def progress(run: RunFolder = None, store: StoreUrl = None) -> None:
 
 
 @_command("close")
-def close(run: RunFolder = None, name: Named = None, store: StoreUrl = None) -> None:
+def close(
+    run: RunFolder = None,
+    name: Named = None,
+    early: Annotated[
+        bool, typer.Option("--early", help="Also with fewer items than the study asks for.")
+    ] = False,
+    store: StoreUrl = None,
+) -> None:
     """Close a round: its labels are exported, sealed and entered in the ledger of the run.
 
     Example: `duecare review close runs/support-demo`
     """
     from duecare.cli.show_review import show_close
 
-    raise typer.Exit(show_close(run, name, store))
+    raise typer.Exit(show_close(run, name, store, early=early))
 
 
 @_command("export")

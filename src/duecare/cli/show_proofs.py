@@ -18,7 +18,7 @@ from duecare.ledger import sign
 from duecare.ledger.bundle import entry_proof, verifier, write_bundle
 from duecare.ledger.checkpoint import CHECKPOINT, parse_checkpoint, sign_checkpoint, with_lines, witnessed
 from duecare.ledger.digest import bytes_digest
-from duecare.ledger.durable import read_regular, write_durably
+from duecare.ledger.durable import PENDING, read_regular, write_durably
 from duecare.ledger.layout import LEDGER
 from duecare.ledger.note import SignedNote, parse_key, parse_signature
 from duecare.ledger.read import head
@@ -58,6 +58,7 @@ def _sign(to: Console, folder: Path) -> None:
     """Write the checkpoint of the head, unless the one that stands is of it (and may bear co-signatures)."""
     path, current = folder / LEDGER / CHECKPOINT, head(folder)
     if _stands(folder):
+        path.with_name(CHECKPOINT + PENDING).unlink(missing_ok=True)  # left by a call that was killed
         to.print(
             f"The checkpoint of these {current.size} entries stands: {escape(str(path))}", soft_wrap=True
         )

@@ -16,7 +16,7 @@ from duecare.cli import reviewing
 from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
 from duecare.core import DuecareError, LedgerError, StudyError
-from duecare.review.errors import GoneError
+from duecare.review.errors import GoneError, ReviewError
 from duecare.review.plan import Draw
 from duecare.review.waiting import PLACE, Review
 
@@ -168,12 +168,22 @@ def show_progress(given: Path | None, url: str | None) -> int:
     return OK
 
 
-def show_close(given: Path | None, name: str | None, url: str | None) -> int:
+def show_close(given: Path | None, name: str | None, url: str | None, *, early: bool) -> int:
     """Close a round and say what becomes of it."""
+    from duecare.review.rounds import progress
+
     run = run_folder(given)
     place = reviewing.where(run, url)
     with opened(place) as store:
-        chosen = chosen_round(store, name).name
+        found = chosen_round(store, name)
+        chosen, wanted = found.name, reviewing.required(run).get(found.name)
+        if wanted is not None and found.state == "open" and not early:
+            done = progress(store, found.id).complete
+            if done < min(wanted.items, found.settings["candidates"]):
+                raise ReviewError(
+                    f"round {chosen}: {done} items are judged by all, the study asks for {wanted.items}; "
+                    "--early closes it all the same, and the run will not go on by it"
+                )
     closed, out_folder = reviewing.close_round(run, place, chosen)
     out = console()
     out.print(f"Round [bold]{escape(closed.name)}[/] is closed: {escape(str(out_folder))}", soft_wrap=True)

@@ -121,6 +121,8 @@ def show_verify(
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
+    elif recompute:
+        out.print("[red]Nothing was derived again: first the run has to be what was recorded.[/]")
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}
     if FAIL in verdicts:
@@ -138,18 +140,19 @@ def show_verify(
 
 def _recomputed(out: Console, folder: Path) -> list[Finding]:
     """Findings on figures derived again; what cannot be derived is only said: it is no fault of the run."""
-    from duecare.cli import recompute
+    from duecare.cli import recompute, rescore
 
-    made = recompute.recompute(folder)
+    made, scored = recompute.recompute(folder), rescore.rescore(folder)
     for each in made:
         if each.beyond or each.why:
-            listed = ", ".join(each.beyond)
             why = f" ({each.why})" if each.why else ""
-            out.print(
-                f"[dim]Does not follow from files:[/] {escape(each.job)}{escape(why)}: {escape(listed)}",
-                soft_wrap=True,
-            )
-    return recompute.findings(made)
+            said = f"{each.job}{why}: {', '.join(each.beyond)}"
+            out.print(f"[dim]Does not follow from files:[/] {escape(said)}", soft_wrap=True)
+    for one in scored:
+        if one.why:
+            said = f"{one.job}, {one.instrument}: {one.why}"
+            out.print(f"[dim]Not scored again:[/] {escape(said)}", soft_wrap=True)
+    return [*recompute.findings(made), *rescore.findings(scored)]
 
 
 def _known(folder: Path) -> tuple[str | None, Head | None]:

@@ -27,6 +27,7 @@ READS = frozenset(
         "curves.parquet",
         "dropped.parquet",
         "heldout.parquet",
+        "influence.parquet",
         "items.parquet",
         "kept.parquet",
         "reference.json",
@@ -214,7 +215,23 @@ def _stages(
         if current and entry.happened == "step.finished" and entry.job is not None:
             sealed[entry.job] = entry
     order = [job for job in planned if job in sealed] if planned else list(sealed)
+    standing = {digest for job in order for digest in sealed[job].outputs.values()}
+    further = _further_rounds(entries, standing)
+    sealed = further | sealed
+    order += [job for job in further if job not in order]
     return tuple(_stage(run, sealed[job], entries) for job in order)
+
+
+def _further_rounds(entries: Sequence[Entry], standing: set[str]) -> dict[str, Entry]:
+    """The latest entry of each round of review of an artifact that stands, whether a plan holds it or not."""
+    return {
+        entry.job: entry
+        for entry in entries
+        if entry.job is not None
+        and entry.happened == "step.finished"
+        and entry.job.startswith("review:")
+        and entry.inputs.get("reviewed") in standing
+    }
 
 
 def _stage(run: Path, sealed: Entry, entries: Sequence[Entry]) -> Stage:

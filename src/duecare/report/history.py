@@ -13,14 +13,20 @@ from duecare.ledger.entry import Entry
 from duecare.ledger.read import entries as read
 from duecare.report.asked import Change, changes, flat
 
+_SIGNALS = ("stopped by", "by SIG")
+"""How the reason begins where a person or the system stopped a step; else the step failed."""
+_WAITS = "is required before"
+"""Stands in the reason where a run waits for a round of human review."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call of `duecare run`: how it ended, what it did, and what of that counts no more.
 
-    `ended` is "finished", "failed" (a step stopped with an error), "stopped" (it ends without either: a
-    kill, a power cut) or "running or stopped" for the latest. `superseded` are its results that count no
-    more: a later run has another result of that job, or none. `gates` are the verdicts it came to.
+    `ended` is "finished", "failed" (a step stopped with an error), "waiting" (for a round of human review),
+    "stopped" (by a signal, or it just ends: a kill, a power cut), "running or stopped" for the latest.
+    `superseded` are its results that count no more: a later run has another result of that job, or none.
+    `gates` are the verdicts it came to.
     """
 
     number: int
@@ -84,9 +90,7 @@ def _attempt(
         planned=len(_names(start, "plan")),
         kept=len(_names(start, "standing")) + sum(map(_again, entries)),
         done=tuple(entry.job or "" for entry in done),
-        failed=tuple(
-            f"{entry.job}: {entry.note.text if entry.note else 'no reason noted'}" for entry in failed
-        ),
+        failed=tuple(f"{entry.job}: {_reason(entry)}" for entry in failed),
         superseded=tuple(
             entry.job or "" for entry in done if standing.get(entry.job or "") != entry.step_key
         ),
@@ -106,9 +110,13 @@ def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:
     if end is not None:
         return "finished"
     if failed:
-        told = failed[-1].note
-        return "stopped" if told is not None and told.text.startswith("stopped") else "failed"
+        why = _reason(failed[-1])
+        return "stopped" if why.startswith(_SIGNALS) else "waiting" if _WAITS in why else "failed"
     return "running or stopped" if latest else "stopped"
+
+
+def _reason(entry: Entry) -> str:
+    return entry.note.text if entry.note is not None else "no reason noted"
 
 
 def _again(entry: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.influence_words import INFLUENCE
 from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
@@ -250,6 +251,7 @@ METRICS: dict[str, Metric] = {
         "share",
         better="lower",
     ),
+    "review.pairs": Metric("Preference pairs from people's choices", form="count"),
     "review.agreement.percent": Metric("Percent agreement", _AGREE, "share", better="higher"),
     **{f"review.agreement.{name}": Metric(title, _AGREE, better="higher") for name, title in _KAPPAS.items()},
     "balance.weight": Metric("Weight of a row"),
@@ -338,6 +340,9 @@ def metric(name: str, unit: str = "") -> Metric:
     known = METRICS.get(f"twins.{figure}" if twins else name)  # asked by a training step: "sft.twins.gap"
     if known is not None:
         return known
+    _, influence, figure = name.partition(".influence.")
+    if influence and figure in INFLUENCE:
+        return replace(INFLUENCE[figure], unit=unit)
     return _of_its_name(name, unit)
 
 

@@ -73,7 +73,8 @@ def findings(story: Story) -> tuple[Card, ...]:
 
 def watched(story: Story) -> tuple[Card, ...]:
     """What training came to against the limits that were watched, those crossed first."""
-    return _noticed([ruling for stage in story.stages for ruling in stage.rulings if trains(stage)])
+    said = [ruling for stage in story.stages for ruling in stage.rulings if trains(stage)]
+    return _noticed([ruling for ruling in said if ".influence." not in ruling.finding.name])
 
 
 def trains(stage: Stage) -> bool:

@@ -12,6 +12,7 @@ from duecare.report import behind, curation, judged, origin, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
+from duecare.report.influence import Influence, influences
 from duecare.report.reviewed import Round, rounds
 from duecare.report.stages import Moved, stages
 from duecare.report.treatment import SuiteView
@@ -71,6 +72,11 @@ class View:
     after: tuple[origin.Node, ...]
     account: origin.Account
     limits: tuple[str, ...]
+
+    @property
+    def influences(self) -> tuple[Influence, ...]:
+        """Which rows moved a gap, by each training step that was asked."""
+        return influences(self.story)
 
     @property
     def judges(self) -> tuple[judged.Judge, ...]:

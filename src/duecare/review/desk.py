@@ -13,6 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from duecare.core.errors import DuecareError
+from duecare.core.wire import encode
 from duecare.review import schema
 from duecare.review.decided import count_again, decide
 from duecare.review.errors import GoneError, ReviewError
@@ -161,6 +163,10 @@ def save_draft(
         kept = {name: value for name, value in answers.items() if name in names}
         if len(repr(kept)) > 200_000:
             raise ReviewError("a draft is too long")
+        try:
+            encode(kept)
+        except (DuecareError, UnicodeEncodeError, TypeError, RecursionError):
+            raise ReviewError("a draft holds what cannot be kept") from None
         connection.execute(sa.delete(_drafts).where(_drafts.c.assignment == assignment))
         connection.execute(
             sa.insert(_drafts).values(

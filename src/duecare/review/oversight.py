@@ -86,7 +86,7 @@ class Panel:
 
 def revise(store: Store, round: str, person: Person, text: str, why: str) -> int:
     """Give a round a new version of its guideline; labels made before keep the old number. The new number."""
-    why = reason_of(why, "why")
+    why, text = reason_of(why, "why"), text.replace("\x00", "")
     if not text.strip() or len(text) > 100_000:
         raise ReviewError("expected a guideline of at most 100,000 characters", field="text")
     with store.begin() as connection:

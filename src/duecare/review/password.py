@@ -19,6 +19,10 @@ def accepted(password: str, login: str) -> str:
     """The password, if it may be one: NIST SP 800-63B asks for length, not for kinds of characters."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise ReviewError(f"a password has {SHORTEST} to {LONGEST} characters", field="password")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise ReviewError("a password has no broken characters", field="password") from None
     if len(set(password)) < 4 or password.casefold() == login.casefold():
         raise ReviewError("this password is too easy to guess", field="password")
     return password

@@ -155,6 +155,6 @@ _ONE = {"rate": _rate, "choose": _choose, "spans": _spans, "comment": _comment}
 
 def seconds_of(given: float | None) -> float | None:
     """The seconds an answer took; None where a browser did not say it in a way that can be believed."""
-    if given is None or not math.isfinite(given) or not 0 <= given <= 86_400:
+    if not isinstance(given, int | float) or not math.isfinite(given) or not 0 <= given <= 86_400:
         return None
     return round(given, 3)

@@ -161,7 +161,10 @@ class _Giving:
         return share is None or share >= self._quality.qualify
 
     def _right(self, purpose: str) -> float | None:
-        """The share of known answers that the person gave as expected; None where nothing was asked."""
+        """The share of known answers that the person gave as expected; None where nothing was asked.
+
+        What was skipped was not answered as expected: nobody passes by skipping.
+        """
         query = (
             sa.select(_items.c.hidden, _decided.c.answers)
             .join(_given, _given.c.item == _items.c.id)
@@ -170,7 +173,7 @@ class _Giving:
                 _items.c.round == self._round.id,
                 _items.c.purpose == purpose,
                 _given.c.person == self._person.id,
-                _given.c.state == "answered",
+                _given.c.state.in_(("answered", "skipped")),
             )
         )
         found = [as_expected(row.hidden, row.answers) for row in self._connection.execute(query)]

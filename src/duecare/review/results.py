@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import DataError, Estimate, Outcome
+from duecare.core import DataError, Estimate, Outcome, exact, unknown
 from duecare.core.table import ANSWERS, CHANGES, EXAMPLES, SCORES, group_column, texts
 from duecare.measure import agreements, dawid_skene
 from duecare.review.corrected import Correction
@@ -58,17 +58,10 @@ def given_back(folder: Path, reviewed: Path, out: Path, *, panels: str = "") -> 
     export = read(folder)
     files = {"people": PEOPLE} if _people(export, out) else {}
     files |= {"modelled": MODELLED} if _modelled(export, out) else {}
-    chosen = export.questions("choose")
-    if chosen:
-        # Keys are made again where the pairs are read as a source.
-        rows = _compared(reviewed)
-        pairs = as_source(
-            preference_pairs(export, rows, bytes(SIZE), question=chosen[0], axis=panels or None)
-        )
-        if pairs.num_rows:
-            pq.write_table(pairs, out / PAIRS)
-            files["pairs"] = PAIRS
     found = [*agreement(export)]
+    if export.questions("choose"):
+        found.append(_pairs(export, reviewed, out, panels))
+        files |= {"pairs": PAIRS} if (out / PAIRS).is_file() else {}
     if (reviewed / "reading.json").is_file():
         found += of_evaluation(export, reviewed)
     if export.questions("spans") and stored(reviewed, "changes.parquet").exists():
@@ -188,6 +181,20 @@ def _modelled(export: Export, out: Path) -> bool:
     if rows:
         pq.write_table(pa.Table.from_pylist(rows, schema=SOFT_LABELS), out / MODELLED)
     return bool(rows)
+
+
+def _pairs(export: Export, reviewed: Path, out: Path, panels: str) -> Estimate:
+    """Write the pairs that choices come to, and count them; a reason where they may not be written."""
+    about, method = {"round": export.name}, "exact count"
+    if sealed_with(stored(reviewed, "kept.parquet")) is not None:
+        reason = "the rows are sealed until personal data is taken out of them; in pairs they would lie open"
+        return unknown("review.pairs", reason, 0, about, method)
+    question = export.questions("choose")[0]
+    # Keys are made again where the pairs are read as a source.
+    made = preference_pairs(export, _compared(reviewed), bytes(SIZE), question=question, axis=panels or None)
+    if made.num_rows:
+        pq.write_table(as_source(made), out / PAIRS)
+    return exact("review.pairs", made.num_rows, made.num_rows, about, "rows")
 
 
 def _compared(reviewed: Path) -> pa.Table:

@@ -74,22 +74,34 @@ class Progress:
 def open_round(store: Store, rows: Sequence[Candidate], plan: Plan) -> Round:
     """Draw the items of a round from its candidates and open it; all in one transaction.
 
-    Raises ReviewError where the store has a round of this name, DataError where there is nothing to review.
+    Raises ReviewError where a round of this name is open, DataError where there is nothing to review.
     """
     round_id = fresh("r-")
     items = list(_items(round_id, rows, plan))
     with store.begin() as connection:
         values = {"id": round_id, "made": store.stamp(), **_values(plan, items, len(rows))}
+        _step_aside(connection, plan.name)
         try:
             connection.execute(sa.insert(schema.rounds).values(values))
         except IntegrityError:
-            raise ReviewError(f"a round named {plan.name} is there already", field="name") from None
+            raise ReviewError(f"a round named {plan.name} is open already", field="name") from None
         guideline = {"version": 1, "text": plan.guideline, "why": "the first version", "by": None}
         connection.execute(
             sa.insert(schema.guidelines).values(round=round_id, time=store.stamp(), **guideline)
         )
         _write(connection, items)
     return _round(values)
+
+
+def _step_aside(connection: sa.Connection, name: str) -> None:
+    """A closed round of this name takes a number: a study that waits for the name waits for the new one."""
+    table = schema.rounds
+    former = sa.select(table.c.id).where(table.c.name == name, table.c.state == "closed")
+    if (found := connection.execute(former).scalar()) is None:
+        return
+    names = set(connection.execute(sa.select(table.c.name)).scalars())
+    number = next(number for number in range(1, len(names) + 2) if f"{name}.{number}" not in names)
+    connection.execute(sa.update(table).where(table.c.id == found).values(name=f"{name}.{number}"))
 
 
 def _values(plan: Plan, items: Sequence[dict[str, Any]], candidates: int) -> dict[str, Any]:

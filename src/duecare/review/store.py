@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from duecare.review import schema
-from duecare.review.errors import BusyError, StoreError
+from duecare.review.errors import BusyError, ReviewError, StoreError
 
 Clock = Callable[[], datetime]
 _WAIT_MS = 30_000
@@ -126,6 +126,8 @@ class Store:
                 connection.info["begin"] = how
                 with connection.begin():
                     yield connection
+        except (DataError, UnicodeEncodeError):  # a NUL, or half of a surrogate pair
+            raise ReviewError("what was sent holds characters that cannot be kept") from None
         except OperationalError as error:
             raise BusyError("the store cannot be reached just now; nothing was lost: try again") from error
         except DBAPIError as error:

@@ -89,32 +89,27 @@ class Review:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Take the export of the closed round in, and what it gives back (`results.given_back`).
 
-        Raises PendingError where there is none yet.
+        Raises PendingError where there is none yet, DataError where too little was judged.
         """
         from duecare.review.results import given_back
 
         given = inputs["reviewed"]
         place = given.path.parents[1] / PLACE
         folder = place / folder_of(self.round)
-        if not (folder / ABOUT).is_file():
-            raise PendingError(self._missing(place))
-        about = decode((folder / ABOUT).read_bytes(), dict[str, Any])
-        self._expect(about, given)
+        about: dict[str, Any] = {}
+        if (folder / ABOUT).is_file():
+            about = decode((folder / ABOUT).read_bytes(), dict[str, Any])
+        if about.get("state") != "closed" or about["source_digest"] != given.digest:
+            raise PendingError(self._missing(place, given))
+        self._expect(about)
         for path in sorted(folder.iterdir()):
             shutil.copyfile(path, out / path.name)
         found = given_back(out, given.path, out, panels=self.panels)
         files = {path.stem: path.name for path in sorted(out.iterdir()) if path.is_file()}
         return Outcome(files=files, estimates=found.estimates)
 
-    def _expect(self, about: dict[str, Any], given: Artifact) -> None:
-        """The export is of this round, of these very rows, and as much as was asked for."""
-        if about["state"] != "closed":
-            raise PendingError(f"round {self.round} is required before {self.before}: it is not closed yet")
-        if about["source_digest"] != given.digest:
-            raise PendingError(
-                f"round {self.round} is required before {self.before}: the one that is closed reviewed other "
-                f"rows than {given.job} has now; open it anew"
-            )
+    def _expect(self, about: dict[str, Any]) -> None:
+        """The export holds as much as was asked for."""
         complete, items = about["counts"]["complete"], about["counts"]["items"]
         wanted = min(self.items, about["settings"]["candidates"])
         if about["overlap"] < self.overlap or complete < wanted:
@@ -123,28 +118,29 @@ class Review:
                 f"the study asks for {wanted} by {self.overlap}"
             )
 
-    def _missing(self, place: Path) -> str:
-        begin = f"open it with `duecare review open {place.parent} --round {self.round}`"
+    def _missing(self, place: Path, given: Artifact) -> str:
+        """What people still have to do, and with which command."""
         said = f"round {self.round} is required before {self.before}"
+        begin = f"open it with `duecare review open {place.parent} --round {self.round}`"
+        close = f"`duecare review close {place.parent} --round {self.round}`"
         store = place / STORE
-        if store.exists():
-            from duecare.review.rounds import progress, round_of
-            from duecare.review.store import Store
+        if not store.exists():
+            return f"{said}: {begin}"
+        from duecare.review.rounds import progress, round_of
+        from duecare.review.store import Store
 
-            with Store.open(store) as opened:
-                try:
-                    state = round_of(opened, self.round).state
-                    done = progress(opened, self.round)
-                except ReviewError:
-                    return f"{said}: {begin}"
-            if state == "closed":
-                again = f"duecare review close {place.parent} --round {self.round}"
-                return f"{said}: it is closed, but its export is not there: make it with `{again}`"
-            return (
-                f"{said}: {done.complete} of {done.items} items are judged by all; then close it with "
-                f"`duecare review close {place.parent} --round {self.round}`, and run again"
-            )
-        return f"{said}: {begin}"
+        with Store.open(store) as opened:
+            try:
+                found, done = round_of(opened, self.round), progress(opened, self.round)
+            except ReviewError:
+                return f"{said}: {begin}"
+        if found.source_digest != given.digest:
+            end = begin if found.state == "closed" else f"close it with {close} --early, then {begin}"
+            return f"{said}: the one that is there reviewed other rows than {given.job} has now; {end}"
+        if found.state == "closed":
+            return f"{said}: it is closed, but its export is not there: make it with {close}"
+        judged = f"{done.complete} of {done.items} items are judged by all"
+        return f"{said}: {judged}; then close it with {close}, and run again"
 
 
 def folder_of(round: str) -> str:

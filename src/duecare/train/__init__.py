@@ -3,6 +3,7 @@
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.distill import Distill
+from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
 from duecare.train.private import Privacy
@@ -19,6 +20,7 @@ __all__ = [
     "Dpo",
     "GroupDro",
     "Grpo",
+    "Influence",
     "Limits",
     "Pairing",
     "Ppo",

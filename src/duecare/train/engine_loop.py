@@ -50,6 +50,7 @@ from duecare.train.engine_probe import Asker
 from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
+from duecare.train.influence import traced
 from duecare.train.limits import Limits, OnCrossing
 from duecare.train.lora import Loop, finite, training_state, with_lora
 from duecare.train.metrics import told_to
@@ -146,7 +147,8 @@ def start_folder(inputs: Artifacts) -> Path:
 def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
     """The scratch folder of this run under `out`."""
     read = {name: artifact.digest for name, artifact in sorted(inputs.items())}
-    return Resume(out / ".resume", {"step": type(step).__name__, "settings": settings(step), "inputs": read})
+    mark = {"step": type(step).__name__, "settings": settings(step), "inputs": read}
+    return Resume(out / ".resume", mark, traced(step))
 
 
 def adapted(

@@ -30,7 +30,7 @@ TOGETHER = 8
 """Answers put to the model at once."""
 
 
-def _per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
+def per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
     """Mean log-probability per token of each answer of a batch, float32 [B]."""
     real, row, counts = batch["real"], batch["row"], batch["counts"]
     logps = model(batch["tokens"], places(real), causal(real), (row, batch["place"], batch["target"]))
@@ -38,7 +38,7 @@ def _per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
     return per_row(logps * counts) / per_row(counts)
 
 
-_measured = nnx.jit(_per_token)
+measured = nnx.jit(per_token)
 
 
 class Asker:
@@ -47,13 +47,13 @@ class Asker:
     `seconds` is the time of one probe, without compiling.
     """
 
-    measure = staticmethod(_measured)
+    measure = staticmethod(measured)
     """What is asked of each answer of a batch, [B]."""
 
     def __init__(self, probes: Probes, tokenizer: Tokenizer) -> None:
         self.probes, self.twins = probes, self.asked(probes)
         self._rows = [self.read(twin, tokenizer) for twin in self.twins]
-        self._batches = _batches(self._rows, tokenizer.pad_id)
+        self.batches = _batches(self._rows, tokenizer.pad_id)
         self.base: Floats = np.zeros(0)
         self.seconds = 0.0
 
@@ -73,12 +73,12 @@ class Asker:
     def values(self, model: Answering) -> Floats:
         """Mean log-probability per token of every answer, by the model as it is now: float64 [N]."""
         found, ends = [], [time.perf_counter()]
-        for batch in self._batches:
+        for batch in self.batches:
             found.append(np.asarray(self.measure(model, batch), dtype=np.float64))
             ends.append(time.perf_counter())
         # The first batch may have been compiled; the others are of the same shape.
         rest = np.diff(ends)[1:]
-        self.seconds = float(rest.mean() * len(self._batches)) if len(rest) else ends[-1] - ends[0]
+        self.seconds = float(rest.mean() * len(self.batches)) if len(rest) else ends[-1] - ends[0]
         return np.concatenate(found)[: len(self.twins)]
 
 

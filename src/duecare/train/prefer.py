@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.debias import Debias, beside_rules, debias_rules
+from duecare.train.influence import Influence, influence_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -54,7 +55,7 @@ class Dpo:
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
     - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
-      patience, keep, privacy, seed, metrics, mesh: as in Sft
+      patience, keep, privacy, influence, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -84,6 +85,7 @@ class Dpo:
     keep: Keep = "last"
     privacy: Privacy | None = None
     debias: Debias | None = None
+    influence: Influence | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
@@ -106,6 +108,7 @@ class Dpo:
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *update_rules("lora", self.accumulate, self.steps),
             *privacy_rules(self),
+            *influence_rules(self),
             *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
@@ -136,7 +139,9 @@ class Dpo:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
         from duecare.train.engine_mesh import over
 
-        if self.privacy is None:
+        if self.influence is not None:
+            from duecare.train.engine_influence import train_dpo as train
+        elif self.privacy is None:
             from duecare.train.engine_prefer import train
         else:
             from duecare.train.engine_private import train

@@ -39,10 +39,11 @@ class Resume:
     """The scratch folder of one training run.
 
     `fingerprint` says which run it is (settings and input digests); what another run left is removed.
+    Checkpoints of the steps `spared` stay, however many come after them.
     """
 
-    def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], spared: Collection[int] = ()) -> None:
+        self.folder, self.spared = folder, spared
         told = json.dumps(fingerprint, sort_keys=True).encode()
         self.mark = hashlib.sha256(told).hexdigest()[:8]
         """Tells this run from another on the same source, also after a kill."""
@@ -61,7 +62,7 @@ class Resume:
     def save(self, step: int, arrays: Arrays, pinned: Collection[int] = ()) -> Path:
         """Write the checkpoint of `step`; it exists whole under its name or not at all.
 
-        Older ones than the last KEEP are removed, but for those of the steps `pinned`.
+        Older ones than the last KEEP are removed, but for those of the steps `pinned` and `spared`.
         """
         from safetensors.numpy import save
 
@@ -69,7 +70,7 @@ class Resume:
         path = self.folder / f"{step:09d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         write_whole(path, data)
         for old in self._files()[:-KEEP]:
-            if _step(old) not in pinned:
+            if _step(old) not in (*pinned, *self.spared):
                 old.unlink()
         return path
 
@@ -81,6 +82,13 @@ class Resume:
             if (upto is None or _step(path) <= upto) and (data := _whole(path)) is not None:
                 return Checkpoint(step=_step(path), arrays=load(data))
         return None
+
+    def at(self, step: int) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays of the checkpoint of `step`; None where there is no whole one."""
+        from safetensors.numpy import load
+
+        found = [data for path in self._files() if _step(path) == step and (data := _whole(path)) is not None]
+        return load(found[-1]) if found else None
 
     def sweep(self) -> list[int]:
         """Remove checkpoints whose bytes are not what their names say; the steps they were of."""

@@ -96,6 +96,7 @@ NOT_QUANTISED: dict[str, tuple[object, str]] = {
     "weights": ("lora", "all weights are trained, and one of a few bits has no gradient"),
     "privacy": (None, "clipping and noise are tested on weights as they are"),
     "debias": (None, "its evidence compares the start with the end, which would differ by rounding too"),
+    "influence": (None, "gradients of single rows are tested on weights as they are"),
     "mesh": (None, "numbers and scales are held on one device"),
 }
 """Settings beside which weights are not quantised: the value that allows it, and why the others do not."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.debias import METHODS, Debias, beside_rules, debias_rules
+from duecare.train.influence import Influence, influence_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.private import Privacy, privacy_rules
@@ -49,7 +50,8 @@ class Sft:
     - lora_rank, lora_alpha: width of the update, and its scale (alpha / rank); alpha None means rank
     - targets: "q-v" (query and value projections) or "all-linear"
     - quantize: "int8" or "nf4" holds the frozen weights of all projections in 8 or 4 bits (QLoRA), for less
-      memory; the result is in floating point again. None beside full weights, privacy, debias or a mesh
+      memory; the result is in floating point again. None beside full weights, privacy, debias,
+      influence or a mesh
     - steps: training steps, of one batch each
     - batch_size: rows in a batch; 4 where batch_tokens is not given either
     - max_tokens: longer rows are cut at their end; 128, or batch_tokens where that is given. A row of which
@@ -76,6 +78,7 @@ class Sft:
     - privacy: with it no row (or person) shows in the model beyond the promise given (`Privacy`); then
       `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
     - debias: a method against a bias between groups, or the evidence alone; see Debias
+    - influence: which rows and slices of the data moved a gap between groups; see Influence
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
       `mlflow: <address>`; changes no result
@@ -109,6 +112,7 @@ class Sft:
     keep: Keep = "last"
     privacy: Privacy | None = None
     debias: Debias | None = None
+    influence: Influence | None = None
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
@@ -124,6 +128,7 @@ class Sft:
             *update_rules(self.weights, self.accumulate, self.steps),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
+            *influence_rules(self),
             *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
@@ -167,7 +172,9 @@ class Sft:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
         from duecare.train.engine_mesh import over
 
-        if self.privacy is None:
+        if self.influence is not None:
+            from duecare.train.engine_influence import train_sft as train
+        elif self.privacy is None:
             from duecare.train.engine_sft import train
         else:
             from duecare.train.engine_private import train

@@ -11,6 +11,8 @@ from duecare.ledger.outside.ed25519 import ed25519_holds
 from duecare.ledger.outside.tree import hash_of_leaf
 
 COUNTED = ("step.finished", "report")
+NEEDED = {"index": int, "happened": str, "run": str, "actor": str, "time": str, "previous": str}
+LISTS, MAPPINGS = ("estimates", "findings"), ("inputs", "outputs", "software")
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,6 +75,7 @@ def read_entries(lines: list[bytes], run: str) -> tuple[list[dict[str, Any]], li
     for index, line in enumerate(lines):
         try:
             entry, written = read_object(line)
+            refuse_other_shapes(entry)
             wrong = misplaced(entry, index, previous, run) + false_claims(entry, written, known)
             known.update(mapping(entry, "outputs").values())
             found.append(entry)
@@ -81,6 +84,18 @@ def read_entries(lines: list[bytes], run: str) -> tuple[list[dict[str, Any]], li
         problems += [f"Entry {index} {text}." for text in wrong]
         previous = hash_of_leaf(line).hex()
     return found, problems
+
+
+def refuse_other_shapes(entry: dict[str, Any]) -> None:
+    """Raise ValueError where an entry's fields are not of the kinds that entries have."""
+    if any(type(entry.get(name)) is not kind for name, kind in NEEDED.items()):
+        raise ValueError("a field is missing, or of another kind")
+    for name in LISTS:
+        value = entry.get(name, [])
+        if type(value) is not list or not all(isinstance(each, dict) for each in value):
+            raise ValueError(name)
+    if not all(isinstance(entry.get(name, {}), dict) for name in (*MAPPINGS, "settings")):
+        raise ValueError("a mapping is none")
 
 
 def mapping(entry: dict[str, Any], name: str) -> dict[str, str]:
