@@ -239,6 +239,40 @@ def test_a_step_that_a_reward_model_rewards_is_handed_it(folder):
     assert inputs["evaluate"]["tuned"] == "grpo"
 
 
+TAUGHT = SOUND.replace(
+    "  - dpo: {on: pairs, steps: 2}\n",
+    "  - distill: {on: chats, teacher: smollm2-135m-instruct, steps: 2}\n"
+    "  - distill: {on: chats, teacher: big, steps: 2}\n"
+    "  - distill: {on: chats, teacher: smollm2-135m-instruct, kd_ratio: 1, steps: 2}\n",
+)
+
+
+def test_a_teacher_is_a_job_of_its_own_and_each_comes_once(folder):
+    (folder / "big").mkdir()
+    plan = compose(read(folder, TAUGHT))
+    trained = ["base", "teacher", "teacher:2", "sft", "distill", "distill:2", "distill:3", "evaluate", "gate"]
+    assert [each.id for each in plan.jobs][-9:] == trained
+    assert job(plan, "distill").inputs == {
+        "data": "split:chats",
+        "base": "base",
+        "model": "sft",
+        "teacher": "teacher",
+    }
+    assert [job(plan, each).inputs["teacher"] for each in trained[4:7]] == ["teacher", "teacher:2", "teacher"]
+    assert job(plan, "teacher").kind == "duecare.model.fetch.Teacher"
+    # A folder is found from where the study lies, and recorded as it was written.
+    assert job(plan, "teacher:2").step.name == str(folder / "big")
+    assert job(plan, "teacher:2").declared.name == "big"
+    assert job(plan, "evaluate").inputs["tuned"] == "distill:3"
+
+
+def test_a_teacher_that_is_nowhere_is_a_problem_with_its_line(folder):
+    with pytest.raises(StudyError, match=r"train\.2\.distill\.teacher") as caught:
+        read(folder, TAUGHT)
+    (problem,) = caught.value.problems
+    assert problem.line == 1 + TAUGHT.splitlines().index("  - distill: {on: chats, teacher: big, steps: 2}")
+
+
 REVIEWED = (
     SOUND
     + """

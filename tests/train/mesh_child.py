@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from training_toys import base_artifact, curves, data_artifact, learnable, preference, run
 
-from duecare.train import Dpo, Grpo, Ppo, RewardModel, Sft
+from duecare.train import Distill, Dpo, Grpo, Ppo, RewardModel, Sft
 
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 SHARED: dict[str, Any] = {
@@ -31,6 +31,7 @@ STEPS = {
     "sft": Sft(on="chats", batch_size=8, max_tokens=64, **SHARED),
     "packed": Sft(on="chats", batch_tokens=512, max_tokens=64, **SHARED),
     "whole": Sft(on="chats", batch_size=8, max_tokens=64, weights="full", **SHARED),
+    "distill": Distill(on="chats", teacher="given", batch_size=8, max_tokens=64, **SHARED),
     "dpo": Dpo(on="pairs", batch_size=8, **SHARED),
     "orpo": Dpo(on="pairs", batch_size=8, algorithm="orpo", **SHARED),
     "reward-model": RewardModel(on="pairs", batch_size=8, **SHARED),
@@ -68,7 +69,9 @@ def main(folder: Path, mesh: tuple[int, int], methods: list[str]) -> None:
         "chats": data_artifact(folder / "chats", chats, chats[:2]),
         "pairs": data_artifact(folder / "pairs", pairs, two),
     }
-    base = base_artifact(folder / "base", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 4}
+    base = base_artifact(folder / "base", **heads)
+    teacher = base_artifact(folder / "teacher", seed=1, **heads)
     placed: list[int] = []
     load = engine_loop.load
 
@@ -86,7 +89,8 @@ def main(folder: Path, mesh: tuple[int, int], methods: list[str]) -> None:
         both = []
         for where in (None, mesh):
             out = folder / f"{method}-{where}"
-            run(dataclasses.replace(step, mesh=where), {"base": base, "data": data[step.on]}, out)
+            inputs = {"base": base, "data": data[step.on], "teacher": teacher}
+            run(dataclasses.replace(step, mesh=where), inputs, out)
             lines = curves(out).to_pylist()
             losses = [line["value"] for line in lines if line["metric"] == "batch_loss"]
             weights = load_file(out / "model" / "model.safetensors")

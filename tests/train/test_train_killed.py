@@ -30,7 +30,7 @@ def child(method: str, folder: Path, name: str) -> subprocess.Popen[bytes]:
             str(script),
             method,
             str(folder / "base"),
-            str(folder / method),
+            str(folder / ("dpo" if method == "dpo" else "sft")),
             folder / name,
         ]
     )
@@ -59,6 +59,7 @@ def world(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     base_artifact(tmp_path)
+    base_artifact(tmp_path / "teacher", seed=1)
     rows = learnable(30, worse="men")
     data_artifact(tmp_path / "sft", rows[:24], rows[24:])
     pairs = [preference(n, f"yes {n % 5}", "no", ("women", "men")[n % 2]) for n in range(30)]

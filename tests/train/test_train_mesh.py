@@ -11,11 +11,13 @@ import pytest
 
 pytestmark = pytest.mark.jax
 
-ALONE = ("sft", "packed", "whole", "dpo", "orpo", "reward-model", "grpo", "ppo")
+ALONE = ("sft", "packed", "whole", "distill", "dpo", "orpo", "reward-model", "grpo", "ppo")
 
 
 @pytest.mark.parametrize(
-    ("fsdp", "tp", "methods"), [(8, 1, ("sft", "dpo", "grpo")), (2, 4, ALONE)], ids=["rows", "rows and heads"]
+    ("fsdp", "tp", "methods"),
+    [(8, 1, ("sft", "distill", "dpo", "grpo")), (2, 4, ALONE)],
+    ids=["rows", "rows and heads"],
 )
 def test_losses_are_equal_on_eight_devices(
     tmp_path: Path,

@@ -7,7 +7,7 @@ import pytest
 
 from duecare.core import StudyError
 from duecare.core.wire import settings
-from duecare.train import Dpo, RewardModel, Sft
+from duecare.train import Distill, Dpo, RewardModel, Sft
 from duecare.train.rules import learning_rate_at
 
 WRONG_SFT = {
@@ -15,6 +15,7 @@ WRONG_SFT = {
     "lora_rank": 0,
     "lora_alpha": -1.0,
     "targets": "everything",
+    "quantize": "int4",
     "steps": 0,
     "batch_size": True,
     "max_tokens": 1,
@@ -27,6 +28,7 @@ WRONG_SFT = {
     "learning_rate": float("nan"),
     "probe": "gender",
     "debias": "group_dro",
+    "influence": "all",
     "metrics": {"tensorbord": "boards"},
     "mesh": (0, 8),
     "schedule": "step",
@@ -40,6 +42,14 @@ WRONG_SFT = {
     "held_out": -1,
     "seed": -1,
 }
+WRONG_DISTILL = {
+    "teacher": "",
+    "teacher_revision": "",
+    "divergence": "kl",
+    "jsd_beta": 0.0,
+    "temperature": 0.0,
+    "kd_ratio": 0.0,
+}
 WRONG_DPO = {"algorithm": "nonsense", "beta": 0.0, "max_prompt_tokens": 0, "max_answer_tokens": 1.5}
 
 
@@ -52,12 +62,13 @@ def test_every_setting_is_checked_and_all_faults_are_told_at_once():
     assert {problem.where for problem in caught.value.problems} == {f"train.dpo.{name}" for name in WRONG_DPO}
 
 
-@pytest.mark.parametrize("step", [Sft, Dpo, RewardModel])
+@pytest.mark.parametrize("step", [Sft, Distill, Dpo, RewardModel])
 def test_each_field_has_its_rule(step: type):
-    wrong = WRONG_SFT | ({} if step is Sft else WRONG_DPO) | {"centring": -0.1}
-    for name in settings(step(on="x")):
+    wrong = WRONG_SFT | ({} if step is Sft else WRONG_DPO | WRONG_DISTILL) | {"centring": -0.1}
+    sound = {"on": "x"} | ({"teacher": "y"} if step is Distill else {})
+    for name in settings(step(**sound)):
         with pytest.raises(StudyError, match=name):
-            step(**{"on": "x"} | {name: wrong[name]})
+            step(**sound | {name: wrong[name]})
 
 
 def test_settings_that_hold_pass():

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_toys import Told, chat, data_artifact
@@ -16,21 +17,41 @@ QUESTIONS = ["How do I block my card?", "Where is my refund?", "Can I change my 
 ANSWER = "I am sorry for the trouble. I will look into it for you right away."
 
 
-@pytest.mark.smollm
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Tunix 0.1.7 on the JAX and Flax of today
-def test_two_steps_on_smollm(tmp_path: Path) -> None:
-    (tmp_path / "base").mkdir()
-    Fetch(name="smollm2-135m-instruct").run({}, tmp_path / "base", Told())
-    rows = [chat(i, QUESTIONS[i % 4], ANSWER, ("women", "men")[i % 2]) for i in range(12)]
-    data = data_artifact(tmp_path / "data", rows[:8], rows[8:])
-    child = Path(__file__).with_name("smollm_child.py")
+def child(script: str, *places: Path) -> Any:
+    """What a process of its own tells at its end."""
     done = subprocess.run(
-        [sys.executable, str(child), str(tmp_path / "base"), str(data.path), str(tmp_path / "out")],
+        [sys.executable, str(Path(__file__).with_name(script)), *map(str, places)],
         capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Path, Path]:
+    """The base and the data."""
+    (tmp_path / "base").mkdir()
+    Fetch(name="smollm2-135m-instruct").run({}, tmp_path / "base", Told())
+    rows = [chat(i, QUESTIONS[i % 4], ANSWER, ("women", "men")[i % 2]) for i in range(12)]
+    return tmp_path / "base", data_artifact(tmp_path / "data", rows[:8], rows[8:]).path
+
+
+@pytest.mark.smollm
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Tunix 0.1.7 on the JAX and Flax of today
+def test_two_steps_on_smollm(tmp_path: Path, world: tuple[Path, Path]) -> None:
+    told = child("smollm_child.py", *world, tmp_path / "out")
     assert 0.5 < told["before"] < 4  # a model that knows the language; a random one is at 10.8
     assert told["after"] < told["before"]
     assert (tmp_path / "out" / "model" / "model.safetensors").stat().st_size > 500e6
     assert told["kibibytes"] < 7e6
+
+
+@pytest.mark.smollm
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Tunix 0.1.7 on the JAX and Flax of today
+def test_smollm_is_trained_alike_on_one_device_and_on_eight(tmp_path: Path, world: tuple[Path, Path]) -> None:
+    told = child("smollm_mesh_child.py", *world, tmp_path)
+    one, many = told["losses"]
+    assert many == pytest.approx(one, abs=1e-4)
+    assert len(set(one)) == 2, "a step that changes nothing is alike on any mesh"
+    assert told["apart"] < 1e-4 < told["moved"]
+    assert told["places"] == [1, 8]

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from duecare.core import Artifact, Estimate, Finding, Note, Progress
 from duecare.core.wire import plain
-from duecare.train import Dpo, Sft
+from duecare.train import Distill, Dpo, Sft
 
 STEPS, EVERY = 12, 4
 LOOP = {"steps": STEPS, "batch_size": 4, "every": EVERY, "learning_rate": 2e-2, "held_out": 6}
 METHODS = {
     "sft": Sft(on="chats", schedule="linear", **LOOP),  # type: ignore[arg-type]
     "dpo": Dpo(on="pairs", schedule="linear", **LOOP),  # type: ignore[arg-type]
+    "sft-nf4": Sft(on="chats", quantize="nf4", **LOOP),  # type: ignore[arg-type]
+    "distill": Distill(on="chats", teacher="given", **LOOP),  # type: ignore[arg-type]
 }
 
 
@@ -30,6 +32,8 @@ def main(method: str, base: Path, data: Path, out: Path) -> None:
             os.fsync(record.fileno())
 
     inputs = {"base": Artifact("base", base, "base"), "data": Artifact("split:chats", data, "data")}
+    if method == "distill":
+        inputs["teacher"] = Artifact("teacher", base.parent / "teacher" / "base", "teacher")
     METHODS[method].run(inputs, out, tell)
 
 

@@ -44,6 +44,7 @@ def _modelling(study: Study) -> Iterator[Job]:
     if study.model is None:
         raise StudyError("a base model (model: {base: ...}), because something is trained or evaluated")
     yield _job(study, "base", study.model, {})
+    yield from _teachers(study)
     trained = list(_training(study))
     yield from trained
     tuned = [job for job in trained if not judges(job.step)]
@@ -141,6 +142,26 @@ def step_on(step: Step) -> str:
     return str(getattr(step, "on", ""))
 
 
+def _teachers(study: Study) -> Iterator[Job]:
+    """One job for each model that teaches another; of several steps with one teacher, one."""
+    from duecare.model.fetch import Teacher
+
+    for (name, revision), job in _teacher_jobs(study).items():
+        yield _job(study, job, Teacher(name=name, revision=revision), {})
+
+
+def _teacher_jobs(study: Study) -> dict[tuple[str, str | None], str]:
+    """What the jobs are called that bring a teacher, by its name and revision."""
+    named_in = [_taught_by(step) for step in study.train]
+    known = list(dict.fromkeys(each for each in named_in if each is not None))
+    return {each: "teacher" if number == 1 else f"teacher:{number}" for number, each in enumerate(known, 1)}
+
+
+def _taught_by(step: Step) -> tuple[str, str | None] | None:
+    name = getattr(step, "teacher", None)
+    return None if name is None else (str(name), getattr(step, "teacher_revision", None))
+
+
 def _training(study: Study) -> Iterator[Job]:
     before: str | None = None
     for job, step in zip(training_jobs(study.train), study.train, strict=True):
@@ -149,6 +170,8 @@ def _training(study: Study) -> Iterator[Job]:
             inputs["model"] = before
         if judge := getattr(step, "reward_model", ""):
             inputs["reward"] = judge
+        if (teacher := _taught_by(step)) is not None:
+            inputs["teacher"] = _teacher_jobs(study)[teacher]
         yield _job(study, job, step, inputs)
         if not judges(step):  # what scores answers cannot be taught to give them
             before = job

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from duecare.cli.combine import named
 from duecare.cli.form import near, show
 from duecare.cli.steps import kind_of
 from duecare.cli.study import Broken, Study
@@ -97,7 +98,7 @@ def read_steps(study: Study) -> dict[str, Step]:
 
 def unreadable(study: Study) -> list[Problem]:
     """Every file that is not there, and every column or group that is not in it."""
-    problems = list(_model(study))
+    problems = [*_model(study), *_teachers(study)]
     seen: dict[str, Probe] = {}
     for name, step in study.data.items():
         if not isinstance(step, Broken):
@@ -330,6 +331,13 @@ def _model(study: Study) -> Iterator[Problem]:
         yield from _there(study, "model.base", name)
     if isinstance(tokenizer, str):
         yield from _there(study, "model.tokenizer", tokenizer)
+
+
+def _teachers(study: Study) -> Iterator[Problem]:
+    """The models that teach others, by the rules of a base model."""
+    for place, step in enumerate(study.train):
+        if isinstance(teacher := getattr(step, "teacher", None), str):
+            yield from _there(study, f"train.{place}.{named(step)}.teacher", teacher)
 
 
 def _there(study: Study, where: str, name: str) -> Iterator[Problem]:

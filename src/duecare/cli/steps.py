@@ -82,6 +82,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="personal", section="curate", step="duecare.curate.redact:Redact", hidden=("study",)),
     Kind(name="split", section="curate", step="duecare.curate.split:Split"),
     Kind(name="sft", section="train", step="duecare.train.sft:Sft"),
+    Kind(name="distill", section="train", step="duecare.train.distill:Distill"),
     Kind(name="dpo", section="train", step="duecare.train.prefer:Dpo", takes=("preference",)),
     Kind(
         name="reward-model",

@@ -60,8 +60,8 @@ class Study:
     - groups: whose treatment is looked at
     - data: name -> `Read` step
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
-    - train: `Sft`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of the one
-      before, but none from a reward model
+    - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
+      the one before, but none from a reward model
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - seed: of every step that draws; in Python it is given to each step itself

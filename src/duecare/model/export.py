@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from duecare.core import ModelError
 from duecare.model.family import CLASSIFIERS, HEAD, Shape
 from duecare.model.load import Loaded, parameter, read_config
+from duecare.model.quantised import plain
 from duecare.model.tensors import Array, Rule, rules
 from duecare.model.tokenize import padding
 
@@ -39,7 +40,8 @@ def export(loaded: Loaded, out: Path) -> None:
     """Write the model to `out` so that transformers loads it with the same logits.
 
     Config and tokenizer files of the folder it was loaded from are carried over. The tensors have the
-    dtype of the parameters. ModelError where there is LoRA and `loaded.lora_scale` is not known.
+    dtype of the parameters, of quantised ones that of their scales. ModelError where there is LoRA and
+    `loaded.lora_scale` is not known.
     """
     tensors = _tensors(loaded, loaded.shape)
     _write(loaded, tensors, {"architectures": [_causal(read_config(loaded.folder))]}, out)
@@ -149,8 +151,11 @@ def _causal(described: dict[str, Any]) -> str:
 
 
 def merged(model: Any, rule: Rule, scale: float) -> Array:
-    """The parameter of `rule` with its low-rank update added, in float32 before rounding back."""
-    value = np.asarray(parameter(model, rule.path)[...])
+    """The parameter of `rule` with its low-rank update added, in float32 before rounding back.
+
+    A quantised weight is taken at the value that the model computes with.
+    """
+    value = plain(parameter(model, rule.path))
     found = low_rank(model, rule)
     if found is None:
         return value

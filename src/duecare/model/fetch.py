@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from duecare.core import Artifacts, DuecareError, ModelError, Note, Outcome, Progress, Tell, refuse_unless
 from duecare.core.wire import Noun, decode, encode
@@ -24,6 +25,7 @@ __all__ = [
     "Pinned",
     "Reference",
     "Row",
+    "Teacher",
     "cache",
     "describe",
     "family_of",
@@ -100,6 +102,9 @@ class Fetch:
       probabilities of given answers need it
     """
 
+    ROLE: ClassVar[tuple[str, str]] = ("base", "the run starts from")
+    """What is told of it: under which topic, and in which words."""
+
     name: str
     revision: str | None = None
     model: str | None = None
@@ -149,7 +154,8 @@ class Fetch:
         told = {"digest": reference.digest, "family": reference.family}
         if self.name in MODELS:
             told["licence"] = MODELS[self.name].licence
-        tell(Note(topic="base", text=f"the run starts from {reference.name}", data=told))
+        topic, words = self.ROLE
+        tell(Note(topic=topic, text=f"{words} {reference.name}", data=told))
         return Outcome(files={"reference": "reference.json"})
 
     def _meet(self, url: str, root: Path, out: Path, tell: Tell) -> Outcome:
@@ -171,6 +177,13 @@ class Fetch:
         told = {key: value for key, value in said.items() if value is not None}
         tell(Note(topic="base", text=text, data={"digest": reference.digest, "family": FAMILY} | told))
         return Outcome(files={"reference": "reference.json", "endpoint": FILE})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Teacher(Fetch):
+    """Bring a model that teaches another one to this machine, and record exactly which it is; see `Fetch`."""
+
+    ROLE: ClassVar[tuple[str, str]] = ("teacher", "a step of training is taught by")
 
 
 def tokenizer_of(artifact: Path, cache: Path | None = None) -> Path | None:

@@ -49,6 +49,11 @@ class Tokenizer:
         """Number of token ids, added tokens included."""
         return int(self._fast.get_vocab_size(with_added_tokens=True))
 
+    @property
+    def tokens(self) -> dict[str, int]:
+        """The id of every token, added tokens included."""
+        return {str(token): int(number) for token, number in self._fast.get_vocab(True).items()}
+
     def encode(self, text: str, special: bool = False) -> list[int]:
         """Token ids of `text`; with `special`, after the token that this tokenizer begins a text with.
 

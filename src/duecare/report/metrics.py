@@ -155,6 +155,8 @@ METRICS: dict[str, Metric] = {
         "Change in the twins' gap by tuning, dismissive answers", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),
     **_sampled("refusal", "Refused", "refuse to help", ""),
+    "distill.kl": Metric("Distance from the teacher (KL)", unit=_NATS, better="lower"),
+    "distill.teacher.loss": Metric("Loss of the teacher", unit=_NATS, better="lower"),
     "reward-model.accuracy": Metric(
         "Pairs ranked as they were labelled",
         "Share of pairs whose chosen answer gets the higher score; 50% is chance.",

@@ -2,6 +2,7 @@
 
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
+from duecare.train.distill import Distill
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
@@ -15,6 +16,7 @@ from duecare.train.sft import Sft
 __all__ = [
     "Adversary",
     "Debias",
+    "Distill",
     "Dpo",
     "GroupDro",
     "Grpo",

@@ -34,18 +34,22 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         tokens: jax.Array,
         positions: jax.Array,
         mask: jax.Array,
-        asked: tuple[jax.Array, jax.Array, jax.Array],
+        asked: tuple[jax.Array, ...],
         *,
         states: bool = False,
     ) -> Any:
         """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
-        of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted.
+        of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted; without
+        tokens the states are all that is told.
         """
         found, _ = through(self.model, tokens, positions, None, mask)
-        row, place, target = asked
+        row, place, *targets = asked
         picked = found[row, place]
+        if not targets:
+            return picked
+        target = targets[0]
         ask = logps_of_whole if self.whole else logps
         told = ask(self.model, picked, target, self.temperature)
         return (told, picked) if states else told

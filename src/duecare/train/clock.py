@@ -80,9 +80,18 @@ def span(seconds: float) -> str:
 
 
 def size_note(
-    method: str, *, trained: int, parameters: int, steps: int, batch: Mapping[str, Any] | None
+    method: str,
+    *,
+    trained: int,
+    parameters: int,
+    steps: int,
+    batch: Mapping[str, Any] | None,
+    quantised: Mapping[str, Any] | None = None,
 ) -> Note:
-    """What is trained and read, known before the first step. `batch` is the first one."""
+    """What is trained and read, known before the first step. `batch` is the first one.
+
+    `quantised` says of a base in few bits its "type", the "parameters" held so, and the "bytes" of all.
+    """
     text = f"trains {trained:,} of {parameters:,} parameters ({trained / max(1, parameters):.2%})"
     data = {"trained": str(trained), "parameters": str(parameters), "steps": str(steps)}
     text += f" in {steps:,} steps"
@@ -94,6 +103,11 @@ def size_note(
             taught = int(np.sum(batch["counts"]))
             text += f" (the first teaches {taught:,}; the rest is read or padding)"
             data["taught_in_the_first"] = str(taught)
+    if quantised:
+        share = quantised["parameters"] / max(1, parameters)
+        text += f"; {share:.0%} of the parameters are held as {quantised['type']}"
+        text += f", the base in {quantised['bytes'] / 2**20:,.0f} MiB"
+        data |= {f"quantised_{name}": str(value) for name, value in quantised.items()}
     return Note(topic=f"{method}.cost", text=text, data=data)
 
 

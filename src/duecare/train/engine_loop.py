@@ -160,6 +160,7 @@ def adapted(
     """
     loaded = load(folder, mesh=mesh_of(step))
     sizes: dict[str, Any] = {"rank": step.lora_rank, "alpha": step.alpha, "targets": step.targets}
+    sizes["quantize"] = getattr(step, "quantize", None)
     answering = with_lora(loaded.model, **sizes, seed=step.seed, under=under)
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank

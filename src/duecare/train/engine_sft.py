@@ -19,6 +19,7 @@ from duecare.model.load import Loaded
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
 from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, take, taught_tokens
+from duecare.train.distill import Distill
 from duecare.train.engine_adversary import Adversarial
 from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_evidence import Account, Measuring, evidence_rows
@@ -64,7 +65,7 @@ def passage_states(
 
     That is the mean, over the taught tokens, of the final states that they are predicted from.
     """
-    position, mask, side = _seen(batch)
+    position, mask, side = seen(batch)
     counts = batch["counts"]
     asked = (batch["asked_row"], batch["asked_place"], batch["target"])
     logps, states = model(batch["tokens"], position, mask, asked, states=True)
@@ -74,7 +75,7 @@ def passage_states(
     return -per_row(logps * counts), number, pooled
 
 
-def _seen(batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+def seen(batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Positions [B, T], mask [B, T, T], and of each position asked the row of the batch it belongs to [N]."""
     if "segment" in batch:
         return batch["position"], within(batch["segment"]), batch["side"]
@@ -219,7 +220,7 @@ Parts = Passages | PackedPassages
 
 
 def packed(
-    step: Sft, taught: tuple[Data, Lines], probed: tuple[Data, Lines], pad_id: int
+    step: Sft | Distill, taught: tuple[Data, Lines], probed: tuple[Data, Lines], pad_id: int
 ) -> tuple[PackedPassages, PackedPassages]:
     """Lines to train on and lines to measure on, in batches of one common shape."""
     shape = (step.lines, step.row_tokens)
@@ -350,7 +351,7 @@ def _paired(step: Sft, pairing: Pairing, tokenizer: Tokenizer, data: Data) -> Pa
     )
 
 
-def read_passages(step: Sft, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
+def read_passages(step: Sft | Distill, tokenizer: Tokenizer, data: Data, held: Data) -> tuple[Parts, Parts]:
     """The passages to train on and those to measure on, in batches of one common shape."""
     reader = partial(_reader, step.row_tokens, tokenizer)
     held_plan = take(held.names, reader(held), step.held_out, step.seed)

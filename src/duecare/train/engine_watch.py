@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 from flax import nnx
 
-from duecare.core import Note
+from duecare.core import Note, exact
+from duecare.model.quantised import held
 from duecare.train.clock import MEASURED, Clock, size_note, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
@@ -80,14 +81,19 @@ def sized(run: Run, model: nnx.Module, batches: Iterator[Batch]) -> Iterator[Bat
     """`batches`, and with the first of them what is trained and read."""
     for number, batch in enumerate(batches):
         if number == 0:
-            tell_cost(run, size_note(run.method, **sizes(model), steps=run.step.steps, batch=batch))
+            told = sizes(model, getattr(run.step, "quantize", None))
+            tell_cost(run, size_note(run.method, **told, steps=run.step.steps, batch=batch))
+            if few := told.get("quantised"):
+                share = (few["parameters"], told["parameters"], {"type": few["type"]})
+                run.tell(exact(f"{run.method}.parameters.quantised", *share))
         yield batch
 
 
-def sizes(model: nnx.Module) -> dict[str, int]:
-    """How many numbers of `model` are trained, and how many it has without the updates."""
-    prefix, kind = in_training(model)
-    trained, every = (
-        sum(each.size for each in jax.tree.leaves(nnx.state(model, which))) for which in (kind, nnx.Param)
-    )
-    return {"trained": trained, "parameters": every - trained if prefix == "lora" else every}
+def sizes(model: nnx.Module, quantize: str | None = None) -> dict[str, Any]:
+    """How many numbers of `model` are trained, and what it has without the updates, some in few bits."""
+    _, kind = in_training(model)
+    trained, base = sum(each.size for each in jax.tree.leaves(nnx.state(model, kind))), held(model)
+    told: dict[str, Any] = {"trained": trained, "parameters": base.parameters}
+    if quantize is not None:
+        told["quantised"] = {"type": quantize, "parameters": base.quantised, "bytes": base.bytes}
+    return told

@@ -18,6 +18,7 @@ it with the model of the last good checkpoint before."""
 
 FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "sft": ("loss",),
+    "distill": ("loss", "kl"),
     "dpo": ("margin", "accuracy"),
     "orpo": ("margin", "accuracy"),
     "reward-model": ("margin", "accuracy"),
@@ -39,7 +40,8 @@ _ENDING, _TWINS = "_gap", "twins_"
 class Limits:
     """The widest gap, up or down, between a group's rows and all other rows that declare a group.
 
-    - loss_gap: in nats per token, for sft
+    - loss_gap: in nats per token, for sft and distill
+    - kl_gap: in nats per token, for distill: how much farther from the teacher
     - margin_gap: in nats, for dpo, orpo and reward-model
     - accuracy_gap: a share from 0 to 1, for dpo, orpo and reward-model
     - reward_gap: in units of the reward, for grpo and ppo
@@ -54,6 +56,7 @@ class Limits:
     """
 
     loss_gap: float | None = None
+    kl_gap: float | None = None
     margin_gap: float | None = None
     accuracy_gap: float | None = None
     reward_gap: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from flax import nnx
 from duecare.core import ModelError
 from duecare.train.answering import Answering
 from duecare.train.batch import ASKED_TOGETHER
-from duecare.train.rules import Schedule, Targets, learning_rate_at
+from duecare.train.rules import Quantize, Schedule, Targets, learning_rate_at
 
 PATHS = {
     "q-v": r".*(q_proj|v_proj|q_einsum|kv_einsum)",
@@ -29,6 +29,18 @@ PATHS = {
     ),
 }
 """Module paths by target, over the names that Tunix's Llama, Qwen and Gemma modules use."""
+
+READ: dict[str, tuple[str, ...]] = {
+    "width": (
+        *("q_proj", "k_proj", "v_proj", "q_einsum", "kv_einsum", "qkv_einsum"),
+        *("gate_proj", "up_proj"),
+    ),
+    "hidden": ("down_proj",),
+    "heads": ("o_proj", "attn_vec_einsum"),
+}
+"""Modules by what they read: the model's width, its hidden units, or what its heads say."""
+BLOCK = 64
+"""Weights that share a scale in nf4, at most (Dettmers et al. 2023)."""
 
 OptState = nnx.optimizer.OptState
 
@@ -55,20 +67,71 @@ def with_lora(
     alpha: float,
     targets: Targets,
     seed: int,
+    quantize: Quantize | None = None,
     under: Callable[[Any], Answering] = Answering,
 ) -> Answering:
     """`model` under a call for log-probabilities, with low-rank updates that as yet change nothing.
 
     `under` puts it under another call, of the same arguments. qwix makes a copy: let go of the model given,
-    or its weights are held twice.
+    or its weights are held twice. With `quantize` the weights of all projections, whether they get an update
+    or not, are held in few bits; embeddings, norms and head stay as they are.
     """
-    provider = qwix.LoraProvider(module_path=PATHS[targets], rank=rank, alpha=alpha)
+    update: dict[str, Any] = {"rank": rank, "alpha": alpha}
+    if quantize is None:
+        provider = qwix.LoraProvider(module_path=PATHS[targets], **update)
+    else:
+        provider = _InFewBits(_in_few_bits(model.config, targets, quantize, update))
     adapted: Answering = qwix.apply_lora_to_model(
         under(model), provider, *_smallest_call(), rngs=nnx.Rngs(seed)
     )
     if not jax.tree.leaves(nnx.state(adapted.model, nnx.LoRAParam)):
         raise ModelError(f"{type(model).__name__} has no projections for targets {targets!r}")
     return adapted
+
+
+class _InFewBits(qwix.LoraProvider):  # type: ignore[misc]  # qwix is untyped
+    """qwix's provider, for modules that call `jnp.astype` on their weight too (Tunix's Qwen).
+
+    A quantised weight passes as it is: it is computed with in the type of its scales, and under another
+    object qwix would no longer know whose update is to be added.
+    """
+
+    def get_intercept_map(self) -> dict[str, Any]:
+        return {**super().get_intercept_map(), "jax.numpy.astype": self.astype}
+
+    @staticmethod
+    def astype(x: Any, dtype: Any, **settings: Any) -> Any:
+        return x if isinstance(getattr(x, "array", None), qwix.QArray) else jnp.astype(x, dtype, **settings)
+
+
+def _in_few_bits(
+    config: Any, targets: Targets, quantize: Quantize, update: Mapping[str, Any]
+) -> list[qwix.QuantizationRule]:
+    """How each projection is held; those of `targets` with an `update`. The first rule that fits counts."""
+    found: list[qwix.QuantizationRule] = []
+    for axis, names in READ.items():
+        held = {"weight_qtype": quantize, "tile_size": _block(config, axis) if quantize == "nf4" else None}
+        tuned = [name for name in names if re.fullmatch(PATHS[targets], name)]
+        rest = [name for name in names if name not in tuned]
+        if tuned:
+            found.append(qwix.LoraRule(module_path=_ending(tuned), **held, **update))
+        if rest:
+            found.append(qwix.QuantizationRule(module_path=_ending(rest), **held))
+    return found
+
+
+def _ending(names: Sequence[str]) -> str:
+    return rf".*({'|'.join(names)})"
+
+
+def _block(config: Any, axis: str) -> int:
+    """Numbers along the last axis a module reads that share a scale: as many as divide it, BLOCK at most.
+
+    qwix lets blocks run through all heads at once, so that there each takes fewer numbers of a head.
+    """
+    sizes = {"width": config.embed_dim, "hidden": config.hidden_dim, "heads": config.head_dim}
+    most = max(1, BLOCK // config.num_heads) if axis == "heads" else BLOCK
+    return max(each for each in range(1, most + 1) if sizes[axis] % each == 0)
 
 
 def _smallest_call() -> tuple[Any, ...]:

@@ -18,12 +18,14 @@ from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
     Keep,
+    Quantize,
     Schedule,
     Targets,
     loop_rules,
     lora_rules,
     mesh_rules,
     named,
+    quantize_rules,
     real,
     stopping_rules,
     update_rules,
@@ -45,7 +47,7 @@ class Dpo:
     - on: the source whose curated preference pairs are used
     - algorithm, beta: "dpo" with the strength of its tie to the reference, or "orpo" with the weight
       of its odds ratio (lambda in the paper)
-    - lora_rank, lora_alpha, targets: as in Sft
+    - lora_rank, lora_alpha, targets, quantize: as in Sft
     - steps, batch_size: training steps, and pairs in each
     - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - max_prompt_tokens: longer prompts lose their beginning
@@ -62,6 +64,7 @@ class Dpo:
     lora_rank: int = 8
     lora_alpha: float | None = None
     targets: Targets = "q-v"
+    quantize: Quantize | None = None
     steps: int = 20
     batch_size: int = 4
     accumulate: int = 1
@@ -100,6 +103,7 @@ class Dpo:
             ),
             (real(self.beta, 0, 100, open_low=True), "beta", self.beta, "a number in (0, 100]"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
+            *quantize_rules(self),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *update_rules("lora", self.accumulate, self.steps),

@@ -14,12 +14,14 @@ from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
+    Quantize,
     Schedule,
     Targets,
     loop_rules,
     lora_rules,
     mesh_rules,
     named,
+    quantize_rules,
     real,
     whole,
 )
@@ -38,7 +40,7 @@ class RewardModel:
     - on: the source whose curated preference pairs are used
     - centring: weight of the squared sum of a pair's two scores, which keeps scores near 0 on average
       (Eisenstein et al. 2023); 0 for none
-    - lora_rank, lora_alpha, targets: as in Sft
+    - lora_rank, lora_alpha, targets, quantize: as in Sft
     - steps, batch_size: training steps, and pairs in each
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
@@ -54,6 +56,7 @@ class RewardModel:
     lora_rank: int = 8
     lora_alpha: float | None = None
     targets: Targets = "q-v"
+    quantize: Quantize | None = None
     steps: int = 60
     batch_size: int = 4
     max_prompt_tokens: int = 64
@@ -81,6 +84,7 @@ class RewardModel:
             (named(self.on), "on", self.on, "the name of a source"),
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
+            *quantize_rules(self),
             (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
             (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *privacy_rules(self),

@@ -15,6 +15,11 @@ Targets = Literal["q-v", "all-linear"]
 Weights = Literal["lora", "full"]
 """What is trained: low-rank updates beside the weights, which stand still, or all weights themselves."""
 
+Quantize = Literal["int8", "nf4"]
+"""In which numbers the frozen weights under low-rank updates are held: whole ones of 8 bits, one scale to
+each output (Dettmers et al. 2022, LLM.int8()), or 4-bit NormalFloat, one scale to each block of at most 64
+(Dettmers et al. 2023, QLoRA; the scales are not quantised in turn)."""
+
 Keep = Literal["last", "best"]
 """Which model of a run is kept: as training left it, or that with the lowest loss on held-out rows."""
 
@@ -64,6 +69,37 @@ def lora_rules(rank: object, alpha: object, targets: object) -> list[Rule]:
         (real(alpha, 0, 4096, open_low=True), "lora_alpha", alpha, "a number in (0, 4096]"),
         (targets in get_args(Targets), "targets", targets, f"one of {', '.join(get_args(Targets))}"),
     ]
+
+
+def quantize_rules(step: object) -> list[Rule]:
+    """Rules of the setting `quantize`: what is held in few bits, and beside which settings it cannot be."""
+    quantize = getattr(step, "quantize", None)
+    known = get_args(Quantize)
+    if quantize is None:
+        return []
+    return [
+        (
+            quantize in known,
+            "quantize",
+            quantize,
+            f"{' or '.join(known)}, or none for the weights as they are",
+        ),
+        *(
+            (False, "quantize", quantize, f"none beside {name}: {why}")
+            for name, (free, why) in NOT_QUANTISED.items()
+            if getattr(step, name, free) != free
+        ),
+    ]
+
+
+NOT_QUANTISED: dict[str, tuple[object, str]] = {
+    "weights": ("lora", "all weights are trained, and one of a few bits has no gradient"),
+    "privacy": (None, "clipping and noise are tested on weights as they are"),
+    "debias": (None, "its evidence compares the start with the end, which would differ by rounding too"),
+    "influence": (None, "gradients of single rows are tested on weights as they are"),
+    "mesh": (None, "numbers and scales are held on one device"),
+}
+"""Settings beside which weights are not quantised: the value that allows it, and why the others do not."""
 
 
 def packing_rules(batch_tokens: object, batch_size: object, max_tokens: object) -> list[Rule]:

@@ -17,6 +17,7 @@ from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
     LONGEST,
     Keep,
+    Quantize,
     Schedule,
     Targets,
     Weights,
@@ -25,6 +26,7 @@ from duecare.train.rules import (
     mesh_rules,
     named,
     packing_rules,
+    quantize_rules,
     stopping_rules,
     update_rules,
     whole,
@@ -47,6 +49,9 @@ class Sft:
     - weights: "lora", or "full" for all weights (choose a rate of about 1e-5; no adapter is written)
     - lora_rank, lora_alpha: width of the update, and its scale (alpha / rank); alpha None means rank
     - targets: "q-v" (query and value projections) or "all-linear"
+    - quantize: "int8" or "nf4" holds the frozen weights of all projections in 8 or 4 bits (QLoRA), for less
+      memory; the result is in floating point again. None beside full weights, privacy, debias,
+      influence or a mesh
     - steps: training steps, of one batch each
     - batch_size: rows in a batch; 4 where batch_tokens is not given either
     - max_tokens: longer rows are cut at their end; 128, or batch_tokens where that is given. A row of which
@@ -86,6 +91,7 @@ class Sft:
     lora_rank: int = 8
     lora_alpha: float | None = None
     targets: Targets = "q-v"
+    quantize: Quantize | None = None
     steps: int = 60
     batch_size: int | None = None
     max_tokens: int | None = None
@@ -116,6 +122,7 @@ class Sft:
             "train.sft",
             (named(self.on), "on", self.on, "the name of a source"),
             *lora_rules(self.lora_rank, self.alpha, self.targets),
+            *quantize_rules(self),
             (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
             *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
             *update_rules(self.weights, self.accumulate, self.steps),
