@@ -257,7 +257,7 @@ def test_attention_checks_and_repeats_come_between(store: Store, join: Join) -> 
     opened = open_round(store, candidates(30), plan(checks=_checks("attention", 2), quality=quality))
     person = join()
     texts = [answer(store, person, opened.id).texts["text"] for _ in range(20)]
-    assert next(place for place, text in enumerate(texts) if text.startswith("Check")) == 5
+    assert next(place for place, text in enumerate(texts) if text.startswith("Check")) in range(1, 7)
     again = [place for place, text in enumerate(texts) if text in texts[:place]]
     assert 2 <= len(again) <= 4
     assert all(place - texts.index(texts[place]) > 3 for place in again)

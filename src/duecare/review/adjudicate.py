@@ -5,6 +5,7 @@ Labels stay as they are: a settled answer is a decision of its own, and exports 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +17,11 @@ from duecare.review.decided import decide, labels_of
 from duecare.review.errors import DeniedError, GoneError
 from duecare.review.person import Person, Role, held, require
 from duecare.review.question import Question, checked, reason_of
-from duecare.review.rounds import guideline_in, round_in
+from duecare.review.rounds import Round, guideline_in, round_in
 from duecare.review.shown import Guideline, arranged, by_part, digest_of, mapped, unmapped
 from duecare.review.store import Store
 
 _items, _decided, _given = schema.items, schema.decisions, schema.assignments
-_LEFT = "a"
-"""Adjudicators see the answers of a pair in the order of the data: which is better was judged blind
-before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +64,10 @@ def disputed(store: Store, round: str, *, unsettled: bool = False, limit: int = 
     with store.read() as connection:
         found = round_in(connection, round)
         query = sa.select(_items).where(
-            _items.c.round == found.id, _items.c.disputed, _items.c.done >= found.overlap
+            _items.c.round == found.id,
+            _items.c.purpose == "item",
+            _items.c.disputed,
+            _items.c.done >= found.overlap,
         )
         if unsettled:
             query = query.where(~_items.c.settled)
@@ -78,32 +79,36 @@ def disputed(store: Store, round: str, *, unsettled: bool = False, limit: int = 
 
 
 def dispute(store: Store, item: str) -> Dispute:
-    """The labels of an item side by side, people as A, B, C. Raises GoneError where there is no such item."""
+    """The labels of an item side by side, people as A, B, C.
+
+    Raises GoneError where there is no such item, or others still judge it: they might see this.
+    """
     with store.read() as connection:
         row = connection.execute(sa.select(_items).where(_items.c.id == item)).mappings().first()
         if row is None:
             raise GoneError("there is no such item")
-        found = round_in(connection, row["round"])
+        found, left = round_in(connection, row["round"]), _left_of(item)
+        _expect_judged(row, found)
         labels = labels_of(connection, item)
         last = _settled_in(connection, item)
         return Dispute(
             item=item,
             round=found.id,
-            texts=arranged(row["shown"], _LEFT),
+            texts=arranged(row["shown"], left),
             blurred=row["disturbing"],
             questions=found.questions,
             guideline=guideline_in(connection, found.id),
             labels=[
                 Side(
                     who=_letters(place),
-                    answers=unmapped(found.questions, label["answers"], _LEFT),
+                    answers=unmapped(found.questions, label["answers"], left),
                     comment=label["comment"],
                     guideline=label["guideline"],
                 )
                 # in the order of random ids: who came first tells who it was
                 for place, label in enumerate(sorted(labels, key=lambda each: each["id"]))
             ],
-            settled=unmapped(found.questions, last["answers"], _LEFT) if last else None,
+            settled=unmapped(found.questions, last["answers"], left) if last else None,
             reason=last["comment"] if last else "",
         )
 
@@ -124,11 +129,13 @@ def settle(store: Store, person: Person, item: str, answers: Mapping[str, Any], 
         require(who, Role.ADJUDICATOR)
         query = sa.select(_items).where(_items.c.id == item).with_for_update(key_share=True)
         row = connection.execute(query).mappings().one()
-        if found.state != "open" or row["done"] < found.overlap:
-            raise GoneError("this item has not got all its labels, or its round is closed")
+        if found.state != "open":
+            raise GoneError("this round is closed")
+        _expect_judged(row, found)
         _expect_no_label(connection, item, who.id)
-        texts = arranged(row["shown"], _LEFT)
-        kept = mapped(found.questions, checked(found.questions, answers, by_part(texts)), _LEFT)
+        left = _left_of(item)
+        texts = arranged(row["shown"], left)
+        kept = mapped(found.questions, checked(found.questions, answers, by_part(texts)), left)
         last, version = _settled_in(connection, item), guideline_in(connection, found.id).version
         decision = decide(
             store,
@@ -146,6 +153,17 @@ def settle(store: Store, person: Person, item: str, answers: Mapping[str, Any], 
         )
         connection.execute(sa.update(_items).where(_items.c.id == item).values(settled=True))
         return decision
+
+
+def _left_of(item: str) -> str:
+    """Which answer of a pair an adjudicator sees left: by the item's random id, so that no side is better."""
+    return "ab"[hashlib.sha256(item.encode()).digest()[0] & 1]
+
+
+def _expect_judged(row: sa.RowMapping, round: Round) -> None:
+    """Checks and twins are nobody's to settle, and what is not judged by all is nobody's to look at."""
+    if row["purpose"] != "item" or row["done"] < round.overlap:
+        raise GoneError("there is no such item that has all its labels")
 
 
 def _expect_no_label(connection: sa.Connection, item: str, person: str) -> None:

@@ -20,7 +20,7 @@ from duecare.review.decided import count_again, decide
 from duecare.review.errors import GoneError, ReviewError
 from duecare.review.person import Person, Role, held, require
 from duecare.review.question import checked, comment_of, reason_of, seconds_of
-from duecare.review.queue import free_place, give, give_back, held_by, take_place
+from duecare.review.queue import free_place, give, give_back, held_by, kept_from, take_place, turned_away
 from duecare.review.rounds import Round, guideline_in, round_in
 from duecare.review.shown import Rest, Shown, arranged, by_part, digest_of, mapped, unmapped
 from duecare.review.store import Store, stamp
@@ -141,8 +141,10 @@ def undo(store: Store, person: Person) -> Shown | None:
         if last is None:
             return None
         desk = _Desk(store, connection, who, last["assignment"])
-        if last["kind"] == "skip" and not take_place(connection, last["item"], desk.given["turn"]):
-            raise GoneError("somebody else has this item now")
+        if turned_away(store, connection, desk.round, who):  # or one answer after another could be tried
+            raise GoneError("the first items stay as they were judged: talk to whoever runs the review")
+        if last["kind"] == "skip" and not desk.taken():
+            raise GoneError("this item is not for this person any more")
         desk.decide("withdrawn", replaces=last["id"])
         if last["kind"] != "flag":
             desk.leave("given", None)
@@ -233,11 +235,18 @@ class _Desk:
     def hold(self) -> None:
         """Keep the item for the person, or take it again if its lease ran out and nobody else has it."""
         state = self.given["state"]
-        if state == "returned" and take_place(self._connection, self.given["item"], self.given["turn"]):
+        if state == "returned" and self.taken():
             state = "given"
         if state != "given":
             raise GoneError("this item is not before this person any more")
         _renew(self._store, self._connection, self.round, self.given["id"])
+
+    def taken(self) -> bool:
+        """Take the place in the item again; False where it is gone, or the person is recused by now."""
+        item = self.given["item"]
+        if kept_from(self._connection, self.person.id, item):
+            return False
+        return take_place(self._connection, item, self.given["turn"])
 
     def decide(self, kind: str, **fields: Any) -> str:
         """Append a decision on the item, with what was shown."""

@@ -140,7 +140,7 @@ def recuse(
         who = held(connection, by)
         if who.id != person:
             require(who, Role.ETHICS)
-            held(connection, _known(connection, person))
+            _hold(connection, person)
         where = _items.c.id == item if item is not None else _items.c.stratum == stratum
         if (
             connection.execute(sa.select(_items.c.id).where(_items.c.round == found.id, where)).first()
@@ -161,6 +161,7 @@ def _taken_out(  # noqa: PLR0917  # called in one place, by recuse
         .where(_given.c.round == round.id, _given.c.person == person, where)
         .where(_given.c.state.in_(("given", "answered")))
         .order_by(_given.c.item)
+        .with_for_update(of=_given, key_share=True)  # or a lease that ends now frees a place twice
     )
     comments = frozenset(each.name for each in round.questions if each.kind == "comment")
     gone = 0
@@ -284,10 +285,8 @@ def _open(round: Round) -> Round:
     return round
 
 
-def _known(connection: sa.Connection, person: str) -> Person:
-    from duecare.review.person import person_in
-
-    row = connection.execute(sa.select(schema.people).where(schema.people.c.id == person)).mappings().first()
-    if row is None:
+def _hold(connection: sa.Connection, person: str) -> None:
+    """Lock a person as `held` does, also one who takes part no more: their labels can still be taken out."""
+    query = sa.select(schema.people.c.id).where(schema.people.c.id == person)
+    if connection.execute(query.with_for_update(key_share=True)).first() is None:
         raise DeniedError("there is no such person")
-    return person_in(dict(row))

@@ -81,7 +81,7 @@ class Quality:
     """How a round looks after the reliability of its labels.
 
     - qualify: share of the qualification items that must be answered as expected before other items come
-    - attention_every: after so many items comes an attention check, as long as there are any
+    - attention_every: among so many items is one attention check, at a random place, while there are any
     - twins_every: after so many items comes one of a pair of counterfactual twins
     - consistency: share of a person's items that come again
     - apart: items between an item and its repeat, at least
@@ -108,12 +108,29 @@ class Quality:
 class Check:
     """An item whose answer is known: for "qualification", or to check "attention".
 
-    `expected` maps a question to the answers that count as right.
+    It should look like the items of its round, or people know it for what it is.
+
+    - text: what is judged
+    - expected: for each question the answers that count as right; of a choice "a" is `text`, "b" is `other`
+    - prompt: what `text` answers, where the round is about chats or answers
+    - other: the answer beside `text`, where the round compares two
     """
 
     text: str
     expected: Mapping[str, tuple[Any, ...]]
     purpose: Literal["qualification", "attention"] = "qualification"
+    prompt: str = ""
+    other: str = ""
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As a Candidate has it."""
+        turns = [{"role": "user", "content": self.prompt}] if self.prompt else []
+        if self.other:
+            return {"kind": "answers", "messages": turns, "answers": {"a": self.text, "b": self.other}}
+        if self.prompt:
+            return {"kind": "chat", "messages": [*turns, {"role": "assistant", "content": self.text}]}
+        return {"kind": "text", "text": self.text}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

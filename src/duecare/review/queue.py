@@ -71,6 +71,17 @@ def take_place(connection: sa.Connection, item: str, turn: int) -> bool:
     return True
 
 
+def kept_from(connection: sa.Connection, person: str, item: str) -> bool:
+    """Whether the person is recused from the item, by itself or with its stratum."""
+    same = sa.or_(_recused.c.item == _items.c.id, _recused.c.stratum == _items.c.stratum)
+    query = (
+        sa.select(_recused.c.id)
+        .join(_items, sa.and_(_items.c.round == _recused.c.round, same))
+        .where(_items.c.id == item, _recused.c.person == person)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def held_by(connection: sa.Connection, person: str, round: str) -> dict[str, Any] | None:
     """What the person has before them: the assignment given last."""
     query = (
@@ -91,6 +102,14 @@ def give(
     return _Giving(store, connection, round, person).give()
 
 
+def turned_away(store: Store, connection: sa.Connection, round: Round, person: Person) -> bool:
+    """Whether the person judged every qualification item, and too few as expected."""
+    if not round.settings.get("special", True):
+        return False
+    giving = _Giving(store, connection, round, person)
+    return not giving.unseen("qualification") and not giving.qualified()
+
+
 class _Giving:
     """One choice, within one transaction."""
 
@@ -103,17 +122,17 @@ class _Giving:
     def give(self) -> dict[str, Any] | Rest | None:
         special = self._round.settings.get("special", True)
         if special:
-            fresh_ones = self._unseen("qualification")
+            fresh_ones = self.unseen("qualification")
             if fresh_ones:
                 return self._assigned(fresh_ones[0])
-            if not self._qualified():
+            if not self.qualified():
                 return Rest(reason="qualification", until=None)
         answered = self._answered(special)
         tally = answered.get("item", 0)
         rest = self._rest() if self._round.settings.get("disturbing", True) else None
         calm = rest is not None
         chosen = (
-            (special and self._due("attention", answered, tally // self._quality.attention_every, calm=calm))
+            (special and self._due("attention", answered, self._checks_due(tally), calm=calm))
             or (special and self._due("twin", answered, tally // self._quality.twins_every, calm=calm))
             or self._repeat(tally, calm=calm)
             or self._next(calm=calm)
@@ -127,9 +146,11 @@ class _Giving:
             return chosen
         if rest is not None and self._next(calm=False, look=True):
             return rest
+        if self._store.postgres and self._next(calm=calm, look=True):  # somebody has its row locked just now
+            return Rest(reason="waiting", until=self._store.stamp(seconds=2))
         return self._waiting()
 
-    def _unseen(self, purpose: str, *, calm: bool = False) -> list[str]:
+    def unseen(self, purpose: str, *, calm: bool = False) -> list[str]:
         """Items of a purpose that this person has not judged, in the order in which they come."""
         query = sa.select(_items.c.id, _items.c.hidden, _items.c.position).where(
             _items.c.round == self._round.id, _items.c.purpose == purpose, *self._for_person()
@@ -156,7 +177,8 @@ class _Giving:
         }
         return sorted(unseen, key=lambda each: (half[each], drawn(unseen[each])))
 
-    def _qualified(self) -> bool:
+    def qualified(self) -> bool:
+        """Whether enough qualification items were answered as expected."""
         share = self._right("qualification")
         return share is None or share >= self._quality.qualify
 
@@ -226,10 +248,16 @@ class _Giving:
         end = times[0] + pause if run >= care.stretch else now
         return Rest(reason="break", until=stamp(end)) if end > now else None
 
+    def _checks_due(self, tally: int) -> int:
+        """How many attention checks are due: one somewhere in each stretch, at a place drawn a person."""
+        stretches, into = divmod(tally, self._quality.attention_every)
+        drawn = hashlib.sha256(f"{self._round.id} {self._person.id} {stretches}".encode()).digest()
+        return stretches + (into > int.from_bytes(drawn[:8], "big") % self._quality.attention_every)
+
     def _due(self, purpose: str, answered: dict[str, int], due: int, *, calm: bool) -> dict[str, Any] | None:
         if answered.get(purpose, 0) >= due:
             return None
-        unseen = self._unseen(purpose, calm=calm)
+        unseen = self.unseen(purpose, calm=calm)
         return self._assigned(unseen[0]) if unseen else None
 
     def _repeat(self, tally: int, *, calm: bool) -> dict[str, Any] | None:

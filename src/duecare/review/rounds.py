@@ -280,7 +280,7 @@ def _items(round_id: str, rows: Sequence[Candidate], plan: Plan) -> Iterator[dic
             row=f"check:{number}",
             key="",
             part="text",
-            shown={"kind": "text", "text": check.text},
+            shown=check.shown,
             hidden={"expected": plain(check.expected)},
         )
         yield _item(round_id, given, plan, place, check.purpose)
