@@ -7,6 +7,7 @@ way for a reader that wanted to write.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from duecare.review import schema
@@ -128,7 +130,7 @@ class Store:
                     yield connection
         except (DataError, UnicodeEncodeError):  # a NUL, or half of a surrogate pair
             raise ReviewError("what was sent holds characters that cannot be kept") from None
-        except OperationalError as error:
+        except (OperationalError, PoolTimeout) as error:
             raise BusyError("the store cannot be reached just now; nothing was lost: try again") from error
         except DBAPIError as error:
             if not error.connection_invalidated:
@@ -138,20 +140,28 @@ class Store:
 
 def _engine(place: str | Path) -> sa.Engine:
     if isinstance(place, str) and "://" in place:
-        url = sa.make_url(place)
+        try:
+            url = sa.make_url(place)
+        except (ArgumentError, ValueError):  # what they say may hold the password
+            raise StoreError("the store's address is no URL: expected postgresql://... or a path") from None
         if url.get_backend_name() == "postgresql":
             return sa.create_engine(
                 url.set(drivername="postgresql+psycopg"),
                 pool_size=16,
                 max_overflow=16,
                 pool_pre_ping=True,
+                isolation_level="READ COMMITTED",  # rows are locked one by one, whatever the server's default
                 connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"},
             )
         if url.get_backend_name() != "sqlite":
             raise StoreError(f"a store on {url.get_backend_name()}: expected sqlite or postgresql")
         place = url.database or ""
     path = Path(place)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # texts and hashes, for this account alone
+    except OSError as error:
+        raise StoreError(f"the store cannot be opened ({error.strerror})") from error
     engine = sa.create_engine(
         f"sqlite:///{path}", pool_size=16, max_overflow=16, connect_args={"timeout": _WAIT_MS / 1000}
     )

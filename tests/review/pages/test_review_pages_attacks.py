@@ -149,7 +149,10 @@ def test_a_form_from_another_site_is_refused(world: World, headers: dict[str, st
     assert visitor.post(f"{form}/answer", {"q.kind": "1"}, headers=own).status_code == 303, "control"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "127.0.0.1@evil", "[::2]:80"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "localhost.evil.example", "", "127.0.0.1@evil", "[::2]:80", "localhost:@evil.example/"],
+)
 def test_another_host_name_is_refused(world: World, host: str) -> None:
     visitor = world.visitor()
     assert visitor.get("/log-in", headers={"host": host}).status_code == 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +15,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::[0-9]{1,5})?")
 _HEADERS = {
     "content-security-policy": POLICY,
     "referrer-policy": "no-referrer",
@@ -92,8 +95,6 @@ class Guard:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without its port: "[::1]:8000" -> "[::1]"."""
-    host = host.lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name in a Host header, without its port: "[::1]:8000" -> "[::1]"; "" where it is none."""
+    found = _HOST.fullmatch(host.lower())
+    return found[1] if found else ""
