@@ -109,8 +109,9 @@ def _span(each: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _judged(each: Mapping[str, Any], name: str) -> dict[str, Any]:
+    chance = each.get("probability", 1.0)
     return {
         "row": each["row"], "key": "", "part": "text", "round": name, "item": f"i-{each['row']}",
         "purpose": "item", "person": each["person"], "question": each["question"], "turn": 0,
-        "marked": each["marked"],
+        "probability": chance, "weight": 1 / chance, "marked": each["marked"],
     }  # fmt: skip

@@ -138,6 +138,7 @@ def _judged(found: Gathered, labels: Iterable[Label]) -> Iterator[dict[str, Any]
     for question, label in _span_answers(found, labels):
         yield {
             **_address(label.item),
+            **_drawn(label.item),
             "round": found.round.id,
             "item": label.item["id"],
             "purpose": label.item["purpose"],

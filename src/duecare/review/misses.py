@@ -229,11 +229,8 @@ def _replaced(places: pa.Table) -> Spans:
 
 def _judged(export: Export, asked: str) -> dict[str, float]:
     """Sampling weights of the rows in which somebody looked for spans."""
-    weights = {
-        row["row"]: row["weight"] for table in (export.labels, export.spans) for row in table.to_pylist()
-    }
     return {
-        row["row"]: weights.get(row["row"]) or 1.0
+        row["row"]: row["weight"] or 1.0
         for row in export.judged.to_pylist()
         if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0
     }

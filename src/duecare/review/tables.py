@@ -53,6 +53,8 @@ JUDGED = pa.schema(
     [
         *_not_null("round", "item", "row", "key", "part", "purpose", "person", "question"),
         pa.field("turn", pa.int32(), nullable=False),
+        pa.field("probability", pa.float64()),
+        pa.field("weight", pa.float64()),
         pa.field("marked", pa.int32(), nullable=False),
     ]
 )
