@@ -23,7 +23,7 @@ from duecare.ledger.record import Recorder
 from duecare.review.plan import Care, Check, Draw, Plan, Quality
 from duecare.review.question import Question
 from duecare.review.usual import guideline_of, questions_of
-from duecare.review.waiting import PLACE, STORE, Review, folder_of
+from duecare.review.waiting import CLOSED, PLACE, STORE, Review, folder_of
 from duecare.vault import keys
 
 FURTHER: Mapping[str, Any] = {
@@ -127,6 +127,7 @@ def flush(run: Path, store: Any) -> int:
     from duecare.review import notes
 
     waiting = notes.untold(store)
+    waiting = _of_run(run, store, waiting) if waiting else []
     if not waiting:
         return 0
     with recording(run) as recorder:
@@ -137,6 +138,18 @@ def flush(run: Path, store: Any) -> int:
                 recorder.append("told", job=PLACE, note=said)
             notes.was_told(store, name)
     return len(waiting)
+
+
+def _of_run(run: Path, store: Any, waiting: list[tuple[str, Note]]) -> list[tuple[str, Note]]:
+    """Notes that are this run's to hear: a team's database may hold rounds of several runs."""
+    from duecare.review.rounds import rounds
+
+    mine, found = head(run).run, rounds(store)
+    if all(each.run == mine for each in found):
+        return waiting
+    here = {each.id for each in found if each.run == mine}
+    here |= {digest.value_digest(finding) for entry in entries(run) for finding in entry.findings}
+    return [each for each in waiting if {each[1].data.get("round"), each[1].data.get("finding")} & here]
 
 
 def close_round(run: Path, place: str, name: str) -> tuple[Any, Path]:
@@ -155,11 +168,11 @@ def close_round(run: Path, place: str, name: str) -> tuple[Any, Path]:
         data = {
             "round": closed.id,
             "items": closed.digest,
-            **{stem: digest.file_digest(out / f"{stem}.parquet") for stem in ("decisions", "labels")},
+            **{path.name: digest.file_digest(path) for path in sorted(out.glob("*.parquet"))},
             **{name: str(count) for name, count in about["counts"].items() if name != "items"},
         }
         text = f"Round {closed.name}: closed with {about['counts']['complete']} items judged by all."
-        notes.keep(store, Note(topic="review.closed", text=text, data=data))
+        notes.keep(store, Note(topic=CLOSED, text=text, data=data))
         flush(run, store)
     if f"review:{closed.name}" in standing(entries(run)).planned:
         return closed, out

@@ -38,9 +38,9 @@ def was_told(store: Store, note: str) -> None:
 
 
 def keep(store: Store, note: Note) -> None:
-    """Keep a note that stands for itself, once: another of this topic on the same round is not kept."""
+    """Keep a note that stands for itself, once: another of this topic that says the same is not kept."""
     table = schema.notes
     with store.begin() as connection:
         same = sa.select(table.c.data).where(table.c.topic == note.topic)
-        if note.data["round"] not in {data.get("round") for data in connection.execute(same).scalars()}:
+        if note.data not in connection.execute(same).scalars().all():
             note_down(store, connection, note)

@@ -23,6 +23,8 @@ STORE = "review.sqlite"
 ELSEWHERE = "DUECARE_REVIEW_STORE"
 """The environment variable that names a team's database."""
 ABOUT = "round.json"
+CLOSED = "review.closed"
+"""Topic of the note that a closed round leaves in the ledger: its counts, and the digest of each table."""
 When = Literal["train", "release"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
@@ -105,6 +107,7 @@ class Review:
         if about.get("state") != "closed" or about["source_digest"] != given.digest:
             raise PendingError(self._missing(place, given))
         self._expect(about)
+        self._expect_unchanged(folder, place.parent, str(about["round"]))
         for path in sorted(folder.iterdir()):
             shutil.copyfile(path, out / path.name)
         found = given_back(out, given.path, out, panels=self.panels)
@@ -120,6 +123,23 @@ class Review:
                 f"round {self.round}: {complete} of {items} items were judged by {about['overlap']} people, "
                 f"the study asks for {wanted} by {self.overlap}"
             )
+
+    def _expect_unchanged(self, folder: Path, run: Path, round: str) -> None:
+        """Every table is the one whose digest the ledger was told when the round was closed."""
+        from duecare.ledger.digest import file_digest
+        from duecare.ledger.read import entries
+
+        notes = [entry.note for entry in entries(run) if entry.note is not None]
+        told = [note.data for note in notes if note.topic == CLOSED and note.data["round"] == round]
+        known = {
+            name: value for name, value in (told[-1] if told else {}).items() if name.endswith(".parquet")
+        }
+        for name in sorted(known.keys() | {path.name for path in folder.glob("*.parquet")}):
+            if not (folder / name).is_file() or file_digest(folder / name) != known.get(name):
+                raise DataError(
+                    f"round {self.round}: {name} is not as it was when the round was closed; export it anew "
+                    f"with `duecare review close {run} --round {self.round}`"
+                )
 
     def _missing(self, place: Path, given: Artifact) -> str:
         """What people still have to do, and with which command."""
