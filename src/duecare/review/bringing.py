@@ -31,6 +31,11 @@ from duecare.review.store import Store, fresh
 
 _items, _given = schema.items, schema.assignments
 _MOST_BYTES = 512 * 1024 * 1024
+_UNLIKE = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError),
+    *(OverflowError, RecursionError, csv.Error),
+)
+"""What a reader raises where a file is not what it takes it for."""
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ def read_labels(path: Path, questions: Sequence[Question]) -> list[Brought]:
         return list(_merged(reader(found)))
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except _UNLIKE as error:
         raise DataError(f"{path.name} is not as expected of labels ({type(error).__name__})") from error
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -33,21 +35,22 @@ def _parquet(store: Store, round: str, out: Path) -> list[Path]:
 
 def _csv(store: Store, round: str, out: Path) -> list[Path]:
     """The tables of an export, one file each; lists as axis=value."""
-    files = export.write(store, round, out)
-    made = []
-    for name in ("labels", "spans", "decisions", "settled", "soft"):
-        table = pq.read_table(out / files[name])
-        path = out / f"{name}.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(table.schema.names)
-            for batch in table.to_batches(max_chunksize=8192):
-                writer.writerows([_cell(value) for value in row.values()] for row in batch.to_pylist())
-        made.append(path)
-    for name in files.values():
-        if name.endswith(".parquet"):
-            (out / name).unlink()
-    return [*made, out / files["round"]]
+    with TemporaryDirectory() as scratch:  # an export in Parquet that lies in `out` stays as it is
+        files = export.write(store, round, Path(scratch))
+        made = [_as_csv(Path(scratch) / name, out) for name in files.values() if name.endswith(".parquet")]
+        about = shutil.copyfile(Path(scratch) / files["round"], out / files["round"])
+    return [*made, about]
+
+
+def _as_csv(path: Path, out: Path) -> Path:
+    table = pq.read_table(path)
+    made = out / f"{path.stem}.csv"
+    with made.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.schema.names)
+        for batch in table.to_batches(max_chunksize=8192):
+            writer.writerows([_cell(value) for value in row.values()] for row in batch.to_pylist())
+    return made
 
 
 def _cell(value: Any) -> Any:

@@ -87,11 +87,16 @@ def join(store: Store, token: str, login: str, name: str, password: str) -> Pers
         raise ReviewError("a log-in name has 3 to 80 letters, digits or . _ @ + -", field="login")
     if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
         raise ReviewError(f"a name has up to {_LONGEST_NAME} characters", field="name")
-    phc = passwords.hashed(passwords.accepted(password, login))
+    passwords.accepted(password, login)
+    invitation(store, token)  # before the costly hash: whoever has no invitation costs nothing
+    phc = passwords.hashed(password)
     table = schema.invitations
     with store.begin() as connection:
         taken = (
-            sa.update(table).where(*_good(store, token)).values(used=store.stamp()).returning(table.c.role)
+            sa.update(table)
+            .where(*_good(store, token))
+            .values(used=store.stamp())
+            .returning(table.c.role, table.c.by)
         )
         row = connection.execute(taken).first()
         if row is None:
@@ -104,6 +109,7 @@ def join(store: Store, token: str, login: str, name: str, password: str) -> Pers
             "roles": [row[0]],
             "active": True,
             "made": store.stamp(),
+            "invited_by": row[1],
         }
         try:
             connection.execute(sa.insert(schema.people).values(values))

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 
 from duecare.core.wire import encode
 
-HEAD = "r0002"
+HEAD = "r0003"
 """The revision of the schema that this code reads and writes."""
 
 
@@ -103,7 +103,9 @@ people = sa.Table(
     sa.Column("roles", Json, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("made", sa.Text, nullable=False),
+    sa.Column("invited_by", sa.Text),
 )
+"""`invited_by` is the owner whose invitation was taken up; null for one of the command line."""
 
 attributes = sa.Table(
     "attributes",

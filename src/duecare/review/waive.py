@@ -7,6 +7,7 @@ the same transaction.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ __all__ = ["TOPIC", "Waiver", "ask_waiver", "note_of", "second_waiver", "untold"
 
 LONGEST_DAYS = 365
 TOPIC = "waiver"
+COMMAND_LINE = "the command line"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _table = schema.waivers
 
@@ -108,7 +110,7 @@ def second_waiver(store: Store, person: Person, waiver: str) -> Waiver:
         values = {"seconded_by": who.id, "seconded": store.stamp()}
         connection.execute(sa.update(_table).where(_table.c.id == waiver).values(values))
         found = Waiver(**{**row, **values})
-        note_down(store, connection, note_of(found))
+        note_down(store, connection, note_of(found, _invited(connection, found)))
         return found
 
 
@@ -119,8 +121,19 @@ def waivers(store: Store) -> list[Waiver]:
         return [Waiver(**dict(row)) for row in found]
 
 
-def note_of(waiver: Waiver) -> Note:
-    """What the ledger hears of a complete waiver: both people, by pseudonym, the reason and the end."""
+def _invited(connection: sa.Connection, waiver: Waiver) -> dict[str, str | None]:
+    people = schema.people
+    query = sa.select(people.c.id, people.c.invited_by)
+    signed = connection.execute(query.where(people.c.id.in_((waiver.asked_by, waiver.seconded_by))))
+    return {row.id: row.invited_by for row in signed}
+
+
+def note_of(waiver: Waiver, invited: Mapping[str, str | None] | None = None) -> Note:
+    """What the ledger hears of a complete waiver: both people, by pseudonym, the reason and the end.
+
+    `invited` says who let each of them in (None: the command line). No store knows whether two accounts are
+    two people; whoever reads the ledger sees where one of them made the other.
+    """
     return Note(
         topic=TOPIC,
         text=f"The gate {waiver.gate} is waived until {waiver.expires} by two people: {waiver.reason}",
@@ -130,7 +143,9 @@ def note_of(waiver: Waiver) -> Note:
             "finding": waiver.finding,
             "asked_by": waiver.asked_by,
             "asked": waiver.asked,
+            "asker_invited_by": (invited or {}).get(waiver.asked_by) or COMMAND_LINE,
             "seconded_by": waiver.seconded_by or "",
+            "seconder_invited_by": (invited or {}).get(waiver.seconded_by or "") or COMMAND_LINE,
             "seconded": waiver.seconded or "",
             "expires": waiver.expires,
         },
