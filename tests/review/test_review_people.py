@@ -167,6 +167,29 @@ def test_who_is_deactivated_is_out_at_once(store: Store) -> None:
         people.state_attributes(store, other, {"age": "older"})
 
 
+def test_who_somebody_was_can_be_erased_and_what_they_decided_stays(store: Store) -> None:
+    from review_rounds import candidates, plan
+
+    from duecare.review import desk
+    from duecare.review.rounds import open_round, progress
+
+    owner, other = joined(store, "owner", "owner"), joined(store, "rare-name")
+    people.state_attributes(store, other, {"age": "a-rare-value"})
+    opened = open_round(store, candidates(1), plan(overlap=1))
+    shown = desk.next_item(store, other, opened.id)
+    assert isinstance(shown, desk.Shown)
+    desk.submit(store, other, shown.assignment, {"harm": 1})
+    with pytest.raises(DeniedError):
+        people.forget(store, other, owner.id)
+    people.forget(store, owner, other.id)
+    with store.read() as connection:
+        rows = [connection.execute(sa.select(table)).all() for table in schema.metadata.sorted_tables]
+    assert not [word for word in ("rare-name", "Rare-Name", "a-rare-value") if word in str(rows)]
+    assert progress(store, opened.id).labels == 1
+    with pytest.raises(DeniedError):
+        people.log_in(store, "rare-name", PASSWORD, "here")
+
+
 def test_attributes_are_apart_and_can_be_deleted(store: Store, place: str) -> None:
     person = joined(store, "ada")
     people.state_attributes(store, person, {"age": "a-rare-value", "dialect": " "})

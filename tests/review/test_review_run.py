@@ -20,6 +20,7 @@ from duecare.review.alone import alone
 from duecare.review.desk import Shown
 from duecare.review.rounds import rounds
 from duecare.review.store import Store
+from duecare.review.waiting import ELSEWHERE
 
 STUDY = """\
 study: {name: waits}
@@ -214,3 +215,31 @@ def test_an_export_stays_in_its_folder(name: str) -> None:
     assert Path(found).name == found
     assert len(found) < 100
     assert found.startswith("export-")
+
+
+def test_a_teams_database_is_named_once(
+    folder: Path, cluster: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "study.yaml").write_text(STUDY % REVIEW)
+    run = folder / "runs" / "waits"
+    monkeypatch.setenv(ELSEWHERE, cluster.url("team"))  # type: ignore[attr-defined]  # a Cluster
+    assert duecare("run", "study.yaml")[0] == 4
+    assert duecare("review", "open", run)[0] == 0
+    code, said = duecare("run", "study.yaml")
+    assert (code, "0 of 12 items" in said) == (4, True)
+    with Store.open(cluster.url("team")) as store:  # type: ignore[attr-defined]  # a Cluster
+        judge_all(store, rounds(store)[0].id, alone(store, "me"))
+    assert duecare("review", "close", run)[0] == 0
+    assert duecare("run", "study.yaml")[0] == 0
+    assert not (run / "review" / "review.sqlite").exists()
+    other = STUDY.replace("waits", "other") % ""
+    (folder / "other.yaml").write_text(other)
+    assert duecare("run", "other.yaml")[0] == 0
+    code, said = duecare("review", "close", folder / "runs" / "other")
+    assert (code, "the run has no round" in said) == (1, True)  # not the round of another run
+
+
+def test_no_store_is_made_where_no_run_is(folder: Path) -> None:
+    code, said = duecare("review", "progress", folder / "nowhere")
+    assert (code, "is no run" in said) == (1, True)
+    assert not (folder / "nowhere").exists()

@@ -19,10 +19,13 @@ review = typer.Typer(
 )
 
 Function = TypeVar("Function", bound=Callable[..., None])
+_ELSEWHERE = "DUECARE_REVIEW_STORE"  # as review.waiting.ELSEWHERE, which help does without
 StoreUrl = Annotated[
     str | None,
     typer.Option(
-        "--store", help="postgresql://... of a team's database. Left out: a file in the run folder."
+        "--store",
+        envvar=_ELSEWHERE,
+        help="postgresql://... of a team's database. Left out: a file in the run folder.",
     ),
 ]
 _FURTHER = "YAML with more of it: guideline, questions, checks, twins, care, quality, blind."

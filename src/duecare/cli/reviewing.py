@@ -17,7 +17,7 @@ from duecare.cli.standing import Standing, standing
 from duecare.core import FAIL, DataError, DuecareError, Finding, LedgerError, Note, StudyError
 from duecare.core.wire import decode, plain
 from duecare.ledger import anchor, digest, sign
-from duecare.ledger.layout import scratch_folder
+from duecare.ledger.layout import HEAD, LEDGER, scratch_folder
 from duecare.ledger.read import entries, head
 from duecare.ledger.record import Recorder
 from duecare.review.plan import Care, Check, Draw, Plan, Quality
@@ -58,7 +58,12 @@ def recording(run: Path) -> Iterator[Recorder]:
 
 
 def where(run: Path, store: str | None) -> str:
-    """Where the store of a run lies: a database by URL, or the file in the run folder."""
+    """Where the store of a run lies: a database by URL, or the file in the run folder.
+
+    Raises LedgerError where there is no run: a store is made where it is not there, but no run around it.
+    """
+    if not (run / LEDGER / HEAD).is_file():
+        raise LedgerError(f"{run} is no run: begin with `duecare run`")
     return store or str(run / PLACE / STORE)
 
 

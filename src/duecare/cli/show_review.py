@@ -175,7 +175,7 @@ def show_close(given: Path | None, name: str | None, url: str | None, *, early: 
     run = run_folder(given)
     place = reviewing.where(run, url)
     with opened(place) as store:
-        found = chosen_round(store, name)
+        found = chosen_round(store, name, run)
         chosen, wanted = found.name, reviewing.required(run).get(found.name)
         if wanted is not None and found.state == "open" and not early:
             done = progress(store, found.id).complete
@@ -198,8 +198,9 @@ def show_export(given: Path | None, name: str | None, to: Path, form: str, url: 
 
     if form not in FORMS:
         raise StudyError(f"--format, one of {', '.join(FORMS)}")
-    with opened(reviewing.where(run_folder(given), url)) as store:
-        files = write_as(store, chosen_round(store, name).id, to, form)
+    run = run_folder(given)
+    with opened(reviewing.where(run, url)) as store:
+        files = write_as(store, chosen_round(store, name, run).id, to, form)
     out = console()
     for path in files:
         out.print(escape(str(path)), soft_wrap=True)
@@ -210,8 +211,9 @@ def show_import(given: Path | None, labels: Path, name: str | None, url: str | N
     """Take labels from elsewhere in, and say how many were not taken."""
     from duecare.review.bringing import bring_in, read_labels
 
-    with opened(reviewing.where(run_folder(given), url)) as store:
-        chosen = chosen_round(store, name)
+    run = run_folder(given)
+    with opened(reviewing.where(run, url)) as store:
+        chosen = chosen_round(store, name, run)
         taken = bring_in(store, chosen.id, read_labels(labels, chosen.questions))
     out = console()
     out.print(f"{taken.labels} labels of {taken.people} people were taken in.")
@@ -220,15 +222,15 @@ def show_import(given: Path | None, labels: Path, name: str | None, url: str | N
     return OK
 
 
-def chosen_round(store: Store, name: str | None) -> Round:
-    """The round of a name, or the latest. Raises GoneError where there is none."""
-    from duecare.review.rounds import round_of, rounds
+def chosen_round(store: Store, name: str | None, run: Path) -> Round:
+    """The round of a name, or the latest of the run. Raises GoneError where there is none."""
+    from duecare.ledger.read import head
+    from duecare.review.rounds import rounds
 
-    if name is not None:
-        return round_of(store, name)
-    found = rounds(store)
+    mine = head(run).run
+    found = [each for each in rounds(store) if name in (None, each.name, each.id) and each.run == mine]
     if not found:
-        raise GoneError("no round is open: begin with `duecare review open`")
+        raise GoneError(f"the run has no round {name or 'yet'}: begin with `duecare review open`")
     return found[0]
 
 

@@ -55,7 +55,7 @@ def show_cli(given: Path | None, name: str | None, items: int, url: str | None) 
     run = run_folder(given)
     out = console()
     with opened(reviewing.where(run, url)) as store:
-        found = chosen_round(store, name)
+        found = chosen_round(store, name, run)
         out.print(f"Round [bold]{escape(found.name)}[/]: {_HELP}")
         done = sitting(Seat(store, alone(store, actor()), out, out.input), found.id, items)
     out.print(f"{done} items are judged and kept.")

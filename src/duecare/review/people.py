@@ -29,6 +29,7 @@ __all__ = [
     "change_password",
     "deactivate",
     "everybody",
+    "forget",
     "forget_attributes",
     "give_roles",
     "invitation",
@@ -134,6 +135,14 @@ def deactivate(store: Store, by: Person, person: str) -> None:
     _change(store, by, person, {"active": False})
 
 
+def forget(store: Store, by: Person, person: str) -> None:
+    """Erase who somebody was: name, log-in, password and attributes. Their decisions stay under the
+    pseudonym.
+    """
+    nobody = {"name": "", "login": f"gone:{secrets.token_hex(8)}", "password": "", "active": False}
+    _change(store, by, person, nobody)
+
+
 def _change(store: Store, by: Person, person: str, values: Mapping[str, Any]) -> None:
     table = schema.people
     if by.id == person:
@@ -145,6 +154,8 @@ def _change(store: Store, by: Person, person: str, values: Mapping[str, Any]) ->
             raise GoneError("there is no such person")
         if not values.get("active", True):
             connection.execute(sa.delete(schema.sessions).where(schema.sessions.c.person == person))
+        if "login" in values:
+            connection.execute(sa.delete(schema.attributes).where(schema.attributes.c.person == person))
 
 
 def state_attributes(store: Store, person: Person, attributes: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from duecare.review.question import Question
 PLACE = REVIEW
 """The folder of a run in which the store and the exports lie."""
 STORE = "review.sqlite"
+ELSEWHERE = "DUECARE_REVIEW_STORE"
+"""The environment variable that names a team's database."""
 ABOUT = "round.json"
 When = Literal["train", "release"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
@@ -123,8 +126,8 @@ class Review:
         said = f"round {self.round} is required before {self.before}"
         begin = f"open it with `duecare review open {place.parent} --round {self.round}`"
         close = f"`duecare review close {place.parent} --round {self.round}`"
-        store = place / STORE
-        if not store.exists():
+        store = os.environ.get(ELSEWHERE) or place / STORE
+        if isinstance(store, Path) and not store.exists():
             return f"{said}: {begin}"
         from duecare.review.rounds import progress, round_of
         from duecare.review.store import Store
