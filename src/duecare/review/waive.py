@@ -127,6 +127,7 @@ def note_of(waiver: Waiver) -> Note:
         data={
             "waiver": waiver.id,
             "gate": waiver.gate,
+            "reason": waiver.reason,
             "finding": waiver.finding,
             "asked_by": waiver.asked_by,
             "asked": waiver.asked,
