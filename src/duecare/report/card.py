@@ -101,9 +101,8 @@ def _gates(view: View) -> list[str]:
     rows = []
     for card in view.gates:
         figure, finding = card.ruling.figure, card.ruling.finding
-        rows.append(
-            [f"{card.title}, {card.about}" if card.about else card.title, finding.limit, card.verdict]
-        )
+        verdict = "; ".join([card.verdict, *(waiver.text for waiver in card.waived)])
+        rows.append([f"{card.title}, {card.about}" if card.about else card.title, finding.limit, verdict])
         rows[-1] += [*_shown(figure)] if figure else ["", "", "", ""]
         rows[-1].append(f"{finding.needed_n:,}" if finding.needed_n else "")
     header = ["Gate", "Limit", "Verdict", "Figure", "Interval", "n", "Method", "n needed"]

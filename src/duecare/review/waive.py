@@ -140,6 +140,7 @@ def note_of(waiver: Waiver, invited: Mapping[str, str | None] | None = None) -> 
         data={
             "waiver": waiver.id,
             "gate": waiver.gate,
+            "reason": waiver.reason,
             "finding": waiver.finding,
             "asked_by": waiver.asked_by,
             "asked": waiver.asked,
