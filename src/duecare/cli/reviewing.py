@@ -168,7 +168,7 @@ def close_round(run: Path, place: str, name: str) -> tuple[Any, Path]:
         data = {
             "round": closed.id,
             "items": closed.digest,
-            **{path.name: digest.file_digest(path) for path in sorted(out.glob("*.parquet"))},
+            **{path.name: digest.file_digest(path) for path in sorted(out.iterdir())},
             **{name: str(count) for name, count in about["counts"].items() if name != "items"},
         }
         text = f"Round {closed.name}: closed with {about['counts']['complete']} items judged by all."

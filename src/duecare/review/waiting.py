@@ -24,7 +24,7 @@ ELSEWHERE = "DUECARE_REVIEW_STORE"
 """The environment variable that names a team's database."""
 ABOUT = "round.json"
 CLOSED = "review.closed"
-"""Topic of the note that a closed round leaves in the ledger: its counts, and the digest of each table."""
+"""Topic of the note that a closed round leaves in the ledger: its counts, and the digest of each file."""
 When = Literal["train", "release"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
@@ -125,16 +125,14 @@ class Review:
             )
 
     def _expect_unchanged(self, folder: Path, run: Path, round: str) -> None:
-        """Every table is the one whose digest the ledger was told when the round was closed."""
+        """Every file is the one whose digest the ledger was told when the round was closed."""
         from duecare.ledger.digest import file_digest
         from duecare.ledger.read import entries
 
         notes = [entry.note for entry in entries(run) if entry.note is not None]
         told = [note.data for note in notes if note.topic == CLOSED and note.data["round"] == round]
-        known = {
-            name: value for name, value in (told[-1] if told else {}).items() if name.endswith(".parquet")
-        }
-        for name in sorted(known.keys() | {path.name for path in folder.glob("*.parquet")}):
+        known = {name: value for name, value in (told[-1] if told else {}).items() if "." in name}
+        for name in sorted(known.keys() | {path.name for path in folder.iterdir()}):
             if not (folder / name).is_file() or file_digest(folder / name) != known.get(name):
                 raise DataError(
                     f"round {self.round}: {name} is not as it was when the round was closed; export it anew "
