@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +12,13 @@ import pytest
 from duecare.core import Example, Message
 from duecare.core.errors import DataError
 from duecare.core.example import Field, Group
+from duecare.core.step import Note
 from duecare.core.table import ANSWERS, EXAMPLES, SCORES, table
-from duecare.review.source import of_answers, of_rows, scores_by_row
+from duecare.ledger.digest import key_of_step, value_digest
+from duecare.ledger.layout import scratch_folder
+from duecare.ledger.record import Recorder
+from duecare.ledger.sign import load_or_create
+from duecare.review.source import of_answers, of_rows, of_run, scores_by_row
 from duecare.vault import sealed
 from duecare.vault.keys import destroy, home
 
@@ -35,6 +41,56 @@ def example(number: int, **more: object) -> Example:
         **more,
     }
     return Example(**given)  # type: ignore[arg-type]
+
+
+def finished(run: Path, keys: Path, jobs: dict[str, dict[str, pa.Table]]) -> None:
+    """A run in which each of `jobs` left its tables."""
+    made = Recorder(run, load_or_create(keys), "me", lambda: datetime(2026, 5, 4, tzinfo=UTC))
+    with made as recorder:
+        recorder.append("run.started", note=Note(topic="plan", text="", data={"plan": "[]"}))
+        for job, tables in jobs.items():
+            key = key_of_step("a:Step", value_digest({"job": job}), None, {}, "0")
+            folder = scratch_folder(run, job, key)
+            folder.mkdir(parents=True)
+            for name, rows in tables.items():
+                pq.write_table(rows, folder / name)
+            left = recorder.publish(folder, job, key)
+            where = {str(left.path.relative_to(run)): left.digest}
+            about = {
+                "settings": {"job": job},
+                "software": {"duecare": "0"},
+                "step": "a:Step",
+                "step_key": key,
+            }
+            recorder.append("step.finished", job=job, step_key=key, outputs=where, **about)
+
+
+def test_a_round_on_the_reward_model_holds_pairs_that_it_scored(tmp_path: Path) -> None:
+    asked = (Message(role="user", content="Why?"),)
+    kept = table(
+        [
+            example(
+                number, kind="preference", text=None, messages=asked, chosen=f"Good {number}", rejected="Bad"
+            )
+            for number in range(3)
+        ]
+    )
+    for name in ("toxic", "judged"):
+        (tmp_path / name).mkdir()
+    scored(tmp_path / "toxic", [(f"t:{number}", "chosen", "toxicity@1", 0.1) for number in range(3)])
+    both = [("t:1", "chosen", "reward-model", 2.0), ("t:1", "rejected", "reward-model", 2.0)]
+    scored(tmp_path / "judged", both)
+    toxic, judged = (pq.read_table(tmp_path / name / "scores.parquet") for name in ("toxic", "judged"))
+    jobs = {"toxicity:t": {"kept.parquet": kept, "scores.parquet": toxic}}
+    finished(tmp_path / "without", tmp_path / "keys", jobs)
+    with pytest.raises(DataError, match="no step left scores of the reward model"):
+        of_run(tmp_path / "without", "reward", "t")
+    jobs["reward-model"] = {"scores.parquet": judged}
+    finished(tmp_path / "with", tmp_path / "keys", jobs)
+    (only,) = of_run(tmp_path / "with", "reward", "t").candidates
+    assert only.row == "t:1"
+    assert only.scores == {"toxicity@1": 0.1, "reward-model": 0.5}
+    assert len(of_run(tmp_path / "with", "pairs", "t").candidates) == 3
 
 
 def test_rows_of_every_kind_with_their_groups_scores_and_twins(tmp_path: Path) -> None:

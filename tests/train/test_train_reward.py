@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from training_toys import Told, base_artifact, curves, data_artifact, digests, preference, run
 
 from duecare.core import FAIL, Artifact, Estimate, Example, Outcome, Progress
+from duecare.core.table import SCORES, expect
 from duecare.train import Limits, RewardModel
 
 pytestmark = [
@@ -102,6 +105,22 @@ def test_planted_preferences_are_learned(taught: tuple[Outcome, Told, Path]) -> 
     last = told.estimates("reward-model.accuracy", split="train", group="men")[-1]
     assert last.step == QUICK.steps
     assert last.low > 0.5
+
+
+def test_scores_of_held_out_pairs_are_left_for_people(taught: tuple[Outcome, Told, Path]) -> None:
+    outcome, _, out = taught
+    scores = pq.read_table(out / outcome.files["scores"])
+    expect(scores, SCORES, "scores")
+    chosen, rejected = (
+        scores.filter(pc.equal(scores.column("part"), part)) for part in ("chosen", "rejected")
+    )
+    assert chosen.column("row").to_pylist() == rejected.column("row").to_pylist()
+    better = np.greater(chosen.column("value").to_numpy(), rejected.column("value").to_numpy())
+    after = found(outcome, "accuracy")
+    assert len(better) == after.n
+    assert better.mean() == pytest.approx(after.value)
+    margin = np.subtract(chosen.column("value").to_numpy(), rejected.column("value").to_numpy())
+    assert margin.mean() == pytest.approx(found(outcome, "margin").value, abs=1e-5)
 
 
 def test_control_a_coin_is_not_learned(base: Artifact, tmp_path: Path) -> None:

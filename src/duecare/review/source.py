@@ -24,6 +24,8 @@ from duecare.review.plan import Candidate, Point
 from duecare.vault.sealed import opened, sealed_with, stored
 
 KEPT, ANSWERED, SCORED = "kept.parquet", "answers.parquet", "scores.parquet"
+REWARD = "reward"
+"""How instruments that score answers for reinforcement begin."""
 HARM = "toxicity"
 """Instruments whose name begins so say what is disturbing."""
 _PARENT = "parent"
@@ -65,9 +67,13 @@ def of_run(
         entry = _kept_last(run, made, source)
         folder, digest = _artifact(run, entry)
         scored = [place for place in _scored(run, made, source, point) if (place / SCORED).exists()]
-        if point == "reward" and not scored:
-            raise DataError("round: no step left scores of the reward model (scores.parquet) for these pairs")
         found = list(of_rows(folder, scored, unredacted=unredacted, blur=blur))
+        if point == "reward":
+            found = [each for each in found if any(name.startswith(REWARD) for name in each.scores)]
+            if not found:
+                raise DataError(
+                    "round: no step left scores of the reward model (scores.parquet) for these pairs"
+                )
         if point != "data":
             found = [each for each in found if each.shown["kind"] == "answers"]
     if not found:
@@ -153,7 +159,7 @@ def scores_by_row(folders: Sequence[Path]) -> dict[str, dict[str, float]]:
         for row, part, instrument, value in _scores(stored(folder, SCORED)):
             if value is None:
                 continue
-            if instrument.startswith("reward") and part in ("chosen", "rejected"):
+            if instrument.startswith(REWARD) and part in ("chosen", "rejected"):
                 sides.setdefault((row, instrument), {})[part] = value
                 continue
             own = found.setdefault(row, {})

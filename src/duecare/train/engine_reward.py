@@ -8,6 +8,7 @@ the vocabulary, the widest matrix of a small model, is not used at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 from flax import nnx
 
 from duecare.core import Artifacts, Outcome, Tell
+from duecare.core.table import SCORES
 from duecare.model.forward import through
 from duecare.model.reward import rewards
 from duecare.model.tokenize import Tokenizer
@@ -43,6 +47,7 @@ from duecare.train.probe import Figures, Probe, account
 from duecare.train.reward_model import RewardModel
 
 METHOD = "reward-model"
+SCORED = "scores.parquet"
 FIGURES = ("loss", "margin", "accuracy", "score")
 
 
@@ -173,17 +178,32 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     doing(step, "compiling the first step", tell)
     run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
-    probe = Probe(
-        method=METHOD,
-        source=step.on,
-        steps=watch.done,
-        rows=probed.plan.rows,
-        groups=held.groups,
-        watched=data.groups,
-        before=before,
-        after=probed.figures(model, step.batch_size),
-    )
+    after = probed.figures(model, step.batch_size)
+    rows = probed.plan.rows
+    probe = Probe(METHOD, step.on, watch.done, rows, held.groups, data.groups, before, after)
     head = np.asarray(model.head[...])
     curves = watch.curves(probe.readings())
     told, found = probe.estimates(), watch.findings()
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, head=head))
+
+    def write() -> Outcome:
+        made = finish(loaded, curves, told, out, found, head=head)
+        pq.write_table(scores_of(held.rows.take(rows), after), out / SCORED, compression="zstd")
+        return replace(made, files={**made.files, "scores": SCORED})
+
+    return run.halt.on_disk(watch.taken, write)
+
+
+def scores_of(pairs: pa.Table, figures: Figures) -> pa.Table:
+    """What the model says of both answers of `pairs` (EXAMPLES), as SCORES, for people to judge it by."""
+    score, margin = (figures[name].astype(np.float64) for name in ("score", "margin"))
+    both = np.stack([score + margin / 2, score - margin / 2], axis=1).reshape(-1)
+    twice = np.repeat(np.arange(len(pairs)), 2)
+    columns = {
+        "row": pairs.column("row").take(twice),
+        "key": pairs.column("key").take(twice),
+        "part": pa.array(["chosen", "rejected"] * len(pairs), pa.string()),
+        "instrument": pa.array([METHOD] * len(both), pa.string()),
+        "value": pa.array(both),
+        "reason": pa.nulls(len(both), pa.string()),
+    }
+    return pa.table([columns[field.name] for field in SCORES], schema=SCORES)
