@@ -263,6 +263,19 @@ def test_many_guesses_at_once_are_counted_one_by_one(store: Store, join: Join) -
     assert outcomes.count("counted") == sessions.PER_LOGIN
 
 
+def test_addresses_of_one_visitor_are_counted_as_one(store: Store) -> None:
+    from duecare.review import sessions
+    from duecare.review.errors import BusyError
+
+    for number in range(sessions.PER_PLACE):
+        sessions._noted(store, f"somebody{number}", f"2001:db8:1:2::{number:x}")
+    with pytest.raises(BusyError):
+        sessions._noted(store, "one more", "2001:db8:1:2:ffff::1")
+    sessions._noted(store, "one more", "2001:db8:1:3::1")  # a neighbour
+    assert sessions._network("::ffff:10.0.0.1") == sessions._network("10.0.0.1")
+    assert sessions._network("unknown") == "unknown"
+
+
 # --- labels from elsewhere ----------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ digests."""
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -109,6 +110,17 @@ def _spelled(login: str) -> str:
     return login.strip().casefold()
 
 
+def _network(where: str) -> str:
+    """What one visitor has of addresses: one of IPv4, but 2**64 of IPv6."""
+    try:
+        address = ipaddress.ip_address(where)
+    except ValueError:
+        return where
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
+
+
 def _opened(store: Store, connection: sa.Connection, person: Person) -> str:
     """A new session's token. Sessions that ran out are cleared away on the occasion."""
     token = secrets.token_urlsafe(32)
@@ -130,7 +142,7 @@ def _opened(store: Store, connection: sa.Connection, person: Person) -> str:
 def _noted(store: Store, login: str, where: str) -> str:
     """Count an attempt as failed before it is looked at, so that many at once are counted, too."""
     table = schema.attempts
-    who, place = digest(f"login {_spelled(login)}"), digest(f"place {where}")
+    who, place = digest(f"login {_spelled(login)}"), digest(f"place {_network(where)}")
     since = stamp(store.now() - timedelta(minutes=WINDOW_MINUTES))
     with store.begin() as connection:
         if store.postgres:  # one at a time: of many at once each would count those that are through already
