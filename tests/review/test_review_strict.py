@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from review_rounds import BETTER, candidates, joined, pairs, plan
 
-from duecare.review import adjudicate, bringing, desk, oversight, people, queue, schema
+from duecare.review import adjudicate, desk, oversight, people, queue, schema
 from duecare.review.desk import Rest, Shown
 from duecare.review.errors import GoneError, ReviewError, StoreError
 from duecare.review.person import Person
@@ -164,6 +164,19 @@ def test_an_adjudicator_cannot_tell_the_better_answer_by_its_side(store: Store, 
     assert kept == ["a"] * 24
 
 
+def test_who_settled_an_item_is_not_given_it(store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(1), plan(overlap=2))
+    both, ethics = join("annotator", "adjudicator"), join("ethics")
+    raters = [join(), join()]
+    for value, person in enumerate(raters, start=1):
+        desk.submit(store, person, given(store, person, opened.id).assignment, {"harm": value})
+    (found,) = adjudicate.disputed(store, opened.id)
+    adjudicate.settle(store, both, found.item, {"harm": 1}, "It is a quotation.")
+    oversight.recuse(store, ethics, raters[0].id, opened.id, "knows them", item=found.item)
+    assert desk.next_item(store, both, opened.id) is None
+    assert given(store, join(), opened.id).item == found.item  # control
+
+
 def test_who_failed_qualification_does_not_try_again_by_taking_back(store: Store, join: Join) -> None:
     check = Check(text="Choose: very.", expected={"harm": (3,)})
     opened = open_round(store, candidates(2), plan(checks=(check,)))
@@ -276,21 +289,6 @@ def test_addresses_of_one_visitor_are_counted_as_one(store: Store) -> None:
     assert sessions._network("unknown") == "unknown"
 
 
-# --- labels from elsewhere ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", ["inf", "x" * 200_000, "nan"])
-def test_a_table_that_holds_no_labels_is_refused(tmp_path: Path, value: str) -> None:
-    from review_rounds import RATE
-
-    from duecare.core.errors import DataError
-
-    path = tmp_path / "labels.csv"
-    path.write_text(f"item,person,question,value\ni-1,p,harm,{value}\n")
-    with pytest.raises(DataError):
-        bringing.read_labels(path, (RATE,))
-
-
 def test_an_invitation_that_is_none_costs_no_hash(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from duecare.review import password
 
@@ -300,70 +298,6 @@ def test_an_invitation_that_is_none_costs_no_hash(store: Store, monkeypatch: pyt
     monkeypatch.setattr(password, "hashed", never)
     with pytest.raises(GoneError):
         people.join(store, "guessed", "ada", "Ada", "a long password")
-
-
-# --- weights ------------------------------------------------------------------------------------
-
-
-def test_rows_in_which_nothing_was_marked_keep_their_weight(store: Store, join: Join, tmp_path: Path) -> None:
-    """A round that only asks for places has labels of none of these rows; their weight is in `judged`."""
-    import pyarrow as pa
-    from review_rounds import PLACES
-
-    from duecare.core.table import CHANGES, TEXTS
-    from duecare.review import export
-    from duecare.review.misses import Asked, remaining_rates
-    from duecare.review.plan import Draw
-    from duecare.review.returned import read
-
-    rows = [
-        replace(each, scores={"toxicity@1": 0.5 if i < 4 else 0.0}) for i, each in enumerate(candidates(44))
-    ]
-    draw = Draw(items=8, uncertain=0.5, disagreeing=0.0, margin=0.1)
-    opened = open_round(store, rows, plan(questions=(PLACES,), overlap=1, draw=draw))
-    person, marked = join(), set()
-    while isinstance(shown := desk.next_item(store, person, opened.id), Shown):
-        sure = stratum_of(store, shown.item) == "uncertain"  # all four of them: chance 1
-        place = {"part": "text", "start": 0, "end": 4, "label": "name"}
-        desk.submit(store, person, shown.assignment, {"places": [place] if sure else []})
-        marked |= {shown.texts["text"]} if sure else set()
-    export.write(store, opened.id, tmp_path)
-    found = read(tmp_path)
-    assert sorted(found.judged.column("weight").to_pylist()) == [1.0] * 4 + [10.0] * 4
-    texts = pa.Table.from_pylist(
-        [{"row": each.row, "key": each.key, "part": "text", "text": each.shown["text"]} for each in rows],
-        schema=TEXTS,
-    )
-    replaced = [
-        dict.fromkeys(CHANGES.names)
-        | {"row": each.row, "key": each.key, "part": "text", "start": 5, "end": 9, "label": "name"}
-        for each in rows
-    ]
-    made = pa.Table.from_pylist(replaced, schema=pa.schema([f.with_nullable(True) for f in CHANGES]))
-    whole = remaining_rates(found, made, texts, Asked())[0]
-    # 4 missed of weight 1; found: 4 of weight 1 and 4 of weight 10
-    assert whole.value == pytest.approx(4 / 48)
-
-
-def test_a_row_that_is_a_twin_as_well_keeps_its_weight(store: Store, join: Join, tmp_path: Path) -> None:
-    from review_rounds import PLACES, RATE
-
-    from duecare.review import export, misses
-    from duecare.review.plan import Draw
-    from duecare.review.returned import read
-
-    rows = [
-        replace(each, pair_id="pair", groups={"gender": "women" if number else "men"}, scores={})
-        for number, each in enumerate(candidates(2))
-    ]
-    draw = Draw(items=1, least=1)
-    questions = (RATE, PLACES)
-    opened = open_round(store, rows, plan(questions=questions, overlap=1, twins=1, draw=draw))
-    person = join()
-    while isinstance(shown := desk.next_item(store, person, opened.id), Shown):
-        desk.submit(store, person, shown.assignment, {"harm": 1, "places": []})
-    export.write(store, opened.id, tmp_path)
-    assert list(misses._judged(read(tmp_path), "places").values()) == [2.0]
 
 
 # --- two accounts of one person -----------------------------------------------------------------
@@ -379,14 +313,3 @@ def test_the_ledger_hears_who_let_the_signers_of_a_waiver_in(store: Store, join:
     ((_, note),) = notes.untold(store)
     assert note.data["seconder_invited_by"] == owner.id
     assert note.data["asker_invited_by"] == "the command line"
-
-
-def test_tables_for_a_spreadsheet_leave_the_others_where_they_are(store: Store, tmp_path: Path) -> None:
-    from duecare.review.interchange import write_as
-
-    opened = open_round(store, candidates(2), plan())
-    write_as(store, opened.id, tmp_path, "parquet")
-    before = {path.name for path in tmp_path.iterdir()}
-    made = write_as(store, opened.id, tmp_path, "csv")
-    assert before <= {path.name for path in tmp_path.iterdir()}
-    assert "judged.csv" in {path.name for path in made}

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from duecare.review import schema
-from duecare.review.person import Person
+from duecare.review.person import Person, Role
 from duecare.review.rounds import Round
 from duecare.review.shown import Rest
 from duecare.review.store import Store, fresh, moment, stamp
@@ -337,12 +337,19 @@ class _Giving:
     def _for_person(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Not judged, skipped or held by this person, and nothing they are recused from."""
         own = _given.alias("own")
-        mine = sa.exists().where(
+        mine: sa.ColumnElement[bool] = sa.exists().where(
             own.c.item == _items.c.id,
             own.c.person == self._person.id,
             own.c.turn == 0,
             own.c.state != "returned",
         )
+        if self._person.has(Role.ADJUDICATOR):  # who settled an item saw what others said of it
+            settled = sa.exists().where(
+                _decided.c.item == _items.c.id,
+                _decided.c.person == self._person.id,
+                _decided.c.kind == "settled",
+            )
+            mine = sa.or_(mine, settled)
         if not self._recused:
             return (~mine,)
         recused = sa.exists().where(
