@@ -147,3 +147,26 @@ def test_a_study_needs_neither_web_framework_nor_sql() -> None:
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     assert importlib.util.find_spec("sqlalchemy")
+
+
+def test_an_error_of_the_database_names_nobody(store: Store) -> None:
+    person = {
+        "id": "p-1",
+        "name": "Marigold Quux",
+        "login": "m",
+        "password": "-",
+        "roles": [],
+        "active": True,
+        "made": "2026",
+    }
+    with store.begin() as connection:
+        connection.execute(sa.insert(schema.people).values(person))
+    with pytest.raises(sa.exc.IntegrityError) as caught, store.begin() as connection:
+        connection.execute(sa.insert(schema.people).values(person))
+    assert "Marigold" not in str(caught.value)
+    # Control: an engine as SQLAlchemy makes it says what was to be written.
+    engine = sa.create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    with pytest.raises(sa.exc.IntegrityError) as told, engine.begin() as connection:
+        connection.execute(sa.insert(schema.people), [person, person])
+    assert "Marigold" in str(told.value)

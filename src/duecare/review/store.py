@@ -150,6 +150,7 @@ def _engine(place: str | Path) -> sa.Engine:
                 pool_size=16,
                 max_overflow=16,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error goes to a log, where no answer and nobody's name belongs
                 isolation_level="READ COMMITTED",  # rows are locked one by one, whatever the server's default
                 connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"},
             )
@@ -163,7 +164,11 @@ def _engine(place: str | Path) -> sa.Engine:
     except OSError as error:
         raise StoreError(f"the store cannot be opened ({error.strerror})") from error
     engine = sa.create_engine(
-        f"sqlite:///{path}", pool_size=16, max_overflow=16, connect_args={"timeout": _WAIT_MS / 1000}
+        f"sqlite:///{path}",
+        pool_size=16,
+        max_overflow=16,
+        hide_parameters=True,
+        connect_args={"timeout": _WAIT_MS / 1000},
     )
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
