@@ -56,13 +56,8 @@ def finished(run: Path, keys: Path, jobs: dict[str, dict[str, pa.Table]]) -> Non
                 pq.write_table(rows, folder / name)
             left = recorder.publish(folder, job, key)
             where = {str(left.path.relative_to(run)): left.digest}
-            about = {
-                "settings": {"job": job},
-                "software": {"duecare": "0"},
-                "step": "a:Step",
-                "step_key": key,
-            }
-            recorder.append("step.finished", job=job, step_key=key, outputs=where, **about)
+            about = {"settings": {"job": job}, "software": {"duecare": "0"}, "step_key": key}
+            recorder.append("step.finished", job=job, step="a:Step", outputs=where, **about)
 
 
 def test_a_round_on_the_reward_model_holds_pairs_that_it_scored(tmp_path: Path) -> None:

@@ -80,11 +80,10 @@ def test_labels_of_somebody_locked_out_can_be_taken_out(store: Store, join: Join
     assert progress(store, opened.id).labels == 0
 
 
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_recusal_frees_a_place_once_although_its_lease_ends_meanwhile(
     place: str, store: Store, clock: Callable[..., object]
 ) -> None:
-    if not store.postgres:
-        pytest.skip("SQLite has one writer at a time")
     opened = open_round(store, candidates(1), plan(overlap=1))
     person, ethics = joined(store, 1, "annotator"), joined(store, 2, "ethics")
     shown = given(store, person, opened.id)
@@ -243,9 +242,8 @@ def test_a_place_that_is_none_is_refused_without_its_password(url: str) -> None:
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_nothing_is_free_for_a_moment_is_not_the_end(store: Store, join: Join) -> None:
-    if not store.postgres:
-        pytest.skip("SQLite has one writer at a time")
     opened = open_round(store, candidates(1), plan(overlap=1))
     person = join()
     with store.begin() as connection:

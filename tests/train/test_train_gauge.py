@@ -260,7 +260,7 @@ def test_the_curve_of_the_gap_is_drawn_with_its_band(tmp_path: Path) -> None:
 
 
 def test_what_no_step_follows_is_refused() -> None:
-    with pytest.raises(DataError, match="one of sft, dpo, orpo"):
+    with pytest.raises(DataError, match="one of sft, distill, dpo, orpo"):
         gauge(labelled(3), 3, method="distil")
     with pytest.raises(StudyError, match=r"limits = 'accuracy_gap'.*loss_gap: sft follows"):
         Sft(on="chats", limits=Limits(accuracy_gap=0.2))
