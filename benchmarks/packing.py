@@ -112,7 +112,7 @@ def ours(folder: Path, data: Any, steps: int, tokens: tuple[int, int]) -> Way:
     from duecare.train.sft import Sft
 
     step = Sft(on="x", lora_rank=RANK, steps=steps, batch_tokens=tokens[0], max_tokens=tokens[1], held_out=0)
-    taught, _ = engine_sft._passages(step, Tokenizer(folder), data, data)
+    taught, _ = engine_sft.read_passages(step, Tokenizer(folder), data, data)
     _, model = adapted(step, folder)
     trainer = Trainer(model, optimiser(step), TrainingConfig(eval_every_n_steps=steps))
     trainer.is_managed_externally = True  # it may be called again, and skips no batch
