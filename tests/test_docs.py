@@ -11,11 +11,11 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "design").glob("*.md")])
 
 
-def _tree_in_readme() -> dict[str, str]:
-    """Path relative to src/duecare -> its line of explanation, from the README's tree block."""
-    text = (ROOT / "README.md").read_text("utf-8")
+def _tree_in(page: str) -> dict[str, str]:
+    """Path relative to src/duecare -> its line of explanation, from the tree block of a page."""
+    text = (ROOT / page).read_text("utf-8")
     match = re.search(r"```text\nsrc/duecare/\n(.*?)```", text, re.S)
-    assert match, "README has no tree block that begins with src/duecare/"
+    assert match, f"{page} has no tree block that begins with src/duecare/"
     found: dict[str, str] = {}
     package = ""
     for line in match[1].splitlines():
@@ -29,12 +29,13 @@ def _tree_in_readme() -> dict[str, str]:
     return found
 
 
-def test_the_tree_in_the_readme_is_the_tree() -> None:
+def test_the_tree_that_is_told_is_the_tree() -> None:
     source = ROOT / "src" / "duecare"
     real = {str(path.relative_to(source)) for path in source.rglob("*.py") if path.name != "__init__.py"} | {
         str(path.parent.relative_to(source)) + "/" for path in source.rglob("*/__init__.py")
     }
-    assert set(_tree_in_readme()) == real
+    assert set(_tree_in("docs/tree.md")) == real
+    assert set(_tree_in("README.md")) == {path for path in real if path.endswith("/")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

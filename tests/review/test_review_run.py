@@ -15,6 +15,7 @@ from duecare.cli.main import app
 from duecare.core.wire import decode
 from duecare.ledger.read import entries
 from duecare.ledger.verify import verify
+from duecare.report.history import history
 from duecare.review import desk, notes, oversight
 from duecare.review.alone import alone
 from duecare.review.desk import Shown
@@ -165,6 +166,9 @@ def test_a_finished_run_takes_a_round_of_pairs_in_at_once(folder: Path) -> None:
         assert judge_all(store, opened.id, alone(store, "me")) == 8
     code, said = duecare("review", "close", run)
     assert (code, "artifacts/review-pairs-pairs" in said.replace(" ", "")) == (0, True)
+    (tried,) = history(run)
+    assert tried.beside == ("review:pairs-pairs",)
+    assert (len(tried.done), tried.superseded, tried.unfinished) == (tried.planned, (), ())
     assert not [each for each in verify(run) if each.verdict == "fail"]
     for form in ("csv", "label-studio", "argilla", "parquet"):
         assert duecare("review", "export", run, "--format", form, "--to", folder / form)[0] == 0

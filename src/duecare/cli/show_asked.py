@@ -19,6 +19,7 @@ from duecare.report.difference import Moved, difference
 from duecare.report.history import Attempt, history
 from duecare.report.lineage import Lineage, Made, lineage
 from duecare.report.why import Fate, Passed, why
+from duecare.report.words import plural
 
 MOST = 30
 """Figures and changes shown on a screen; `--all` and `--json` show the rest."""
@@ -209,7 +210,7 @@ def show_history(given: Path | None, *, as_json: bool) -> int:
     if as_json:
         return _print_json(attempts)
     out = console()
-    out.print(f"[bold]{escape(folder.name)}[/]: {len(attempts)} runs on record", soft_wrap=True)
+    out.print(f"[bold]{escape(folder.name)}[/]: {plural(len(attempts), 'run')} on record", soft_wrap=True)
     for attempt in attempts:
         _print_attempt(out, attempt)
     return OK
@@ -232,6 +233,8 @@ def _print_attempt(out: Console, attempt: Attempt) -> None:
         lines.append(f"left in the middle: {', '.join(attempt.unfinished)}")
     if attempt.superseded:
         lines.append(f"counts no more: {', '.join(attempt.superseded)}")
+    if attempt.beside:
+        lines.append(f"taken in besides: {', '.join(attempt.beside)}")
     lines += [f"{verdict}: {gate}" for gate, verdict in attempt.gates.items()]
     lines += attempt.repairs
     for line in lines:

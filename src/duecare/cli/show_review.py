@@ -16,6 +16,7 @@ from duecare.cli import reviewing
 from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
 from duecare.core import DuecareError, LedgerError, StudyError
+from duecare.report.words import plural
 from duecare.review.errors import GoneError, ReviewError
 from duecare.review.plan import Draw
 from duecare.review.waiting import PLACE, Review
@@ -52,7 +53,7 @@ def show_open(given: Path | None, asked: Asked, reading: Mapping[str, Any], url:
     known = round_made.settings
     out.print(
         f"Round [bold]{escape(round_made.name)}[/]: {known['items']} of {known['candidates']:,} candidates, "
-        f"{round_made.overlap} people each."
+        f"{plural(round_made.overlap, 'person', 'people')} each."
     )
     with opened(place) as store:
         from duecare.review import people

@@ -167,7 +167,7 @@ def _detail(
     if figure.value is None:
         said = f"{who}{against}: no figure, because of this: {figure.reason}"
     else:
-        said = f"{who}{against} speaks for it, at {100 * figure.level:.4g} % confidence"
+        said = f"Judged by {who}{against}, at {100 * figure.level:.4g} % confidence"
     rest = f" Of {count} comparisons {failed} lie outside and {undecided} are undecided." if count > 1 else ""
     holm = f" Corrected for {compared} comparisons (Holm)." if compared > 1 else ""
     return f"{said}.{rest}{holm}"

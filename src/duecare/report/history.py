@@ -26,7 +26,8 @@ class Attempt:
     `ended` is "finished", "failed" (a step stopped with an error), "waiting" (for a round of human review),
     "stopped" (by a signal, or it just ends: a kill, a power cut), "running or stopped" for the latest.
     `superseded` are its results that count no more: a later run has another result of that job, or none.
-    `gates` are the verdicts it came to.
+    `beside` are results that its plan did not hold: rounds of review that were taken in later. `gates` are
+    the verdicts it came to.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Attempt:
     done: tuple[str, ...]
     failed: tuple[str, ...]
     superseded: tuple[str, ...]
+    beside: tuple[str, ...]
     unfinished: tuple[str, ...]
     changed: tuple[Change, ...]
     gates: dict[str, str]
@@ -73,9 +75,10 @@ def _attempt(
     *,
     latest: bool,
 ) -> Attempt:
-    start = entries[0]
-    done = [entry for entry in entries if entry.happened == "step.finished" and not _again(entry)]
-    worked = {entry.job for entry in entries if entry.job and entry.happened == "told"}
+    start, plan = entries[0], _names(entries[0], "plan")
+    made = [entry for entry in entries if entry.happened == "step.finished" and not _again(entry)]
+    done = [entry for entry in made if entry.job in plan]
+    worked = {entry.job for entry in entries if entry.job in plan and entry.happened == "told"}
     ended_jobs = {entry.job for entry in entries if entry.happened in ("step.finished", "step.failed")}
     failed = [entry for entry in entries if entry.happened == "step.failed"]
     end = next((entry for entry in entries if entry.happened == "run.finished"), None)
@@ -87,13 +90,12 @@ def _attempt(
         last=entries[-1].time,
         ended=_ended(end, failed, latest=latest),
         verdict=end.note.text if end is not None and end.note is not None else "",
-        planned=len(_names(start, "plan")),
+        planned=len(plan),
         kept=len(_names(start, "standing")) + sum(map(_again, entries)),
         done=tuple(entry.job or "" for entry in done),
         failed=tuple(f"{entry.job}: {_reason(entry)}" for entry in failed),
-        superseded=tuple(
-            entry.job or "" for entry in done if standing.get(entry.job or "") != entry.step_key
-        ),
+        superseded=tuple(e.job or "" for e in done if standing.get(e.job or "") != e.step_key),
+        beside=tuple(entry.job or "" for entry in made if entry.job not in plan),
         unfinished=tuple(sorted(str(job) for job in worked - ended_jobs)),
         changed=changes(dict(flat(before.settings)), dict(flat(start.settings))) if before else (),
         gates={
