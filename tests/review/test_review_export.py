@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from review_rounds import BETTER, PLACES, RATE, candidates, pairs, plan
@@ -199,9 +200,9 @@ def test_weights_are_the_inverse_of_the_chance(store: Store, join: Join, tmp_pat
     assert sum(each["weight"] for each in read(tmp_path, "labels")) == pytest.approx(100)
 
 
-@pytest.mark.parametrize("form", ["csv", "label-studio", "argilla"])
+@pytest.mark.parametrize("form", ["csv", "parquet", "label-studio", "argilla"])
 def test_labels_go_out_and_come_in_again(store: Store, join: Join, tmp_path: Path, form: str) -> None:
-    questions = (RATE, PLACES) if form != "csv" else (RATE,)
+    questions = (RATE,) if form in ("csv", "parquet") else (RATE, PLACES)
     opened = open_round(store, candidates(5), plan(overlap=2, questions=questions))
     for person in (join(), join()):
         judge(store, person, opened.id, lambda shown: {"harm": 1 + number(shown) % 3})
@@ -219,6 +220,14 @@ def test_labels_go_out_and_come_in_again(store: Store, join: Join, tmp_path: Pat
     export.write(store, again.id, tmp_path / "again")
     found = {each["row"]: each["value"] for each in read(tmp_path / "again", "labels")}
     assert found == {f"chats:{i}": float(1 + i % 3) for i in range(5)}
+
+
+def test_a_table_that_holds_no_labels_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"row": ["a"]}), tmp_path / "labels.parquet")
+    (tmp_path / "bytes.parquet").write_bytes(b"PAR1, and no table")
+    for name in ("labels", "bytes"):
+        with pytest.raises(DataError, match=f"{name}.parquet is not as expected of labels"):
+            read_labels(tmp_path / f"{name}.parquet", (RATE,))
 
 
 def test_what_is_brought_in_is_checked_as_a_form_is(store: Store, tmp_path: Path) -> None:

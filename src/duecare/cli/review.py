@@ -198,7 +198,7 @@ def missed(
 
 @_command("import")
 def import_(
-    labels: Annotated[Path, typer.Argument(help="Labels from elsewhere: CSV, Label Studio or Argilla JSON.")],
+    labels: Annotated[Path, typer.Argument(help="CSV, Parquet, or JSON of Label Studio or Argilla.")],
     run: RunFolder = None,
     name: Named = None,
     store: StoreUrl = None,

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from duecare.core.errors import DataError
@@ -33,9 +35,11 @@ _items, _given = schema.items, schema.assignments
 _MOST_BYTES = 512 * 1024 * 1024
 _UNLIKE = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError),
-    *(OverflowError, RecursionError, csv.Error),
+    *(OverflowError, RecursionError, csv.Error, pa.ArrowException),
 )
 """What a reader raises where a file is not what it takes it for."""
+_READ = ("item", "row", "person", "question", "value", "reason")
+"""The columns of `labels.parquet` that a label is made of."""
 
 
 @dataclass(slots=True)
@@ -57,8 +61,8 @@ class Taken:
 
 
 def read_labels(path: Path, questions: Sequence[Question]) -> list[Brought]:
-    """The labels in a CSV of ours, or in JSON of Label Studio or Argilla. Raises DataError for anything
-    else.
+    """The labels in a CSV or Parquet table of ours, or in JSON of Label Studio or Argilla. Raises DataError
+    for anything else.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -66,6 +70,12 @@ def read_labels(path: Path, questions: Sequence[Question]) -> list[Brought]:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8", newline="") as file:
                 return list(_merged(_of_csv(csv.DictReader(file), questions)))
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path, columns=[*_READ]).to_pylist()
+            told = (
+                {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
+            )
+            return list(_merged(_of_csv(told, questions)))
         found = json.loads(path.read_text("utf-8"))
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise DataError(f"{path.name}: expected a list of tasks or records")
