@@ -247,3 +247,13 @@ def test_no_store_is_made_where_no_run_is(folder: Path) -> None:
     code, said = duecare("review", "progress", folder / "nowhere")
     assert (code, "is no run" in said) == (1, True)
     assert not (folder / "nowhere").exists()
+
+
+def test_a_wrong_call_is_not_called_a_wrong_study(folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY % "")
+    run = folder / "runs" / "waits"
+    assert duecare("run", "study.yaml")[0] == 0
+    for words in (("serve", run, "--host", "0.0.0.0"), ("open", run)):
+        code, said = duecare("review", *words)
+        assert code == 2
+        assert "the call has one mistake; nothing was run" in said

@@ -4,8 +4,9 @@ called."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -34,7 +35,17 @@ Named = Annotated[str | None, typer.Option("--round", help="The round's name. Le
 
 def _command(name: str) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
-        review.command(name, help=described(function))(function)
+        @wraps(function)
+        def called(*given: Any, **named: Any) -> None:
+            from duecare.core import StudyError
+
+            try:
+                function(*given, **named)
+            except StudyError as error:
+                error.about = "the call"
+                raise
+
+        review.command(name, help=described(function))(called)
         return function
 
     return register

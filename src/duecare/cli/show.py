@@ -34,7 +34,7 @@ def show_error(error: BaseException) -> int:
         out.print(f"Stopped: {escape(said)}.", soft_wrap=True)
         return INTERRUPTED
     if isinstance(error, StudyError):
-        show_problems(out, error.problems)
+        show_problems(out, error.problems, error.about)
         return REFUSED
     if isinstance(error.__cause__, PendingError):
         out.print(f"[yellow]{escape(str(error.__cause__))}[/]", soft_wrap=True)

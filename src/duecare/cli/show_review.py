@@ -109,12 +109,15 @@ def _only_source(run: Path) -> str:
 def show_serve(given: Path | None, binding: Mapping[str, Any], url: str | None) -> int:
     """Serve until a signal ends it; what the ledger must hear is told as soon as the ledger is free."""
     from duecare.review.pages.settings import Settings
+    from duecare.review.rounds import rounds
     from duecare.review.serve import Binding, serve
 
     run = run_folder(given)
     bound = Binding(**binding)
     out = console()
     with opened(reviewing.where(run, url)) as store:
+        if not rounds(store):
+            out.print("No round is open yet: `duecare review open` draws one, and invites its owner.")
         settings = Settings(exports=run / PLACE, failed=reviewing.failed(run))
         done = threading.Event()
         telling = threading.Thread(target=_tell_on, args=(run, store, done), daemon=True)

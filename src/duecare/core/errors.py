@@ -44,7 +44,12 @@ class DuecareError(Exception):
 
 
 class StudyError(DuecareError):
-    """A study or a step's settings are wrong; `problems` holds all of them, not only the first."""
+    """A study or a step's settings are wrong; `problems` holds all of them, not only the first.
+
+    `about` says what has them: the study, or the call of a command that reads none.
+    """
+
+    about = "the study"
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         if isinstance(problems, str):
