@@ -144,7 +144,8 @@ class Server:
                 if status not in _AGAIN:
                     raise RefusedError(f"endpoint: {question.path} is refused with status {status}", status)
             except TimeoutError:
-                why = "it does not answer in time"
+                if left >= rules.request or not why:  # a try that the overall end cut short says nothing new
+                    why = "it does not answer in time"
             except NonsenseError as error:
                 why = str(error)
             except httpx.HTTPError as error:
