@@ -117,6 +117,9 @@ def test_one_seed_draws_the_same_items_and_another_does_not() -> None:
 def test_nothing_to_review_is_refused() -> None:
     with pytest.raises(DataError):
         drawn([], Draw())
+    for seed in range(4):  # every 50th of three begins behind the last
+        with pytest.raises(DataError, match="none of 3 candidates"):
+            drawn(candidates(3), Draw(every=50, seed=seed))
     with pytest.raises(StudyError) as error:
         Draw(uncertain=0.7, disagreeing=0.4, margin=2)
     assert len(error.value.problems) == 2

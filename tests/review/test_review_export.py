@@ -230,6 +230,20 @@ def test_a_table_that_holds_no_labels_is_refused(tmp_path: Path) -> None:
             read_labels(tmp_path / f"{name}.parquet", (RATE,))
 
 
+def test_a_table_gives_first_judgements_and_whole_steps_only(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = ["chats:0,p,harm,1,0", "chats:0,p,harm,3,1", "chats:1,p,harm,2.7,0", "chats:2,p,harm,2.0,0"]
+    path.write_text("\n".join(["row,person,question,value,turn", *rows]) + "\n")
+    opened = open_round(store, candidates(3), plan(overlap=1))
+    taken = bring_in(store, opened.id, read_labels(path, opened.questions))
+    assert (taken.labels, taken.refused) == (2, {"expected a step from 1 to 3": 1})
+    export.write(store, opened.id, tmp_path / "out")
+    labels = read(tmp_path / "out", "labels")
+    assert {each["row"]: each["value"] for each in labels} == {"chats:0": 1.0, "chats:2": 2.0}
+    with pytest.raises(DataError, match="no marked places"):  # nobody looked: that is no "nothing is there"
+        read_labels(path, (RATE, PLACES))
+
+
 def test_what_is_brought_in_is_checked_as_a_form_is(store: Store, tmp_path: Path) -> None:
     opened = open_round(store, candidates(2), plan(overlap=2))
     labels = [

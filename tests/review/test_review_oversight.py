@@ -50,6 +50,17 @@ def test_disagreement_is_settled_by_somebody_else_and_kept(store: Store, join: J
     assert progress(store, opened.id).settled == 1
 
 
+def test_what_waits_comes_before_what_is_settled(store: Store, join: Join) -> None:
+    """A page shows so many disputes: those that are done must not push the others off it."""
+    opened = open_round(store, candidates(3), plan(overlap=2))
+    for value in (1, 3):
+        judge(store, join(), opened.id, lambda shown, value=value: value)
+    first, second, third = adjudicate.disputed(store, opened.id)
+    adjudicate.settle(store, join("adjudicator"), first.item, {"harm": 2}, "It is a quotation.")
+    found = [each.item for each in adjudicate.disputed(store, opened.id, limit=2)]
+    assert found == [second.item, third.item]
+
+
 def test_choices_are_compared_by_answer_not_by_side(store: Store, join: Join) -> None:
     opened = open_round(store, pairs(12), plan(point="pairs", questions=(BETTER,), overlap=2))
 

@@ -177,6 +177,22 @@ def test_an_evaluation_is_corrected_by_people_where_its_detector_is_blind(tmp_pa
     assert hits >= 8
 
 
+def test_names_of_harms_mend_no_rate_and_do_not_stop_a_run(tmp_path):
+    """Three categories have no middle: nothing says which of them are events."""
+    folder, _ = evaluation(tmp_path / "evaluation", 0, prompts=30)
+    said = [
+        {"row": f"answers:tuned:men:{place}", "part": "answer", "person": f"p-{person}", "question": "harm",
+         "value": float(1 + place % 3)}
+        for place in range(30)
+        for person in range(3)
+    ]  # fmt: skip
+    named = question("harm", "rate", ("none", "insult", "threat")) | {"ordered": False}
+    export = written(tmp_path / "export", [named], said)
+    outcome = given_back(export, folder, export)
+    assert {each.metric.rpartition(".")[0] for each in outcome.estimates} == {"review.agreement"}
+    assert set(outcome.files) == {"modelled"}
+
+
 def test_what_redaction_left_is_counted_from_marks_in_redacted_rows(tmp_path):
     folder = tmp_path / "kept"
     folder.mkdir()

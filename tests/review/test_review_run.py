@@ -182,7 +182,8 @@ def test_ten_items_in_a_terminal(folder: Path) -> None:
     run = folder / "runs" / "waits"
     duecare("run", "study.yaml")
     duecare("review", "open", run)
-    typed = "9\n1\nu\n2\ns\ntoo hard\n" + "1\n" * 20
+    marked = "9 Answer\n1 Nobody\n1 answer\n2 Answer\n\n"  # no such label, and words that do not stand there
+    typed = "9\n1\n\nu\n2\n" + marked + "s\ntoo hard\n" + "1\n\n" * 20
     done = CliRunner().invoke(app, ["review", "cli", str(run)], input=typed)
     assert done.exit_code == 0, done.output
     assert "10 items are judged and kept." in done.output
@@ -193,6 +194,9 @@ def test_ten_items_in_a_terminal(folder: Path) -> None:
         past = desk.history(store, alone(store, getpass.getuser()), opened.id)
         assert [each.kind for each in past if not each.withdrawn].count("label") == 10
         assert [each.comment for each in past if each.kind == "skip"] == ["too hard"]
+        labels = [each for each in past if each.kind == "label" and not each.withdrawn]
+        place = {"part": "messages.1", "start": 0, "end": 6, "label": "contact"}
+        assert [each.answers["personal"] for each in labels] == [[]] * 9 + [[place]]
 
 
 def test_a_kill_between_ledger_and_store_tells_nothing_twice(folder: Path) -> None:

@@ -118,6 +118,36 @@ def test_rows_of_every_kind_with_their_groups_scores_and_twins(tmp_path: Path) -
     assert all(each.disturbing for each in of_rows(tmp_path, blur=None))
 
 
+def test_twins_are_a_row_and_its_counterfactual_copy_and_nothing_else(tmp_path: Path) -> None:
+    """Not two plain copies, which are one text, nor two copies on two axes, which differ in both."""
+    from review_rounds import plan
+
+    from duecare.review import schema
+    from duecare.review.rounds import open_round
+    from duecare.review.store import Store
+
+    def copy(root: int, made: str) -> Example:
+        return example(root, row=f"t:{root}~{made}", fields=(Field(name="parent", value=f"t:{root}"),))
+
+    gender, age, both = "gender:women>men", "age:young>older", "gender:women>men~age:young>older"
+    rows = [
+        copy(1, age), example(1), copy(1, gender), copy(1, both), copy(1, "copy:1"),
+        example(2), copy(2, "copy:1"), copy(2, "copy:2"),
+        copy(3, gender), copy(3, age),  # what they were made from is set aside
+        example(4),
+    ]  # fmt: skip
+    pq.write_table(table(rows), tmp_path / "kept.parquet")
+    found = list(of_rows(tmp_path))
+    assert {each.row: each.pair_id for each in found if each.pair_id} == dict.fromkeys(
+        ("t:1", f"t:1~{gender}", f"t:1~{age}"), "t:1"
+    )
+    with Store.open(tmp_path / "review.sqlite") as store:
+        open_round(store, found, plan(twins=5))
+        with store.read() as connection:
+            items = connection.execute(schema.items.select().where(schema.items.c.purpose == "twin")).all()
+    assert [(each.row, each.hidden["pair_id"]) for each in items] == [("t:1", "t:1"), (f"t:1~{age}", "t:1")]
+
+
 def test_a_reward_model_is_unsure_where_its_scores_are_near(tmp_path: Path) -> None:
     scored(
         tmp_path,

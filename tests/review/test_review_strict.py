@@ -105,6 +105,59 @@ def test_recusal_frees_a_place_once_although_its_lease_ends_meanwhile(
         assert connection.execute(sa.select(schema.items.c.needed)).scalar_one() == 1
 
 
+def _meanwhile(store: Store, statement: str, act: Callable[[], object]) -> Callable[[], None]:
+    """`act` begins in another thread before the first such statement of this one; a call ends it."""
+    other = threading.Thread(target=act)
+
+    def before(_conn: object, _cursor: object, said: str, *_: object) -> None:
+        if said.startswith(statement) and threading.current_thread() is threading.main_thread():
+            other.start()
+            other.join(1)
+
+    sa.event.listen(store._engine, "before_cursor_execute", before)
+
+    def end() -> None:
+        sa.event.remove(store._engine, "before_cursor_execute", before)
+        other.join(10)
+
+    return end
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_two_who_answer_one_item_at_once_are_both_counted(place: str, store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(1), plan(overlap=2))
+    first, second = join(), join()
+    shown = [given(store, person, opened.id).assignment for person in (first, second)]
+    end = _meanwhile(
+        store, "UPDATE items SET done", lambda: desk.submit(store, second, shown[1], {"harm": 3})
+    )
+    desk.submit(store, first, shown[0], {"harm": 1})
+    end()
+    assert (progress(store, opened.id).labels, progress(store, opened.id).disputed) == (2, 1)
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_a_round_is_not_closed_while_an_answer_is_being_kept(
+    place: str, store: Store, join: Join, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    from duecare.review import export
+    from duecare.review.rounds import close_round
+
+    opened = open_round(store, candidates(1), plan(overlap=1))
+    person = join()
+
+    def close() -> None:
+        close_round(store, opened.id)
+        export.write(store, opened.id, tmp_path)
+
+    end = _meanwhile(store, "INSERT INTO decisions", close)
+    decision = desk.submit(store, person, given(store, person, opened.id).assignment, {"harm": 1})
+    end()
+    assert pq.read_table(tmp_path / "labels.parquet").column("decision").to_pylist() == [decision]
+
+
 # --- blindness ----------------------------------------------------------------------------------
 
 
@@ -137,6 +190,18 @@ def test_labels_are_not_shown_before_all_of_them_are_there(store: Store, join: J
     desk.submit(store, person, shown.assignment, {"harm": 1})
     with pytest.raises(GoneError):  # an adjudicator who annotates, too, would see what others said
         adjudicate.dispute(store, shown.item)
+
+
+def test_an_adjudicator_cannot_tell_who_came_first(store: Store, join: Join) -> None:
+    opened = open_round(store, candidates(1), plan(overlap=7))
+    comments = {}
+    for number in range(7):
+        person = join()
+        shown = given(store, person, opened.id)
+        said = {"harm": 1 + number % 2}, f"number {number}"
+        comments[desk.submit(store, person, shown.assignment, *said)] = said[1]
+    found = [side.comment for side in adjudicate.dispute(store, shown.item).labels]
+    assert found == [comments[decision] for decision in sorted(comments)]  # ids are random
 
 
 def test_an_adjudicator_cannot_tell_the_better_answer_by_its_side(store: Store, join: Join) -> None:

@@ -3,6 +3,7 @@ server."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from duecare.cli.show import console, run_folder
 from duecare.cli.show_review import chosen_round, opened
 from duecare.review.errors import ReviewError
 from duecare.review.question import CHOICES, Question
+from duecare.review.shown import by_part
 
 if TYPE_CHECKING:
     from duecare.review.desk import Shown
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from duecare.review.store import Store
 
 _HELP = "[dim]s: skip   f: flag   u: undo   q: leave[/]"
+_MARKING = "[dim]One mark a line: a number, then the words as they stand there. Enter: nothing more.[/]"
 _SHORT = {"l": "left", "r": "right", "t": "tie", "n": "neither"}
+_LEAVE = ("s", "f", "u", "q")
 
 
 class Left(Exception):  # noqa: N818  # what a person asked for, no error
@@ -111,12 +115,16 @@ def _answered(shown: Shown, seat: Seat) -> tuple[dict[str, Any], float]:
     out.rule(f"{shown.position} of {shown.of}")
     if shown.blurred:
         typed = ask("This text may disturb. Enter shows it; s skips it. ").strip().lower()
-        if typed in ("s", "f", "u", "q"):
+        if typed in _LEAVE:
             raise Left(typed)
     _print_texts(shown.texts, out)
     began = time.monotonic()
+    parts = by_part(shown.texts)
     answers = {
-        question.name: _one(question, out, ask) for question in shown.questions if question.kind != "spans"
+        question.name: _marks(question, parts, out, ask)
+        if question.kind == "spans"
+        else _one(question, out, ask)
+        for question in shown.questions
     }
     return {name: value for name, value in answers.items() if value is not None}, time.monotonic() - began
 
@@ -144,7 +152,7 @@ def _one(question: Question, out: Console, ask: Callable[[str], str]) -> Any:
         typed = ask("> ").strip()
         if question.kind == "comment":
             return typed or None
-        if typed.lower() in ("s", "f", "u", "q"):
+        if typed.lower() in _LEAVE:
             raise Left(typed.lower())
         if not typed and not question.required:
             return None
@@ -153,3 +161,32 @@ def _one(question: Question, out: Console, ask: Callable[[str], str]) -> Any:
         if question.kind == "choose" and _SHORT.get(typed.lower(), typed) in CHOICES:
             return _SHORT.get(typed.lower(), typed)
         out.print(_HELP)
+
+
+def _marks(
+    question: Question, parts: Mapping[str, str], out: Console, ask: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Marked places, wherever the typed words stand; asked for, as no mark says that nothing is there."""
+    labels = "   ".join(f"[bold]{place}[/] {escape(label)}" for place, label in enumerate(question.labels, 1))
+    out.print(escape(question.ask), labels)
+    out.print(_MARKING)
+    found: list[dict[str, Any]] = []
+    while typed := ask("> ").strip():
+        if typed.lower() in _LEAVE:
+            raise Left(typed.lower())
+        number, _, words = typed.partition(" ")
+        known = number.isdigit() and 1 <= int(number) <= len(question.labels)
+        places = _standing(words.strip(), parts) if known else []
+        found += [{**place, "label": question.labels[int(number) - 1]} for place in places]
+        out.print(f"{len(places)} marked" if places else _MARKING)
+    return found
+
+
+def _standing(words: str, parts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Every place where the words stand by themselves, in code points."""
+    alone = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)") if words else re.compile(r"(?!)")
+    return [
+        {"part": part, "start": match.start(), "end": match.end()}
+        for part, text in parts.items()
+        for match in alone.finditer(text)
+    ]

@@ -60,7 +60,7 @@ class Dispute:
 
 
 def disputed(store: Store, round: str, *, unsettled: bool = False, limit: int = 500) -> list[Disputed]:
-    """Items of a round with all their labels, where these differ; in the order in which they were drawn."""
+    """Items of a round with all their labels, where these differ: what waits first, each in drawn order."""
     with store.read() as connection:
         found = round_in(connection, round)
         query = sa.select(_items).where(
@@ -71,7 +71,7 @@ def disputed(store: Store, round: str, *, unsettled: bool = False, limit: int = 
         )
         if unsettled:
             query = query.where(~_items.c.settled)
-        rows = connection.execute(query.order_by(_items.c.position).limit(limit)).mappings()
+        rows = connection.execute(query.order_by(_items.c.settled, _items.c.position).limit(limit)).mappings()
         return [
             Disputed(item=row["id"], stratum=row["stratum"], labels=row["done"], settled=bool(row["settled"]))
             for row in rows

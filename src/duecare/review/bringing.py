@@ -190,14 +190,23 @@ _CHOSEN = {1.0: "a", 0.0: "b", 0.5: "tie"}
 
 def _of_csv(rows: Iterator[dict[str, str]], questions: Sequence[Question]) -> Iterator[Brought]:
     kinds = {question.name: question.kind for question in questions}
+    if "spans" in kinds.values():  # no mark would say that somebody looked and found nothing
+        raise DataError("a CSV holds no marked places, which this round asks for: bring JSON")
     for row in rows:
+        if row.get("turn") not in (None, "", "0"):  # a repeat: the first judgement counts
+            continue
         name, value = row["question"], row["value"]
         answer: Any = value
         if kinds.get(name) == "rate":
-            answer = int(float(value)) if value else None
+            answer = _step(float(value)) if value else None
         elif kinds.get(name) == "choose":
             answer = _CHOSEN[float(value)] if value else row.get("reason") or None
         yield Brought(row.get("item") or row["row"], row["person"].removeprefix("'"), {name: answer})
+
+
+def _step(value: float) -> int | float:
+    """A step of a scale; what lies between two steps is nobody's answer, and is left to be refused."""
+    return int(value) if value == int(value) else value
 
 
 def _of_label_studio(tasks: list[dict[str, Any]]) -> Iterator[Brought]:

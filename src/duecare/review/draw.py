@@ -30,7 +30,7 @@ class Drawn:
 
 
 def drawn(candidates: Sequence[Candidate], draw: Draw) -> list[Drawn]:
-    """The items of a round, in a random order. Raises DataError where there is no candidate."""
+    """The items of a round, in a random order. Raises DataError where no candidate is there, or drawn."""
     if not candidates:
         raise DataError("a round has nothing to review: there is no candidate")
     random = np.random.default_rng(draw.seed)
@@ -49,6 +49,8 @@ def drawn(candidates: Sequence[Candidate], draw: Draw) -> list[Drawn]:
             chance = wanted[name] / size
         label = "|".join(part for part in name if part)
         found += [Drawn(strata[name][int(place)], label, chance) for place in taken]
+    if not found:
+        raise DataError(f"a round draws nothing: none of {len(candidates)} candidates is the {draw.every}th")
     return [found[place] for place in random.permutation(len(found))]
 
 

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from duecare.core.wire import encode, plain
 from duecare.review import tables
 from duecare.review.gathered import Gathered, Label, gather
+from duecare.review.oversight import LEAST_PANEL
 from duecare.review.question import Question
 from duecare.review.store import Store
 
-LEAST_PANEL = 2
 FILES = {
     "labels": "labels.parquet",
     "spans": "spans.parquet",

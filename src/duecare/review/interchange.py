@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from duecare.review import export
 from duecare.review.gathered import Gathered, Label, gather
 from duecare.review.question import Question
+from duecare.review.shown import by_part
 from duecare.review.store import Store
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -160,9 +161,7 @@ def _tasks(found: Gathered) -> Iterable[tuple[Mapping[str, Any], list[Label]]]:
 
 def _flat(shown: Mapping[str, Any]) -> dict[str, str]:
     """Every text by the part that spans name."""
-    found = {"text": shown["text"]} if "text" in shown else {}
-    found |= {f"messages.{place}": turn["content"] for place, turn in enumerate(shown.get("messages", ()))}
-    return found | dict(shown.get("answers", {}))
+    return by_part(shown) | dict(shown.get("answers", {}))
 
 
 FORMS: Mapping[str, Callable[[Store, str, Path], list[Path]]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -392,6 +393,6 @@ class _Giving:
         return None if until is None else Rest(reason="waiting", until=until)
 
 
-def as_expected(hidden: dict[str, Any], answers: dict[str, Any]) -> bool:
+def as_expected(hidden: Mapping[str, Any], answers: Mapping[str, Any]) -> bool:
     """Whether every known answer of a check was given."""
     return all(answers.get(question) in allowed for question, allowed in hidden.get("expected", {}).items())

@@ -93,7 +93,7 @@ def of_evaluation(export: Export, reviewed: Path) -> Iterator[Estimate]:
     labelled = set(export.settled.column("row").to_pylist())
     of_round = answers.filter(pc.is_in(answers["row"], pa.array(sorted(labelled), pa.string())))
     for stem, names in METERS.items():
-        for question in (name for name in export.questions("rate") if name in names):
+        for question in (name for name in _graded(export, "rate") if name in names):
             limit = float(reading["toxic_at"]) if stem == "toxicity" else REFUSED_AT
             mend = Correction(export=export, question=question, limit=limit)
             mine = scores.filter(pc.equal(scores["instrument"], reading[stem]))
@@ -154,14 +154,20 @@ def of_redaction(export: Export, reviewed: Path) -> list[Estimate]:
 
 def _people(export: Export, out: Path) -> bool:
     """Write the Scores of all questions that have numbers; whether there are any."""
-    tables = []
-    for name in export.questions("rate", "choose"):
-        asked = export.question(name, "rate", "choose")
-        if asked["kind"] == "choose" or asked.get("ordered", True) or len(asked["scale"]) == 2:
-            tables.append(people_scores(export, name))
+    tables = [people_scores(export, name) for name in _graded(export, "rate", "choose")]
     if tables:
         pq.write_table(pa.concat_tables(tables), out / PEOPLE)
     return bool(tables)
+
+
+def _graded(export: Export, *kinds: str) -> list[str]:
+    """Questions of these kinds whose answers have numbers: no names of three categories or more."""
+    asked = [export.question(name, *kinds) for name in export.questions(*kinds)]
+    return [
+        each["name"]
+        for each in asked
+        if each["kind"] == "choose" or each.get("ordered", True) or len(each["scale"]) == 2
+    ]
 
 
 def _modelled(export: Export, out: Path) -> bool:
@@ -201,10 +207,6 @@ def _compared(reviewed: Path) -> pa.Table:
     """The rows whose answers people compared: answers of an evaluation, or preference pairs."""
     if stored(reviewed, "answers.parquet").exists():
         return _table(reviewed, "answers.parquet", ANSWERS)
-    if sealed_with(stored(reviewed, "kept.parquet")) is not None:
-        raise DataError(
-            "review: the rows are sealed until personal data is out; in pairs they would lie open"
-        )
     return _table(reviewed, "kept.parquet", EXAMPLES)
 
 

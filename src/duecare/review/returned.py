@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -139,8 +138,3 @@ def ratings_of(export: Export, question: str | None = None) -> Ratings:
         [row["value"] for row in rows],
         categories=[float(step) for step in steps],
     )
-
-
-def sampling_weights(table: pa.Table) -> np.ndarray:
-    """One over each row's chance of having been drawn [n]; NaN where it was not drawn."""
-    return np.asarray(table.column("weight").to_numpy(zero_copy_only=False), dtype=float)

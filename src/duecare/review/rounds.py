@@ -323,4 +323,8 @@ def _twins(rows: Sequence[Candidate], plan: Plan) -> list[Candidate]:
             pairs.setdefault(candidate.pair_id, []).append(candidate)
     whole = [name for name, members in sorted(pairs.items()) if len(members) >= 2]
     chosen = np.random.default_rng(plan.draw.seed).permutation(len(whole))[: plan.twins]
-    return [candidate for place in chosen for candidate in pairs[whole[int(place)]][:2]]
+    found = []
+    for name in (whole[int(place)] for place in chosen):
+        # Copies of one row differ from it in one group each, and from one another in two.
+        found += sorted(pairs[name], key=lambda member: member.row != name)[:2]
+    return found

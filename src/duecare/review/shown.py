@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from duecare.core.wire import plain
 from duecare.ledger.digest import value_digest
 from duecare.review.question import Question
 
@@ -99,8 +100,6 @@ def _renamed(
 
 def digest_of(texts: Mapping[str, Any], questions: Sequence[Question], guideline: int) -> str:
     """The digest of what stood on the page: texts in their order, questions, version of the guideline."""
-    from duecare.core.wire import plain
-
     return value_digest(
         {"texts": texts, "questions": [plain(each) for each in questions], "guideline": guideline}
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from duecare.core.errors import DataError
@@ -93,10 +94,9 @@ def of_rows(
             f"round: the rows of {folder.name} are sealed, as personal data was not taken out of them yet; "
             "in a round they would lie open"
         )
-    scores = scores_by_row(scored)
+    scores, pairs = scores_by_row(scored), _twins(place)
     for row in _rows(place, EXAMPLES):
         own = scores.get(row["row"], {})
-        fields = {each["name"]: each["value"] for each in row["fields"]}
         yield Candidate(
             row=row["row"],
             key=row["key"],
@@ -104,7 +104,7 @@ def of_rows(
             shown=_shown(row),
             groups={each["axis"]: each["value"] for each in row["groups"]},
             scores=own,
-            pair_id=fields.get(_PARENT),
+            pair_id=pairs.get(row["row"]),
             disturbing=_disturbing(own, blur),
         )
 
@@ -168,6 +168,27 @@ def scores_by_row(folders: Sequence[Path]) -> dict[str, dict[str, float]]:
         if len(both) == 2:
             difference = min(max(both["chosen"] - both["rejected"], -500.0), 500.0)
             found.setdefault(row, {})[instrument] = 1 / (1 + math.exp(-difference))
+    return found
+
+
+def _twins(path: Path) -> dict[str, str]:
+    """The pair of each counterfactual copy, and of the row that it was made from: that row's name.
+
+    Nothing is the twin of a plain copy (`balance`), of a copy's copy, or of a row that was set aside.
+    """
+    rows: set[str] = set()
+    parents: dict[str, str] = {}
+    for batch in _batches(path, EXAMPLES):
+        names, fields = batch.column("row"), pc.list_flatten(batch.column("fields"))
+        mine = pc.equal(fields.field("name"), _PARENT)
+        copies = names.take(pc.list_parent_indices(batch.column("fields")).filter(mine))
+        rows.update(names.to_pylist())
+        parents |= zip(copies.to_pylist(), fields.field("value").filter(mine).to_pylist(), strict=True)
+    found: dict[str, str] = {}
+    for row, parent in parents.items():
+        made = row.removeprefix(parent).split("~")[1:]
+        if parent in rows and (not made or (len(made) == 1 and ">" in made[0])):
+            found[row] = found[parent] = parent
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
@@ -209,8 +209,3 @@ def _migrate(connection: sa.Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise StoreError("the store's schema is not known here: it was written by a newer duecare") from error
-
-
-def rows(found: sa.CursorResult[Any]) -> list[dict[str, Any]]:
-    """Every row of a result as a dict."""
-    return [dict(row) for row in found.mappings()]

@@ -22,6 +22,7 @@ from duecare.review.export import value_of
 from duecare.review.gathered import Gathered, Label, gather
 from duecare.review.oversight import LEAST_PANEL
 from duecare.review.question import Question
+from duecare.review.queue import as_expected
 from duecare.review.store import Store
 
 __all__ = ["agreement", "panel_gaps", "raters"]
@@ -105,9 +106,7 @@ def _attention(found: Gathered, labels: list[Label]) -> Iterator[Estimate]:
         right: dict[str, list[bool]] = {}
         for label in labels:
             if label.item["purpose"] == purpose:
-                known = label.item["hidden"].get("expected", {})
-                given = label.decision["answers"]
-                met = all(given.get(name) in allowed for name, allowed in known.items())
+                met = as_expected(label.item["hidden"], label.decision["answers"])
                 right.setdefault(label.decision["person"], []).append(met)
         for person, met_all in right.items():
             about = {"round": found.round.name, "person": person}

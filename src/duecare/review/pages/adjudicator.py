@@ -13,7 +13,7 @@ from duecare.review.pages.access import get, only, post
 from duecare.review.pages.render import Blanks, go, sentence, show
 from duecare.review.pages.visit import Visit
 from duecare.review.people import Role
-from duecare.review.rounds import progress, round_of, rounds
+from duecare.review.rounds import round_of, rounds
 
 THEIRS = only(Role.ADJUDICATOR)
 _MOST = 200
@@ -31,12 +31,9 @@ def every_round(visit: Visit) -> Response:
 def one_round(visit: Visit) -> Response:
     """The disputes of a round, what waits first."""
     found = round_of(visit.store, visit.path["round"])
-    every = adjudicate.disputed(visit.store, found.id, limit=_MOST)
-    disputes = sorted(every, key=lambda one: one.settled)
-    settled = progress(visit.store, found.id).settled
-    return show(
-        visit, "disputes.html", round=found, disputes=disputes, settled=settled, further=len(every) == _MOST
-    )
+    disputes = adjudicate.disputed(visit.store, found.id, limit=_MOST)
+    further = len(disputes) == _MOST
+    return show(visit, "disputes.html", round=found, disputes=disputes, further=further)
 
 
 def dispute(visit: Visit) -> Response:

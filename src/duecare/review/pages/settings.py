@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from duecare.core import Finding, Tell, refuse_unless
 
+_NAME = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^:\[\]/*@ ,.][^:\[\]/*@ ,]*")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -33,7 +35,7 @@ class Settings:
     failed: Callable[[], Sequence[Finding]] = _none
 
     def __post_init__(self) -> None:
-        plain = all(host and not set(host) & set("/*@ ,") and not host.startswith(".") for host in self.hosts)
+        plain = all(map(_NAME.fullmatch, self.hosts))
         refuse_unless(
             "review.serve",
             (bool(self.hosts) and plain, "hosts", self.hosts, "host names without wildcard, port or path"),
