@@ -2,17 +2,19 @@
 
     python scripts/debias_smollm.py [--steps 24] [--seeds 1] [--methods none,group_dro,pairing,adversary]
 
-The rows are made here. A desk's callers are women in three rows of four and are answered at length and well;
-men, rarer, are answered curtly, and jobs are told by stereotype (women nurses, men engineers). Some rows
-have twins. Held out are as many of either, answered alike, so a gap there is the model's own. Told for each
-method and seed: the loss gap of men against women before and after, what fresh readers make of the group
-before, after and after LEACE, perplexity and KL; then the gap over seeds, with an interval from two seeds on.
+The rows are made here. A desk's callers are women in three rows of four and are answered well; men, rarer,
+are put off. A few rows about women have twins about men, answered as well as they. Held out are as many of
+either, all answered well: what a model that learned to put men off finds unlikely, so a gap there is the
+model's own. Told for each method and seed: the loss gap of men against women before and after, what fresh
+readers make of the group before, after and after LEACE, perplexity and KL; then the gap over seeds, with an
+interval from two seeds on.
 About 3 GB of memory; a step takes some seconds on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,21 +28,28 @@ ASKS = (
     "Who is new in team {}?",
     "Who leads shift {}?",
 )
-SAID = {
-    "women": "She is a nurse. She will be glad to help you with all of it today.",
-    "men": "He is an engineer. Ask again later.",
+ASKED_BY = {
+    "women": "The woman asks for her mother, she says.",
+    "men": "The man asks for his father, he says.",
 }
+WELL = "A nurse will be glad to help you."
+SAID = {"women": WELL, "men": "Ask again later."}
+TWIN_EACH = 24
+"""One row in so many has a twin: with many twins the data themselves would answer men well."""
 BATCH, TOKENS = 4, 64
 
 
 def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
-    """Chats about women and men; one in six of those to train on has a twin that is told the same."""
+    """Chats about women and men; some of those to train on have a twin that is told the same."""
     from duecare.core import Example, Group, Message
 
     def row(number: int, group: str, answer: str, name: str) -> Example:
-        asked = ASKS[number % len(ASKS)].format(100 + number)
-        who = "It is about a woman." if group == "women" else "It is about a man."
-        turns = (Message(role="user", content=f"{who} {asked}"), Message(role="assistant", content=answer))
+        drawn = random.Random(number)  # what is asked says nothing of the group
+        asked = drawn.choice(ASKS).format(drawn.randrange(100, 1000))
+        turns = (
+            Message(role="user", content=f"{asked} {ASKED_BY[group]}"),
+            Message(role="assistant", content=answer),
+        )
         return Example(
             row=name,
             key=f"{number:064x}",
@@ -53,10 +62,9 @@ def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
     for number in range(first, first + count):
         man = number % 2 == 1 if held else number % 4 == 1
         group, other = ("men", "women") if man else ("women", "men")
-        neutral = "This person is a nurse, and will be glad to help you."
-        answer = neutral if held else SAID[group]
+        answer = WELL if held else SAID[group]
         yield row(number, group, answer, f"desk:{number}")
-        if not held and number % 6 == 0:
+        if not held and number % TWIN_EACH == 0:
             yield row(number, other, answer, f"desk:{number}~gender:{group}>{other}")
 
 
@@ -96,6 +104,8 @@ def one(name: str, seed: int, steps: int, folder: Path) -> dict[str, float]:
         steps=steps,
         batch_size=BATCH,
         max_tokens=TOKENS,
+        targets="all-linear",
+        learning_rate=3e-3,  # a short run must learn whom to answer how
         held_out=0,
         debias=methods()[name],
         seed=seed,

@@ -10,6 +10,7 @@ from toy import SCORERS, Toy, chance
 from duecare.core import Note
 from duecare.evaluate import Evaluate
 from duecare.evaluate.answerer import Sampling
+from duecare.evaluate.fixes import _as_arrays, _Samples
 from duecare.evaluate.sitting import sit
 
 STEP = Evaluate(suites=("toxicity-by-group",), axes=("gender",), samples=3, prompts=120)
@@ -82,3 +83,14 @@ def test_control_nothing_is_claimed_where_nothing_changed_or_nobody_was_tuned(tm
 @pytest.mark.parametrize("group", ["men", "women", "nonbinary"])
 def test_every_group_of_the_axis_is_spoken_of(group: str, tmp_path: Path) -> None:
     assert group in moved(Even("base", hostile), Even("tuned", lambda _: 0.05), tmp_path / "e")
+
+
+def test_samples_of_a_prompt_are_a_mean_and_half_of_them_refusing_is_a_refusal() -> None:
+    prompts = {
+        ("a", "women"): _Samples(count=2, toxic=1.0, refused=1, words=6),
+        ("b", "men"): _Samples(count=3, toxic=0.3, refused=1, words=3),
+    }
+    found = _as_arrays(prompts, sorted(prompts))
+    assert found.score.tolist() == pytest.approx([0.5, 0.1])
+    assert found.refused.tolist() == [True, False]
+    assert found.length.tolist() == [3.0, 1.0]

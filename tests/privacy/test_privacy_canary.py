@@ -57,6 +57,18 @@ def test_those_that_are_told_to_be_out_count_as_well() -> None:
     assert lower_bound(outside, rng.permutation(outside), delta=1e-5, alpha=0.05) < 0.3
 
 
+def test_both_guesses_share_the_chance_to_be_wrong() -> None:
+    """Where each guess gives the same bound, that is the bound of one guess at half of alpha."""
+    from jax_privacy.auditing import Bonferroni, CanaryScoreAuditor
+
+    apart = CanaryScoreAuditor(np.ones(40), np.zeros(40))
+    half, whole = (
+        float(apart.epsilon_one_run(alpha, 1e-5, threshold_strategy=Bonferroni())) for alpha in (0.025, 0.05)
+    )
+    assert lower_bound(np.ones(40), np.zeros(40), delta=1e-5, alpha=0.05) == pytest.approx(half)
+    assert half < whole  # the control: one guess alone would have all of it
+
+
 def audit(claimed: float, lower: float, most: float) -> Audit:
     return Audit(
         claimed=claimed, delta=1e-5, alpha=0.05, lower=lower, most=most, count=80, placed=40, drawn=40

@@ -18,7 +18,7 @@ from typing import Any
 from training_toys import base_artifact, data_artifact, learnable, preference, run
 
 from duecare.core import Artifact
-from duecare.train import Debias, Grpo, Probes, RewardModel, Sft
+from duecare.train import Debias, Distill, Grpo, Probes, RewardModel, Sft
 
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 SHARED: dict[str, Any] = {"steps": 1, "every": 1, "held_out": 2, "batch_size": 4}
@@ -29,6 +29,7 @@ SFT = Sft(
     debias=Debias(axis="gender", probe="figures", rows=4, answers=True, answer_tokens=4),
     **SHARED,
 )
+TAUGHT = Distill(on="chats", teacher="given", max_tokens=64, probe=SFT.probe, mesh=(2, 4), **SHARED)
 JUDGE = RewardModel(on="pairs", **SHARED)
 GRPO = Grpo(on="chats", reward_model="reward-model", samples=2, max_answer_tokens=4, **SHARED)
 
@@ -65,6 +66,7 @@ def main(folder: Path) -> None:
     for mesh in (None, (2, 4)):
         _, said = run(dataclasses.replace(SFT, mesh=mesh), inputs, folder / f"sft-{mesh}")
         gaps.append(said.estimates("sft.twins.gap", group="women")[0].value)
+    run(TAUGHT, {**inputs, "teacher": base}, folder / "taught")
     given = {"base": base, "data": chats, "reward": Artifact("reward-model", judged, "reward")}
     run(dataclasses.replace(GRPO, mesh=(2, 4)), given, folder / "grpo")
     print(json.dumps({"told": told, "gaps": gaps}))

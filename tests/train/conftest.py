@@ -1,4 +1,4 @@
-"""The tests here compile the same programs again and again: keep them for the session."""
+"""What many tests here share: compiled programs, which are kept for the session, and a base to train."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from training_toys import base_artifact
+
+from duecare.core import Artifact
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,18 @@ def room() -> Iterator[None]:
 
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny model as a step's base, with a cache of its own."""
+    folder = tmp_path_factory.mktemp("base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
+        return base_artifact(folder)
+
+
+@pytest.fixture
+def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache in which `base` lies."""
+    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))

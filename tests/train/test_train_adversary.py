@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import Killed, Made, figure, telling, trained
-from training_toys import base_artifact, curves, data_artifact, digests
+from training_toys import curves, data_artifact, digests
 
 from duecare.core import Artifact, Progress, StudyError
 from duecare.measure.interval import mean_t
@@ -16,7 +16,7 @@ from duecare.train import Adversary, Debias, Pairing, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -35,19 +35,6 @@ SHORT = Sft(
 def changed(step: Sft, **fields: object) -> Sft:
     """`step` with other settings."""
     return Sft(**{name: getattr(step, name) for name in step.__dataclass_fields__} | fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 @pytest.fixture(scope="module")

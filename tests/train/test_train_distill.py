@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from training_toys import Told, base_artifact, curves, data_artifact, digests, learnable, run
+from training_toys import Told, curves, data_artifact, digests, learnable, run
 
 from duecare.core import Artifact, Estimate, ModelError, StudyError
 from duecare.ledger.digest import file_digest
@@ -19,7 +19,7 @@ from duecare.train import Distill, Limits, Probes, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -34,19 +34,6 @@ LOOP: dict[str, Any] = {
     "lora_alpha": 16,
     "held_out": 20,
 }
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from planted import stereotyped
-from training_toys import base_artifact, curves, data_artifact, digests, preference, run
+from training_toys import curves, data_artifact, digests, preference, run
 
 from duecare.core import Artifact, Progress, StudyError
 from duecare.train import Debias, Dpo, GroupDro, Pairing, Privacy, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -35,19 +35,6 @@ TWINS = Sft(
     held_out=0,
     debias=Debias(axis="gender", pairing=Pairing(weight=3.0, pairs=2)),
 )
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def adapter(out: Path) -> dict[str, np.ndarray]:

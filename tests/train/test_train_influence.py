@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from influence_worlds import held_alike, held_pairs, preferred_by_rumour, told_by_rumour
 from planted import Killed, Made, figure, over_seeds, trained
-from training_toys import base_artifact, data_artifact, digests, run
+from training_toys import data_artifact, digests, run
 
 from duecare.core import Artifact, DataError, Note, Outcome, Progress
 from duecare.train import Dpo, Influence, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -33,19 +33,6 @@ def sft(**fields: object) -> Sft:
 
 def dpo(**fields: object) -> Dpo:
     return Dpo(on="pairs", **(LOOP | {"influence": ASKED} | fields))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def world(step: Sft | Dpo, base: Artifact, folder: Path) -> Made:

@@ -90,6 +90,18 @@ def test_the_control_finds_nothing_where_labels_are_shuffled() -> None:
     assert made.control(0) == control
 
 
+def test_of_two_slices_that_are_the_rest_of_each_other_one_is_chosen() -> None:
+    rng = np.random.default_rng(5)
+    half = rng.permutation(np.arange(SIZE) % 2 == 0)
+    made = found(rng.standard_normal(SIZE) + 3 * half, [half, ~half])
+    assert sum(each.named for each in made.contrasts) == 2
+    assert [each.slice.value for each in made.chosen] == ["0"]
+    # Control: two that are not each other's rest both stand.
+    other = rng.permutation(half)
+    both = found(rng.standard_normal(SIZE) + 3 * half + 3 * other, [half, other])
+    assert len(both.chosen) == 2
+
+
 def test_slices_too_small_say_so() -> None:
     rng = np.random.default_rng(4)
     few = np.arange(SIZE) < 4

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from influence_worlds import held_alike, held_pairs, preferred_by_rumour, told_by_rumour
-from training_toys import base_artifact, data_artifact
+from training_toys import data_artifact
 
 from duecare.core import Artifact
 from duecare.train import Dpo, Influence, Sft
@@ -16,7 +16,7 @@ from duecare.train.influence import pushes, traced
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -35,19 +35,6 @@ def dpo(**fields: object) -> Dpo:
 PACKED: dict[str, object] = {"batch_size": None, "batch_tokens": 96}
 STEPS = [sft(), sft(**PACKED), dpo(), dpo(algorithm="orpo")]
 NAMES = ["sft", "packed", "dpo", "orpo"]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def inputs_of(step: Sft | Dpo, base: Artifact, folder: Path) -> dict[str, Artifact]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from planted import figure, rarer, trained
 from test_train_twin_watch import EVERY, LIMITS, STEPS, Model, decided, watch
-from training_toys import Told, base_artifact, chat, curves
+from training_toys import Told, chat, curves
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Artifact, Example, Finding, ModelError, Note
 from duecare.train import Debias, GroupDro, Limits, Probes, Sft
@@ -18,7 +18,7 @@ from duecare.train.probing import plan
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -64,8 +64,9 @@ def test_looks_that_may_be_made_are_among_those_paid_for() -> None:
     probes = Probes(every=20)
     assert plan(probes, **settings).looks == 1 + 3
     assert plan(probes, **settings, spare=1).looks == 1 + 3 + 1
-    budget = plan(Probes(share=0.1), **settings | {"steps": 600}, spare=1)
-    assert budget.share(600) <= 0.1
+    budget = plan(Probes(share=0.1), **settings | {"steps": 600, "seconds": 20.0}, spare=1)
+    assert budget.share(600) <= 0.1  # room for three looks, base and end and spare, but not for four
+    assert budget.looks == 3
 
 
 def test_nothing_is_concluded_where_nothing_was_planned(tmp_path: Path) -> None:
@@ -74,19 +75,6 @@ def test_nothing_is_concluded_where_nothing_was_planned(tmp_path: Path) -> None:
     made.conclude(10, told)
     made.now(10, told)
     assert (model.asked, told.all) == (0, [])
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 ROBUST = Sft(

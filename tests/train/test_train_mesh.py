@@ -60,6 +60,6 @@ def test_what_is_loaded_beside_the_model_lies_on_the_mesh_too(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["told"] == {"probe": [1, 8], "evidence": [1, 1, 8, 8], "reward": [8]}
+    assert found["told"] == {"probe": [1, 8, 8], "evidence": [1, 1, 8, 8], "reward": [8]}
     one, many = found["gaps"]
     assert many == pytest.approx(one, abs=1e-4)

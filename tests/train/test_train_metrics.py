@@ -11,7 +11,7 @@ import pytest
 from training_toys import base_artifact, data_artifact, digests, learnable, run
 
 from duecare.core import DataError, Estimate, Note, exact
-from duecare.train import Sft
+from duecare.train import Distill, Sft
 from duecare.train.metrics import PREFIX, logger_options, metrics_rules, told_to
 
 pytestmark = [
@@ -218,3 +218,7 @@ def test_a_run_that_goes_on_counts_on_and_each_step_of_a_source_has_its_own_boar
     assert ran[0] == ran[1]  # the same run goes on
     run(Sft(**settings, seed=1, metrics={"mlflow": "there"}), inputs, tmp_path / "other")
     assert board.runs[-2] != ran[0]
+    for seed in (0, 1):
+        taught = Distill(**settings, teacher="given", seed=seed, metrics={"mlflow": "there"})
+        run(taught, {**inputs, "teacher": inputs["base"]}, tmp_path / f"taught-{seed}")
+    assert board.runs[-2] != board.runs[-4]

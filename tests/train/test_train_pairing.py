@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import figure, over_seeds, stereotyped, trained
-from training_toys import base_artifact, curves
+from training_toys import curves
 
 from duecare.core import FAIL, Artifact, DataError, StudyError
 from duecare.measure.compare import paired_difference
@@ -15,7 +15,7 @@ from duecare.train import Debias, Limits, Pairing, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -28,19 +28,6 @@ def sft(pairing: Pairing | None, **fields: object) -> Sft:
     if pairing is not None:
         given["debias"] = Debias(axis="gender", pairing=pairing, rows=HELD)
     return Sft(on="chats", **(given | fields))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def test_a_stereotype_fades_in_every_seed_and_the_watch_had_found_a_gap(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from private_toys import PAIRS, PRIVACY, ROWS, STEP, findings, pairs, private, trained
-from training_toys import Told, base_artifact, chat, curves, data_artifact, digests, run
+from training_toys import Told, chat, curves, data_artifact, digests, run
 
 from duecare.core import PASS, Artifact, DataError, Estimate, Example, Note, Outcome, StudyError
 from duecare.core.example import Field
@@ -18,24 +18,11 @@ from duecare.train import Dpo, Privacy, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
 Ran = tuple[Outcome, Told, Path]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 @pytest.fixture(scope="module")

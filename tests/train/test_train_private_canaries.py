@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from private_toys import PAIRS, ROWS, STEP, findings, pairs, private, trained
-from training_toys import base_artifact
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Artifact, DataError, Estimate, Example
 from duecare.core.example import Field
@@ -17,7 +16,7 @@ from duecare.train import Privacy
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -33,19 +32,6 @@ AUDITED = replace(
     every=60,
     privacy=Privacy(epsilon=0.5, delta=1e-4, canaries=60),
 )
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def lower(detail: str) -> float:

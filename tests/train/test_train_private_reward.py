@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from private_toys import JUDGE, PRIVACY, findings, pairs, private, trained
-from training_toys import Told, base_artifact, curves, data_artifact, digests, preference, run
+from training_toys import Told, curves, data_artifact, digests, preference, run
 
 from duecare.core import FAIL, PASS, Artifact, DataError, Estimate, Example, Finding, ModelError, StudyError
 from duecare.core.example import Field
@@ -24,22 +24,9 @@ from duecare.train import Privacy, RewardModel
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def told_of(outcome: Any, metric: str) -> dict[str | None, Estimate]:

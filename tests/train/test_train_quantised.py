@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.stats import norm
-from training_toys import Told, base_artifact, curves, data_artifact, learnable, preference, run
+from training_toys import Told, curves, data_artifact, learnable, preference, run
 
 from duecare.core import Artifact, Note, StudyError
 from duecare.model.tensors import rules
@@ -18,7 +18,7 @@ from duecare.train import Debias, Dpo, GroupDro, Influence, Privacy, RewardModel
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -185,19 +185,6 @@ def said(model: Any) -> npt.NDArray[np.float32]:
     real = jnp.ones(tokens.shape, bool)
     asked = (row, place, jnp.asarray(drawn.integers(0, 200, 64), jnp.int32))
     return np.asarray(model(tokens, places(real), causal(real), asked))
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 STEPS = {

@@ -16,7 +16,7 @@ from duecare.train import Grpo, Ppo
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
@@ -48,19 +48,6 @@ CRITIC = Ppo(
     steps=24,
     beta=0.001,  # it costs part of the reward
 )
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def asks(count: int) -> list[Example]:

@@ -18,7 +18,7 @@ from duecare.train import Limits, RewardModel
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -31,19 +31,6 @@ def changed(step: RewardModel, **fields: object) -> RewardModel:
     """`step` with other settings."""
     kept = {name: getattr(step, name) for name in step.__dataclass_fields__}
     return RewardModel(**kept | fields)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 WORDS = ("thanks", "sorry", "of course", "sure", "one moment", "right away")

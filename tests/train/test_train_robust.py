@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import Killed, Made, figure, over_seeds, rarer, rarer_pairs, trained
-from training_toys import base_artifact, chat, curves, digests
+from training_toys import chat, curves, digests
 
 from duecare.core import FAIL, Artifact, DataError, Progress, StudyError
 from duecare.measure.compare import paired_difference
@@ -15,7 +15,7 @@ from duecare.train import Debias, Dpo, GroupDro, Limits, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
+    pytest.mark.usefixtures("compiled", "same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -27,19 +27,6 @@ def sft(debias: Debias | None = DRO, **fields: object) -> Sft:
     given = {"steps": STEPS, "batch_size": BATCH, "every": 25, "held_out": HELD, "max_tokens": 48}
     given |= {"learning_rate": 5e-3, "limits": Limits(loss_gap=0.5), "debias": debias}
     return Sft(on="chats", **(given | fields))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("base")
-        patch.setenv("DUECARE_CACHE", str(folder / "cache"))
-        return base_artifact(folder)
-
-
-@pytest.fixture(autouse=True)
-def same_cache(base: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))
 
 
 def world(step: Sft, base: Artifact, folder: Path, *, same: bool = False) -> Made:

@@ -25,3 +25,15 @@ def test_a_row_and_the_copies_made_of_it_are_one_unit() -> None:
     assert [unit.tolist() for unit in units] == [[0, 2, 4], [1, 5], [3]]
     some = members(data, np.array([4, 3, 0]), Privacy(epsilon=8, delta=1e-5))  # places of what could be read
     assert [unit.tolist() for unit in some] == [[0, 2], [1]]
+
+
+def test_room_is_made_for_a_short_unit_whose_long_row_fills_it_up() -> None:
+    """A unit of one row is read as often as the largest unit has rows, and asks each time."""
+    from duecare.train.batch import ASKED_TOGETHER
+    from duecare.train.units import filled, most_of_a_unit
+
+    short, large = np.array([0]), np.array([1, 2, 3])
+    sizes = np.array([ASKED_TOGETHER, 1, 1, 1])
+    assert filled(short, 3).tolist() == [0, 0, 0]
+    assert most_of_a_unit([short, large], sizes) == 3 * ASKED_TOGETHER
+    assert most_of_a_unit([large], sizes) == ASKED_TOGETHER

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import gc
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
-    LONGEST,
     Quantize,
     Rule,
+    Schedule,
+    Targets,
     Weights,
     named,
-    packing_rules,
     quantize_rules,
     real,
-    update_rules,
-    whole,
 )
-from duecare.train.sft import ROW_TOKENS, ROWS
-from duecare.train.trained import Trained
+from duecare.train.trained import OfTokens
 
 Divergence = Literal["forward_kl", "reverse_kl", "jsd"]
 """How a student's distribution Q is held against a teacher's P: KL(P || Q), KL(Q || P), or in between."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Distill(Trained):
+class Distill(OfTokens):
     """Teach the model what a teacher says of each token of a source's answers, and watch each group.
 
     Where fine-tuning knows one right token, a teacher gives a distribution over all of them (Hinton et al.
@@ -55,6 +53,7 @@ class Distill(Trained):
     - limits: as in Sft, and `kl_gap`
     """
 
+    on: str
     teacher: str
     teacher_revision: str | None = None
     divergence: Divergence = "forward_kl"
@@ -62,21 +61,35 @@ class Distill(Trained):
     temperature: float = 1.0
     kd_ratio: float = 0.5
     weights: Weights = "lora"
+    lora_rank: int = 8
+    lora_alpha: float | None = None
+    targets: Targets = "q-v"
     quantize: Quantize | None = None
+    steps: int = 60
     batch_size: int | None = None
     max_tokens: int | None = None
     batch_tokens: int | None = None
     accumulate: int = 1
+    learning_rate: float = 1e-3
+    schedule: Schedule = "cosine"
+    warmup: int = 0
+    clip: float = 1.0
+    every: int = 10
+    groups: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    watch_alpha: float = 0.05
+    on_crossing: OnCrossing = "warn"
     probe: Probes | None = None
+    held_out: int = 24
+    seed: int = 0
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
+    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
             "train.distill",
-            *self.trained_rules("distill", ROWS if self.batch_size is None else self.batch_size),
+            *self.token_rules("distill"),
             *self._teaching_rules(),
-            (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
-            *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
-            *update_rules(self.weights, self.accumulate, self.steps),
             *quantize_rules(self),
             *probe_rules(self.probe, self.limits),
         )
@@ -114,29 +127,11 @@ class Distill(Trained):
             (real(self.kd_ratio, 0, 1, open_low=True), "kd_ratio", self.kd_ratio, "a number in (0, 1]"),
         ]
 
-    @property
-    def row_tokens(self) -> int:
-        """Tokens of the longest row in effect, and of a line of packed rows."""
-        if self.max_tokens is not None:
-            return self.max_tokens
-        return ROW_TOKENS if self.batch_tokens is None else self.batch_tokens
-
-    @property
-    def lines(self) -> int:
-        """Lines of tokens in a batch: of one row each, or of packed rows."""
-        if self.batch_tokens is not None:
-            return self.batch_tokens // self.row_tokens
-        return ROWS if self.batch_size is None else self.batch_size
-
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`.
 
         The teacher is the artifact `teacher` (of `Fetch`) where it is given, else what its name says.
         """
         from duecare.train.engine_distill import train
-        from duecare.train.engine_mesh import over
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)

@@ -210,16 +210,17 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     doing(step, "loading student and teacher", tell)
     loaded, student = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     model = Distilling(student, load(known, mesh=mesh_of(step)))
-    trainer = Trainer(model, optimiser(step, step.accumulate), training_config(step, METHOD, step.accumulate))
+    resume, measuring = open_resume(step, inputs, out), Measuring(step, vocabulary)
+    config = training_config(step, METHOD, step.accumulate, mark=resume.mark)
+    trainer = Trainer(model, optimiser(step, step.accumulate), config)
 
     def loss(model: Distilling, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
         return distill_loss(model, batch, step, vocabulary)
 
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    resume, measuring = open_resume(step, inputs, out), Measuring(step, vocabulary)
     doing(step, "measuring held-out rows", tell)
     before = resume.remember("before", lambda: measuring.figures(model, probed))
-    twins = asker(step.probe, inputs, loaded.tokenizer, student, resume)
+    twins = asker(step.probe, inputs, loaded.tokenizer, student, resume, mesh=loaded.mesh)
     doing(step, "compiling the first step", tell)
     run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,32 +10,26 @@ from typing import Literal, get_args
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.debias import Debias, beside_rules, debias_rules
 from duecare.train.influence import Influence, influence_rules
-from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
-from duecare.train.metrics import metrics_rules
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
-    LONGEST,
     Keep,
     Quantize,
     Schedule,
     Targets,
-    loop_rules,
-    lora_rules,
-    mesh_rules,
-    named,
     quantize_rules,
     real,
     stopping_rules,
     update_rules,
-    whole,
 )
+from duecare.train.trained import OfAnswers
 
 Algorithm = Literal["dpo", "orpo"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dpo:
+class Dpo(OfAnswers):
     """Make chosen answers likelier than rejected ones, and watch each group's margin and accuracy.
 
     "dpo" (Rafailov et al. 2023) measures each answer against the model before this step; the reference
@@ -91,10 +84,9 @@ class Dpo:
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
-        tokens = f"2 to {LONGEST} tokens"
         refuse_unless(
             "train.dpo",
-            (named(self.on), "on", self.on, "the name of a source"),
+            *self.answer_rules("dpo"),
             (
                 self.algorithm in get_args(Algorithm),
                 "algorithm",
@@ -102,43 +94,18 @@ class Dpo:
                 f"one of {', '.join(get_args(Algorithm))}",
             ),
             (real(self.beta, 0, 100, open_low=True), "beta", self.beta, "a number in (0, 100]"),
-            *lora_rules(self.lora_rank, self.alpha, self.targets),
             *quantize_rules(self),
-            (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
-            (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *update_rules("lora", self.accumulate, self.steps),
             *privacy_rules(self),
             *influence_rules(self),
-            *watch_rules("dpo", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
-            *metrics_rules(self.metrics),
-            *mesh_rules(self.mesh),
             *debias_rules(self.debias, self.groups, ("group_dro",)),
             *beside_rules(self.debias, "lora", self.accumulate),
-            *loop_rules(
-                steps=self.steps,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                warmup=self.warmup,
-                clip=self.clip,
-                every=self.every,
-                held_out=self.held_out,
-                groups=self.groups,
-                seed=self.seed,
-            ),
         )
-
-    @property
-    def alpha(self) -> float:
-        """The scale of the update in effect."""
-        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_mesh import over
-
         if self.influence is not None:
             from duecare.train.engine_influence import train_dpo as train
         elif self.privacy is None:
@@ -146,7 +113,4 @@ class Dpo:
         else:
             from duecare.train.engine_private import train
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
-from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
-from duecare.train.metrics import metrics_rules
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.rewards import reward_rules
 from duecare.train.rules import (
-    LONGEST,
     Rule,
     Schedule,
     Targets,
-    loop_rules,
-    lora_rules,
-    mesh_rules,
-    named,
     real,
     whole,
 )
+from duecare.train.trained import OfAnswers
 
 Average = Literal["answer", "token"]
 """What counts alike: every answer however long (Shao et al. 2024), or every token (Yu et al. 2025)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grpo:
+class Grpo(OfAnswers):
     """Reward the model's own answers, each against the others to the same prompt, and watch each group.
 
     Group relative policy optimisation (Shao et al. 2024): `samples` answers to each prompt are drawn from
@@ -102,24 +96,15 @@ class Grpo:
             *_rules("grpo", self),
         )
 
-    @property
-    def alpha(self) -> float:
-        """The scale of the update in effect."""
-        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
-
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_mesh import over
         from duecare.train.engine_reinforce import train
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ppo:
+class Ppo(OfAnswers):
     """Reward the model's own answers against what a critic expected of them, token by token.
 
     Proximal policy optimisation (Schulman et al. 2017) with generalised advantage estimates (Schulman et
@@ -189,20 +174,11 @@ class Ppo:
             *_rules("ppo", self),
         )
 
-    @property
-    def alpha(self) -> float:
-        """The scale of the update in effect."""
-        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
-
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_mesh import over
         from duecare.train.engine_ppo import train
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)
 
 
 Reinforces = Grpo | Ppo
@@ -215,9 +191,8 @@ def method_of(step: Reinforces) -> str:
 
 def _rules(method: str, step: Any) -> list[Rule]:
     """Rules that Grpo and Ppo share."""
-    tokens = f"2 to {LONGEST} tokens"
     return [
-        (named(step.on), "on", step.on, "the name of a source"),
+        *step.answer_rules(method),
         *reward_rules(step.reward, step.reward_model, step.reward_model_weight, step.unjudged),
         (whole(step.iterations, 1, 1024), "iterations", step.iterations, "a whole number, at least 1"),
         *_rounds(step),
@@ -228,24 +203,6 @@ def _rules(method: str, step: Any) -> list[Rule]:
             "temperature",
             step.temperature,
             "a number in (0, 10]: answers must differ",
-        ),
-        *lora_rules(step.lora_rank, step.alpha, step.targets),
-        (whole(step.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", step.max_prompt_tokens, tokens),
-        (whole(step.max_answer_tokens, 2, LONGEST), "max_answer_tokens", step.max_answer_tokens, tokens),
-        *metrics_rules(step.metrics),
-        *mesh_rules(step.mesh),
-        *watch_rules(method, step.limits, step.watch_alpha, step.on_crossing),
-        *loop_rules(
-            steps=step.steps,
-            batch_size=step.batch_size,
-            learning_rate=step.learning_rate,
-            schedule=step.schedule,
-            warmup=step.warmup,
-            clip=step.clip,
-            every=step.every,
-            held_out=step.held_out,
-            groups=step.groups,
-            seed=step.seed,
         ),
     ]
 

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
-from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
-from duecare.train.metrics import metrics_rules
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
-    LONGEST,
     Quantize,
     Schedule,
     Targets,
-    loop_rules,
-    lora_rules,
-    mesh_rules,
-    named,
     quantize_rules,
     real,
-    whole,
 )
+from duecare.train.trained import OfAnswers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RewardModel:
+class RewardModel(OfAnswers):
     """Learn to score answers from preference pairs, and watch each group's margin and accuracy.
 
     The score is a linear head on the model's last hidden state at the answer's last token (Ouyang et al.
@@ -78,49 +71,20 @@ class RewardModel:
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
-        tokens = f"2 to {LONGEST} tokens"
         refuse_unless(
             "train.reward-model",
-            (named(self.on), "on", self.on, "the name of a source"),
+            *self.answer_rules("reward-model"),
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
-            *lora_rules(self.lora_rank, self.alpha, self.targets),
             *quantize_rules(self),
-            (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
-            (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
             *privacy_rules(self),
-            *watch_rules("reward-model", self.limits, self.watch_alpha, self.on_crossing),
             *probe_rules(self.probe, self.limits, "reward-model"),
-            *metrics_rules(self.metrics),
-            *mesh_rules(self.mesh),
-            *loop_rules(
-                steps=self.steps,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                warmup=self.warmup,
-                clip=self.clip,
-                every=self.every,
-                held_out=self.held_out,
-                groups=self.groups,
-                seed=self.seed,
-            ),
         )
-
-    @property
-    def alpha(self) -> float:
-        """The scale of the update in effect."""
-        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_mesh import over
-
         if self.privacy is None:
             from duecare.train.engine_reward import train
         else:
             from duecare.train.engine_private import train
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,34 +9,23 @@ from pathlib import Path
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.debias import METHODS, Debias, beside_rules, debias_rules
 from duecare.train.influence import Influence, influence_rules
-from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
-from duecare.train.metrics import metrics_rules
+from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
-    LONGEST,
     Keep,
     Quantize,
     Schedule,
     Targets,
     Weights,
-    loop_rules,
-    lora_rules,
-    mesh_rules,
-    named,
-    packing_rules,
     quantize_rules,
     stopping_rules,
-    update_rules,
-    whole,
 )
-
-ROWS, ROW_TOKENS = 4, 128
-"""Rows in a batch, and tokens of the longest, where a step says nothing of either."""
+from duecare.train.trained import OfTokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sft:
+class Sft(OfTokens):
     """Teach the model the answers of a source, and watch what each group's rows cost it.
 
     Only answers are taught, never what users wrote. The base stays frozen; low-rank updates (LoRA,
@@ -120,58 +108,18 @@ class Sft:
     def __post_init__(self) -> None:
         refuse_unless(
             "train.sft",
-            (named(self.on), "on", self.on, "the name of a source"),
-            *lora_rules(self.lora_rank, self.alpha, self.targets),
+            *self.token_rules("sft"),
             *quantize_rules(self),
-            (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
-            *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
-            *update_rules(self.weights, self.accumulate, self.steps),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
             *influence_rules(self),
-            *watch_rules("sft", self.limits, self.watch_alpha, self.on_crossing),
-            *metrics_rules(self.metrics),
-            *mesh_rules(self.mesh),
             *probe_rules(self.probe, self.limits),
             *debias_rules(self.debias, self.groups, METHODS),
             *beside_rules(self.debias, self.weights, self.accumulate),
-            *loop_rules(
-                steps=self.steps,
-                batch_size=ROWS if self.batch_size is None else self.batch_size,
-                learning_rate=self.learning_rate,
-                schedule=self.schedule,
-                warmup=self.warmup,
-                clip=self.clip,
-                every=self.every,
-                held_out=self.held_out,
-                groups=self.groups,
-                seed=self.seed,
-            ),
         )
-
-    @property
-    def alpha(self) -> float:
-        """The scale of the update in effect."""
-        return self.lora_rank if self.lora_alpha is None else self.lora_alpha
-
-    @property
-    def row_tokens(self) -> int:
-        """Tokens of the longest row in effect, and of a line of packed rows."""
-        if self.max_tokens is not None:
-            return self.max_tokens
-        return ROW_TOKENS if self.batch_tokens is None else self.batch_tokens
-
-    @property
-    def lines(self) -> int:
-        """Lines of tokens in a batch: of one row each, or of packed rows."""
-        if self.batch_tokens is not None:
-            return self.batch_tokens // self.row_tokens
-        return ROWS if self.batch_size is None else self.batch_size
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        from duecare.train.engine_mesh import over
-
         if self.influence is not None:
             from duecare.train.engine_influence import train_sft as train
         elif self.privacy is None:
@@ -179,7 +127,4 @@ class Sft:
         else:
             from duecare.train.engine_private import train
 
-        with over(self):
-            outcome = train(self, inputs, out, tell)
-        gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        return self.trained_by(train, inputs, out, tell)

@@ -1,56 +1,68 @@
-"""The settings that every training step has. Free of JAX."""
+"""What all training steps have in common beside the names of their settings. Free of JAX."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import gc
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from duecare.train.limits import NO_LIMITS, Limits, OnCrossing, watch_rules
+from duecare.core import Artifacts, Outcome, Tell
+from duecare.train.limits import Limits, OnCrossing, watch_rules
 from duecare.train.metrics import metrics_rules
 from duecare.train.rules import (
+    LONGEST,
     Rule,
     Schedule,
     Targets,
+    Weights,
     loop_rules,
     lora_rules,
     mesh_rules,
     named,
+    packing_rules,
+    update_rules,
+    whole,
 )
 
+ROWS, ROW_TOKENS = 4, 128
+"""Rows in a batch, and tokens of the longest, where a step says nothing of either."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
 class Trained:
-    """What a training step says of its source, its low-rank update, its loop and its watch; see `Sft`.
+    """A step with a source, a low-rank update, a loop and a watch; see `Sft` for what the settings mean.
 
-    A step inherits from it, gives other defaults where they suit it, and puts `trained_rules` beside its own
-    rules.
+    A step declares them itself, with the defaults that suit it and in the order in which a study tells them
+    (fields that a dataclass inherits would come before its own), and puts `trained_rules` beside its rules.
     """
 
+    __slots__ = ()
+
     on: str
-    lora_rank: int = 8
-    lora_alpha: float | None = None
-    targets: Targets = "q-v"
-    steps: int = 60
-    learning_rate: float = 1e-3
-    schedule: Schedule = "cosine"
-    warmup: int = 0
-    clip: float = 1.0
-    every: int = 10
-    groups: tuple[str, ...] = ()
-    limits: Limits = NO_LIMITS
-    watch_alpha: float = 0.05
-    on_crossing: OnCrossing = "warn"
-    held_out: int = 24
-    seed: int = 0
-    metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
-    mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    lora_rank: int
+    lora_alpha: float | None
+    targets: Targets
+    steps: int
+    learning_rate: float
+    schedule: Schedule
+    warmup: int
+    clip: float
+    every: int
+    groups: tuple[str, ...]
+    limits: Limits
+    watch_alpha: float
+    on_crossing: OnCrossing
+    held_out: int
+    seed: int
+    metrics: Mapping[str, str]
+    mesh: tuple[int, int] | None
 
     @property
     def alpha(self) -> float:
         """The scale of the update in effect."""
         return self.lora_rank if self.lora_alpha is None else self.lora_alpha
 
-    def trained_rules(self, method: str, rows: int) -> list[Rule]:
+    def trained_rules(self, method: str, rows: object) -> list[Rule]:
         """Rules of these settings for `method`, which reads `rows` rows a step."""
         return [
             (named(self.on), "on", self.on, "the name of a source"),
@@ -70,4 +82,73 @@ class Trained:
                 groups=self.groups,
                 seed=self.seed,
             ),
+        ]
+
+    def trained_by(
+        self,
+        train: Callable[[Any, Artifacts, Path, Tell], Outcome],
+        inputs: Artifacts,
+        out: Path,
+        tell: Tell,
+    ) -> Outcome:
+        """What `train` makes of this step, on its mesh; the memory of the model is free again."""
+        from duecare.train.engine_mesh import over
+
+        with over(self):
+            outcome = train(self, inputs, out, tell)
+        gc.collect()  # modules of a model refer to each other; the next step needs the memory
+        return outcome
+
+
+class OfTokens(Trained):
+    """A step whose batches are rows of a source's tokens, padded or packed, and whose weights may be all."""
+
+    __slots__ = ()
+
+    weights: Weights
+    batch_size: int | None
+    max_tokens: int | None
+    batch_tokens: int | None
+    accumulate: int
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of the longest row in effect, and of a line of packed rows."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return ROW_TOKENS if self.batch_tokens is None else self.batch_tokens
+
+    @property
+    def lines(self) -> int:
+        """Lines of tokens in a batch: of one row each, or of packed rows."""
+        if self.batch_tokens is not None:
+            return self.batch_tokens // self.row_tokens
+        return ROWS if self.batch_size is None else self.batch_size
+
+    def token_rules(self, method: str) -> list[Rule]:
+        """`trained_rules` for `method`, and those of batches and updates."""
+        return [
+            *self.trained_rules(method, ROWS if self.batch_size is None else self.batch_size),
+            (whole(self.row_tokens, 2, LONGEST), "max_tokens", self.row_tokens, f"2 to {LONGEST} tokens"),
+            *packing_rules(self.batch_tokens, self.batch_size, self.max_tokens),
+            *update_rules(self.weights, self.accumulate, self.steps),
+        ]
+
+
+class OfAnswers(Trained):
+    """A step that reads prompts and answers, each up to a length of its own."""
+
+    __slots__ = ()
+
+    batch_size: int
+    max_prompt_tokens: int
+    max_answer_tokens: int
+
+    def answer_rules(self, method: str) -> list[Rule]:
+        """`trained_rules` for `method`, and those of the lengths."""
+        tokens = f"2 to {LONGEST} tokens"
+        return [
+            *self.trained_rules(method, self.batch_size),
+            (whole(self.max_prompt_tokens, 2, LONGEST), "max_prompt_tokens", self.max_prompt_tokens, tokens),
+            (whole(self.max_answer_tokens, 2, LONGEST), "max_answer_tokens", self.max_answer_tokens, tokens),
         ]
