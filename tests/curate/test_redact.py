@@ -193,7 +193,7 @@ def test_rows_never_lie_open_before_personal_data_is_taken_out(tmp_path: Path) -
         "duplicates/kept.parquet.sealed",
     } <= sealed
     assert "personal/kept.parquet" in {f"{path.parent.name}/{path.name}" for path in files}
-    secrets = (b"John Smith", b"867-5309", b"4111")
+    secrets = (b"John Smith", b"867-5309", b"4111 1111")  # shorter ones stand in random digests
     assert not [path for path in files for secret in secrets if secret in _bytes(path)]
     with opened(stored(made["toxicity"].path, "dropped.parquet")) as file:
         assert "4111 1111" in pq.read_table(file)["text"][0].as_py()
