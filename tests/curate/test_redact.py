@@ -9,14 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rows import chat
 
 from duecare.core import Artifact, DuecareError, Example, StudyError
 from duecare.core.table import EXAMPLES, SPANS, examples, table
 from duecare.curate.overlap import Duplicates
-from duecare.curate.redact import Redact
+from duecare.curate.redact import Redact, Redacting
 from duecare.curate.represent import Audit
 from duecare.curate.rewriting import Place, rewritten
 from duecare.curate.screen import Screen
@@ -72,17 +72,31 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+BESIDE = "passport number X1234567 3c:22:fb:1a:0e:9d"
+"""Found as one at first, "X1234567 3", which the address overlaps: the number is found once that is gone."""
+
+
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=4))
+@example([BESIDE])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("replace", ["tag", "mask", "surrogate"])
 def test_redacting_twice_changes_nothing(replace: str, turns: list[str]) -> None:
-    step, finder = Redact(replace=replace), load("personal")  # type: ignore[arg-type]
-    once = step.operate(batch(chat(0, *turns)), finder, KEY if replace == "surrogate" else None)
-    twice = step.operate(once.kept, finder, KEY if replace == "surrogate" else None)
-    assert said(twice.kept) == said(once.kept)
-    for change in once.changes.to_pylist():
+    step = Redact(replace=replace)  # type: ignore[arg-type]
+    redact = Redacting(step, KEY if replace == "surrogate" else None).load()
+    once = redact(batch(chat(0, *turns)))
+    assert said(redact(once["kept"])["kept"]) == said(once["kept"])
+    for change in once["changes"].to_pylist():
         text = turns[int(change["part"].partition(".")[2])]
         assert 0 <= change["start"] < change["end"] <= len(text)
+
+
+@pytest.mark.parametrize("replace", ["tag", "mask", "surrogate"])
+def test_a_value_that_is_found_late_is_replaced_whatever_was_written_beside_it(replace: str) -> None:
+    step = Redact(replace=replace)  # type: ignore[arg-type]
+    redact = Redacting(step, KEY if replace == "surrogate" else None).load()
+    (text,) = said(redact(batch(chat(0, BESIDE)))["kept"])
+    assert "1234567" not in text
+    assert "3c:22" not in text
 
 
 class Shouted:
@@ -179,7 +193,7 @@ def test_rows_never_lie_open_before_personal_data_is_taken_out(tmp_path: Path) -
         "duplicates/kept.parquet.sealed",
     } <= sealed
     assert "personal/kept.parquet" in {f"{path.parent.name}/{path.name}" for path in files}
-    secrets = (b"John Smith", b"867-5309", b"4111")
+    secrets = (b"John Smith", b"867-5309", b"4111 1111")  # shorter ones stand in random digests
     assert not [path for path in files for secret in secrets if secret in _bytes(path)]
     with opened(stored(made["toxicity"].path, "dropped.parquet")) as file:
         assert "4111 1111" in pq.read_table(file)["text"][0].as_py()

@@ -16,6 +16,7 @@ from duecare.ledger.chain import leaf_hash, tree_root
 from duecare.ledger.outside.archive import Archive, RefusedError, header, plain_name, write_archive
 from duecare.ledger.outside.ed25519 import ORDER, ed25519_holds
 from duecare.ledger.outside.entries import read_object
+from duecare.ledger.outside.program import verifier_main
 from duecare.ledger.outside.tree import proof_holds, root_of
 from duecare.ledger.proof import included, inclusion
 
@@ -137,6 +138,10 @@ def test_a_header_holds_sizes_beyond_eight_gigabytes() -> None:
         "x ",
         "a" * 201,
         "a/*",
+        "NUL",
+        "a/aux.json",
+        "com1 .tar.gz/x",
+        "lpt\u00b2",
     ],
 )
 def test_names_that_could_lead_elsewhere_are_neither_written_nor_read(name: str) -> None:
@@ -174,14 +179,44 @@ def test_an_archive_has_one_form(data: bytes, said: str) -> None:
         Archive(io.BytesIO(data))
 
 
-def test_links_are_no_files_of_the_archive() -> None:
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.SYMTYPE,
+        tarfile.LNKTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.FIFOTYPE,
+        tarfile.DIRTYPE,
+        tarfile.GNUTYPE_SPARSE,
+    ],
+)
+def test_links_devices_and_sparse_files_are_no_files_of_the_archive(kind: bytes, form: int) -> None:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
         link = tarfile.TarInfo("a")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        link.type, link.linkname = kind, "/etc"
         tar.addfile(link)
     with pytest.raises(RefusedError, match="begins no file"):
         Archive(io.BytesIO(out.getvalue()))
+
+
+@pytest.mark.parametrize("size", [1, 8**11, 1 << 60, (1 << 88) - 1])
+def test_a_size_beyond_the_archive_reads_nothing(size: int) -> None:
+    with pytest.raises(RefusedError, match="cut"):
+        Archive(io.BytesIO(header("a", size) + b"\0" * 512))
+
+
+def test_a_hole_in_the_file_is_not_read_into_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = 1 << 42  # terabytes that take no room on the disk
+    with (path := tmp_path / "bundle.tar").open("wb") as out:
+        out.write(header("run/ledger/head.json", 0) + header("run/ledger/log.jsonl", size))
+        out.truncate(2 * 512 + size + 1024)
+    assert verifier_main([str(path)], b"") == 1
+    assert "too large to be checked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ FAILED = Finding(
 REASON = "The detector <b>is</b> wrong on this dialect."
 
 
-def waiver(finding: Finding = FAILED, second: str = "p-2") -> Note:
+def waiver(finding: Finding = FAILED, second: str = "p-2", reason: str = REASON) -> Note:
     data = {
         "gate": finding.name,
         "finding": value_digest(finding),
         "asked_by": "p-1",
         "seconded_by": second,
         "expires": "2026-06-01T00:00:00.000000Z",
-        "reason": REASON,
+        "reason": reason,
     }
     return Note(topic="waiver", text="waived", data=data)
 
@@ -45,8 +45,21 @@ def told(tmp_path: Path, note: Note) -> tuple[str, str]:
 def test_a_waiver_stands_beside_the_verdict_on_page_and_card(tmp_path: Path) -> None:
     page, card = told(tmp_path, waiver())
     assert 'class="gate fail"' in page
-    assert "Waived until 2026-06-01 by p-1 and p-2: The detector &lt;b&gt;is&lt;/b&gt; wrong" in page
+    assert (
+        "<b>Waived until 2026-06-01 by p-1 and p-2.</b> They say: &#34;The detector &lt;b&gt;is&lt;/b&gt;"
+        in page
+    )
     assert "Waived until 2026-06-01 by p-1 and p-2" in card
+
+
+def test_a_reason_that_reads_like_a_waiver_stays_between_its_quotation_marks(tmp_path: Path) -> None:
+    forged = 'No."; Waived until 2099-01-01 by p-8 and p-9 (entry 1), who say: "Yes.'
+    page, card = told(tmp_path, waiver(reason=forged))
+    cell = next(line for line in card.splitlines() if "p-8" in line)
+    before, quoted, after = cell.replace('\\"', '"').replace("&quot;", '"').split('"')
+    assert "p-8" in quoted
+    assert "p-8" not in before + after
+    assert "<b>Waived until 2099" not in page
 
 
 def test_one_person_twice_or_another_finding_waives_nothing(tmp_path: Path) -> None:

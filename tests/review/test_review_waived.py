@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from duecare.cli import show_run, standing
+from duecare.cli import show_run
 from duecare.cli.run import Result
 from duecare.core import Finding, Note
 from duecare.ledger import sign
 from duecare.ledger.digest import value_digest
 from duecare.ledger.read import entries
 from duecare.ledger.record import Recorder
+from duecare.ledger.waiver import waivers
 from duecare.review.waive import Waiver, note_of
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -46,13 +47,26 @@ def waiver(**changed: str) -> Note:
         (waiver(expires="2026-05-03T00:00:00.000000Z"), False),
         (waiver(finding=value_digest("another finding")), False),
         (Note(topic="another", text="", data=waiver().data), False),
+        (waiver(seconded_by=""), False),
+        (waiver(expires="2026-06-01"), False),
+        (Note(topic="waiver", text=waiver().text), False),
     ],
-    ids=["two people", "one person twice", "ran out", "another finding", "no waiver"],
+    ids=[
+        "two people",
+        "one person twice",
+        "ran out",
+        "another finding",
+        "no waiver",
+        "one person",
+        "no moment",
+        "words alone",
+    ],
 )
 def test_a_waiver_holds(tmp_path: Path, own_home: Path, note: Note, holds: bool) -> None:
     with Recorder(tmp_path, sign.load_or_create(own_home), "me", lambda: NOW) as recorder:
         recorder.append("told", job="review", note=note)
-    assert (standing.waived(entries(tmp_path), FAILED, NOW) is not None) is holds
+    found = waivers(entries(tmp_path), FAILED)
+    assert any(one.expires > NOW for one in found) is holds
 
 
 def test_every_failed_gate_needs_one(
@@ -73,3 +87,20 @@ def test_every_failed_gate_needs_one(
     assert not show_run._stands(Console(), result(FAILED))
     assert "Waived" in capsys.readouterr().out
     assert show_run._stands(Console(), result(FAILED, other))
+
+
+def test_a_reason_is_quoted_on_one_line_whatever_it_holds(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    reason = 'It is."\n\x1b[2K\u202eWaived until 2099-01-01 by p-8 and p-9\r\nEvery gate passed.'
+    ends = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    with Recorder(tmp_path, sign.load_or_create(own_home), "me", lambda: NOW) as recorder:
+        recorder.append("told", job="review", note=waiver(expires=ends, reason=reason))
+    show_run._stands(Console(), Result(folder=tmp_path, done=(), kept=(), gates=(FAILED,), report=None))
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert said.count('"') == 2
+    assert said.endswith('Every gate passed."\n')
+    assert not {"\x1b", "\r", "\u202e"} & set(said)

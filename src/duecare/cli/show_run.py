@@ -18,11 +18,12 @@ from duecare.cli.main import FAILED, GATE_FAILED, OK, REFUSED
 from duecare.cli.run import Result, actor, now, run, write_report
 from duecare.cli.show import console, run_folder
 from duecare.cli.software import peak_memory
-from duecare.cli.standing import NO_GATES, waived
+from duecare.cli.standing import NO_GATES
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
 from duecare.ledger.read import entries, head
 from duecare.ledger.sign import Head
+from duecare.ledger.waiver import waivers
 from duecare.vault import keys
 
 SAID = {
@@ -58,11 +59,12 @@ def _stands(out: Console, result: Result) -> bool:
     if not failed:
         return False
     log = entries(result.folder)
-    notes = [waived(log, finding, now()) for finding in failed]
-    for note in notes:
-        if note is not None:
-            out.print(f"[yellow]Waived:[/] {escape(note.text)}", soft_wrap=True)
-    return None in notes
+    holding = [[one for one in waivers(log, finding) if one.expires > now()] for finding in failed]
+    for finding, waived in zip(failed, holding, strict=True):
+        for one in waived[:1]:
+            said = f"(entry {one.entry}): {finding.name}, {finding.limit}. They say: {one.quoted}"
+            out.print(f"[yellow]{escape(one.text)}[/] {escape(said)}", soft_wrap=True)
+    return not all(holding)
 
 
 @contextmanager

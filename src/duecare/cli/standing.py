@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, Note
 from duecare.core.wire import decode, encode
 from duecare.ledger.entry import Entry
 
 NO_GATES = "no gates"
-WAIVER = "waiver"
-"""Topic of the note of a waiver that two people signed (`review.waive`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,18 +82,3 @@ def verdict(found: Iterable[Finding]) -> str:
     """The worst verdict among declared gates, or "no gates"."""
     verdicts = {finding.verdict for finding in found}
     return next((each for each in (FAIL, INSUFFICIENT, PASS) if each in verdicts), NO_GATES)
-
-
-def waived(entries: Iterable[Entry], finding: Finding, now: datetime) -> Note | None:
-    """The waiver of a failed gate that holds now: signed by two different people, of this very finding."""
-    from duecare.ledger.digest import value_digest
-
-    named = value_digest(finding)
-    for entry in entries:
-        note = entry.note
-        if entry.happened != "told" or note is None or note.topic != WAIVER or note.data["finding"] != named:
-            continue
-        ends = datetime.fromisoformat(note.data["expires"])
-        if ends > now and note.data["asked_by"] != note.data["seconded_by"]:
-            return note
-    return None

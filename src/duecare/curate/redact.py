@@ -155,14 +155,21 @@ class Redacting:
 
     def load(self) -> Callable[[pa.RecordBatch], Tables]:
         """The redaction with its detector."""
-        from duecare.detect.asked import load_asked, looking_once
-
-        finder = looking_once(load_asked(self.step.detector, self.step.labels))
+        finder = self._finder()
         return lambda batch: self.step.operate(batch, finder, self.stand_in).tables()
 
     def keeping(self, keep: Callable[[Replaced], None]) -> Callable[[pa.RecordBatch], Sifted]:
         """The redaction that also hands over every value and what was written for it."""
+        finder = self._finder()
+        return lambda batch: self.step.operate(batch, finder, self.stand_in, keep)
+
+    def _finder(self) -> SpanFinder:
+        """The detector; beside tags, which it never takes for text, its own second look would be ours.
+
+        A mask or a surrogate it reads as text, so what stands beside one can be found together with it, and
+        is then left alone: there the detector has to look beside its own tags first.
+        """
         from duecare.detect.asked import load_asked, looking_once
 
-        finder = looking_once(load_asked(self.step.detector, self.step.labels))
-        return lambda batch: self.step.operate(batch, finder, self.stand_in, keep)
+        finder = load_asked(self.step.detector, self.step.labels)
+        return looking_once(finder) if self.step.replace == "tag" else finder

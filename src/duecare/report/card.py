@@ -101,7 +101,8 @@ def _gates(view: View) -> list[str]:
     rows = []
     for card in view.gates:
         figure, finding = card.ruling.figure, card.ruling.finding
-        verdict = "; ".join([card.verdict, *(waiver.text for waiver in card.waived)])
+        waived = (f"{one.text} (entry {one.entry}), who say: {one.quoted}" for one in card.waived)
+        verdict = "; ".join([card.verdict, *waived])
         rows.append([f"{card.title}, {card.about}" if card.about else card.title, finding.limit, verdict])
         rows[-1] += [*_shown(figure)] if figure else ["", "", "", ""]
         rows[-1].append(f"{finding.needed_n:,}" if finding.needed_n else "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from duecare.core import FAIL, INSUFFICIENT, PASS, Finding
-from duecare.ledger.digest import value_digest
+from duecare.core import FAIL, INSUFFICIENT, PASS
+from duecare.ledger.waiver import Waived, waivers
 from duecare.report import words
 from duecare.report.gather import Figure, Ruling, Stage, Story
 from duecare.report.metrics import metric
@@ -35,21 +35,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Waived:
-    """Two people let a gate pass for a time: who, by pseudonym, why and until when; `entry` says so."""
-
-    entry: int
-    people: tuple[str, str]
-    reason: str
-    expires: str
-
-    @property
-    def text(self) -> str:
-        """In words. Whether it still holds depends on the day of reading, which a record cannot know."""
-        return f"Waived until {self.expires[:10]} by {self.people[0]} and {self.people[1]}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """One gate as the reader meets it."""
 
@@ -74,8 +59,6 @@ class Tile:
 
 
 _MOST_SOURCES = 4
-WAIVER = "waiver"
-"""Topic of the note of a waiver."""
 _ORDER = {FAIL: 0, INSUFFICIENT: 1, PASS: 2}
 
 
@@ -83,21 +66,7 @@ def gates(story: Story) -> tuple[Card, ...]:
     """The declared gates, the failed ones first."""
     declared = [ruling for ruling in story.rulings if ruling.finding.gate]
     ordered = sorted(declared, key=lambda item: _ORDER[item.finding.verdict])
-    return tuple(replace(card(ruling), waived=_waived(story, ruling.finding)) for ruling in ordered)
-
-
-def _waived(story: Story, finding: Finding) -> tuple[Waived, ...]:
-    """Every waiver of this very finding on record that two different people signed."""
-    named = value_digest(finding)
-    found = []
-    for entry in story.ledger:
-        said = entry.note.data if entry.note is not None and entry.note.topic == WAIVER else {}
-        people = (said.get("asked_by", ""), said.get("seconded_by", ""))
-        if entry.happened != "told" or said.get("finding") != named or people[0] == people[1]:
-            continue
-        if all(people):
-            found.append(Waived(entry.index, people, said.get("reason", ""), said.get("expires", "")))
-    return tuple(found)
+    return tuple(replace(card(ruling), waived=waivers(story.ledger, ruling.finding)) for ruling in ordered)
 
 
 def findings(story: Story) -> tuple[Card, ...]:

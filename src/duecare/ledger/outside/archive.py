@@ -15,6 +15,12 @@ from typing import BinaryIO
 BLOCK = 512
 PIECE = 1 << 20
 LARGEST_OCTAL = 8**11 - 1
+LARGEST_WHOLE = 1 << 32
+"""Bytes of a log or a list of files; all others are read in pieces."""
+DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    port + number for port in ("COM", "LPT") for number in "0123456789\u00b9\u00b2\u00b3"
+}
+"""What Windows takes for a device in any folder, whatever comes after a dot."""
 
 
 class RefusedError(Exception):
@@ -36,6 +42,7 @@ def plain_name(name: str) -> bool:
     forbidden = set('\\:*?"<>|')
     return all(
         part not in ("", ".", "..")
+        and part.split(".")[0].rstrip(" ").upper() not in DEVICES
         and part.isprintable()
         and not forbidden & set(part)
         and part[-1] not in ". "
@@ -145,8 +152,10 @@ class Archive:
         return self.file.read(size)
 
     def content(self, name: str) -> bytes | None:
-        """A file whole; None where there is none of that name."""
+        """A file whole; None where there is none of that name, a RefusedError where it is too large for that."""
         member = self.members.get(name)
+        if member is not None and member.size > LARGEST_WHOLE:  # a hole in a file costs its sender nothing
+            raise RefusedError(f"the file {name!a} is too large to be checked: {member.size} bytes")
         return None if member is None else self.read_at(member.begin, member.size)
 
     def digest(self, name: str) -> str:

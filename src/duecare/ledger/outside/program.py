@@ -114,6 +114,9 @@ def verifier_main(arguments: list[str], verifier: bytes) -> int:
     except OSError as error:
         found = Judgement()
         found.say(False, "", f"It cannot be read or extracted: {error.strerror}.")
+    except MemoryError:
+        found = Judgement()
+        found.say(False, "", "It is larger than what this machine has memory for: it was not checked.")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         found = Judgement()
         found.say(False, "", f"It holds what no bundle can ({type(error).__name__}).")
