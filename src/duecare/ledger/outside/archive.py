@@ -152,7 +152,7 @@ class Archive:
         return self.file.read(size)
 
     def content(self, name: str) -> bytes | None:
-        """A file whole; None where there is none of that name, a RefusedError where it is too large for that."""
+        """A file whole; None where there is none of that name, RefusedError where it is too large."""
         member = self.members.get(name)
         if member is not None and member.size > LARGEST_WHOLE:  # a hole in a file costs its sender nothing
             raise RefusedError(f"the file {name!a} is too large to be checked: {member.size} bytes")
