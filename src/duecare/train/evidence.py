@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict
+from duecare.measure import leace
 from duecare.measure.closing import Sides, price
 from duecare.measure.interval import Interval, cluster_mean
-from duecare.train import fresh, leace
+from duecare.train import fresh
 from duecare.train.debias import Debias
 
 Floats = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from duecare.core import DataError
-from duecare.train.leace import fit, oracle
+from duecare.measure.leace import fit, oracle
 
 
 def world(seed: int = 0, groups: int = 2, count: int = 600, width: int = 12) -> tuple[np.ndarray, np.ndarray]:
