@@ -51,7 +51,7 @@ def test_real_rows_are_read_and_curated(tmp_path: Path) -> None:
 def test_the_short_study_runs_whole(tmp_path: Path) -> None:
     study = Study.read(STUDIES / "support-short.yaml")
     result = study.run(tmp_path)
-    assert {"sft", "dpo", "evaluate", "gate"} <= set(result.done)
+    assert {"sft", "reward-model", "dpo", "evaluate", "stages", "gate"} <= set(result.done)
     assert all(finding.verdict != "fail" for finding in verify(tmp_path))
     assert result.report is not None
     page = (result.report / "report.html").read_text()

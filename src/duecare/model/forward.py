@@ -6,6 +6,7 @@ position, scoring an answer those of its tokens. The vocabulary is the widest ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -36,7 +37,23 @@ def through(
     model: Any, tokens: jax.Array, positions: jax.Array, cache: Cache | None, mask: jax.Array
 ) -> tuple[jax.Array, Cache | None]:
     """`hidden` for a caller whose own call qwix has wrapped, so that LoRA is applied inside it."""
-    x = model.embedder.encode(tokens)
+    return blocks(model, model.embedder.encode(tokens), positions, cache, mask)
+
+
+def blocks(
+    model: Any,
+    x: jax.Array,
+    positions: jax.Array,
+    cache: Cache | None,
+    mask: jax.Array,
+    *,
+    after: Callable[[int, jax.Array], jax.Array] | None = None,
+) -> tuple[jax.Array, Cache | None]:
+    """`through` from embedded tokens x [B, T, D] on.
+
+    `after(number, x)` is given the residual stream [B, T, D] behind each layer, from 0; what it returns goes
+    on to the next.
+    """
     fresh: Cache = {}
     around: tuple[Any, ...] = ()
     if isinstance(model, qwen2.Qwen2):
@@ -50,6 +67,8 @@ def through(
             kept, x = layer(x, positions, kept, mask)
         if kept is not None:
             fresh[f"layer_{number}"] = kept
+        if after is not None:
+            x = after(number, x)
     return model.final_norm(x), (fresh if cache is not None else None)
 
 
