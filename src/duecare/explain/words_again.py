@@ -23,7 +23,9 @@ from duecare.explain.words_figures import Check, Row, figures, rulings
 
 def again(settings: Mapping[str, Any], folder: Path) -> tuple[list[Estimate], list[Finding]]:
     """Figures and findings of an artifact made with these settings; DataError for tables that do not fit."""
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
     step = Words(**given)
     rows = _rows(step, _table(folder, "explained", EXPLAINED), _table(folder, "attributions", ATTRIBUTIONS))
     rests_on = {row.model: row.rests_on for row in rows}
