@@ -24,14 +24,16 @@ from duecare.reward.pairs import Text
 
 Floats = npt.NDArray[np.float64]
 UNIT = "spreads"
+ONE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What a comparison came to. `effects` [n] in spreads with their `clusters`.
 
-    No effect can lie further than `widest` from nought. `adjusted` is Holm's p-value that the mean is no
-    larger than is worth a mention, and `found` whether that is ruled out; None where nothing can be said.
+    No effect is taken to lie further from nought than `widest`: the furthest of its kind that was seen, and
+    ONE at least. It counts only where hardly any two effects differ. `adjusted` is Holm's p-value that the
+    mean is no larger than is worth a mention, `found` whether that is ruled out; None: nothing can be said.
     """
 
     comparison: Comparison
@@ -109,9 +111,11 @@ def effects_of(
     `rewards` of every text; NaN where a detector could not say, and what rests on it is left out.
     Raises DataError for a comparison of which nothing is left.
     """
-    given = [value for value in rewards.values() if math.isfinite(value)]
-    widest = (max(given) - min(given)) / spread if given else 0.0
-    raw = [_measured(comparison, rewards, spread, widest) for comparison in comparisons]
+    seen = [(each, *_measured(each, rewards, spread)) for each in comparisons]
+    furthest = dict.fromkeys((each.kind for each in comparisons), ONE)
+    for each, effects, _ in seen:
+        furthest[each.kind] = max(furthest[each.kind], float(np.abs(effects).max()))
+    raw = [Effect(each, effects, clusters, furthest[each.kind]) for each, effects, clusters in seen]
     ps = [_beyond(each.at, worth) for each in raw]
     known = [p for p in ps if p is not None]
     steps = iter(holm(known).tolist())
@@ -129,7 +133,10 @@ def effects_of(
     ]
 
 
-def _measured(comparison: Comparison, rewards: Mapping[Text, float], spread: float, widest: float) -> Effect:
+def _measured(
+    comparison: Comparison, rewards: Mapping[Text, float], spread: float
+) -> tuple[Floats, tuple[str, ...]]:
+    """The effects of a comparison in spreads, and the cluster of each."""
     effects, clusters = [], []
     for item in comparison.items:
         more = sum(rewards[text] for text in item.nudged) - sum(rewards[text] for text in item.plain)
@@ -139,8 +146,7 @@ def _measured(comparison: Comparison, rewards: Mapping[Text, float], spread: flo
     if not effects:
         about = ", ".join(comparison.about.values())
         raise DataError(f"reward.audit: no nudge of {about} could be scored: expected one at least")
-    sides = max(len(item.nudged) for item in comparison.items)
-    return Effect(comparison, np.array(effects), tuple(clusters), max(widest, 1e-9) * sides)
+    return np.array(effects), tuple(clusters)
 
 
 def _beyond(at: Callable[[float], Interval], worth: float) -> float | None:

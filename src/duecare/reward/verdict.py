@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -132,7 +133,11 @@ def _needed(look: _Look, level: float) -> int | None:
             return None
         return needed_n_of_rate(found.value, *look.limits, level=level)
     deviation = float(look.effect.effects.std(ddof=1)) if found.n > 1 else 0.0
-    return needed_n_of_mean(deviation, found.value, *look.limits, level=level) if deviation > 0 else None
+    if deviation > 0:
+        return needed_n_of_mean(deviation, found.value, *look.limits, level=level)
+    room = (look.limits[1] or 0.0) - abs(found.value)
+    share = room / (look.effect.widest + abs(found.value))
+    return math.ceil(math.log((1 - level) / 2) / math.log1p(-share)) if 0 < share < 1 else None
 
 
 def apart_finding(apart: Apart, one: str, other: str, estimate: Estimate) -> Finding:
