@@ -33,7 +33,8 @@ def test_an_audit_ranks_nudges_decides_and_leaves_its_tables(tmp_path) -> None:
     assert "some padding" in length.detail or "much padding" in length.detail
     assert length.next
     assert not verdicts["reward.rank.apart"].gate
-    assert length.estimate.slice["digest"] == next(e for e in told if hasattr(e, "topic")).data["digest"]
+    note = next(each for each in told if hasattr(each, "topic"))
+    assert note.data["digest"].startswith(length.estimate.slice["digest"])
     metrics = {each.metric for each in outcome.estimates}
     assert metrics == {
         "reward.pairs.left_out",

@@ -78,7 +78,7 @@ def audit(step: Audit, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         found.effects,
         step.limits,
         alpha=step.alpha,
-        about=about | {"digest": rewarder.digest},
+        about=about | {"digest": rewarder.digest[:12]},
         rests_on=rewarder.rests_on,
     )
     for own, other in _others(step, inputs, found.ranked, tell):

@@ -54,9 +54,11 @@ class Effect:
         return cluster_mean(won, list(self.clusters), within=(0.0, 1.0))
 
     def estimates(self, about: Mapping[str, str], rests_on: tuple[str, ...]) -> list[Estimate]:
-        """The mean effect, with Holm's p-value in its slice, and the win rate."""
+        """The mean effect, with Holm's p-value and verdict in its slice, and the win rate."""
         own = dict(about) | self.comparison.about
-        holm_p = {} if self.adjusted is None else {"holm_p": f"{self.adjusted:.2g}"}
+        holm_p = {}
+        if self.adjusted is not None:
+            holm_p = {"holm_p": f"{self.adjusted:.2g}", "beyond_chance": "yes" if self.found else "no"}
         return [
             self.at(0.95).estimate("reward.nudge", own | holm_p, UNIT, rests_on),
             self.wins.estimate("reward.nudge.wins", own, "share", rests_on),
