@@ -80,6 +80,13 @@ def _looking_problems(study: Study, place: int) -> Iterator[Problem]:
     if source := str(getattr(step, "on", "")):
         yield from known_sources(study, f"{where}.on", (source,))
         yield from rows_fit(study, kind, where, source)
+    people, rounds = (
+        str(getattr(step, "round", "")),
+        [str(getattr(each, "round", "")) for each in study.review],
+    )
+    if people and people not in rounds:
+        expected = f"a round of the section `review` ({', '.join(rounds) or 'there is none'})"
+        yield Problem(f"{where}.round", show(people), expected + near(people, rounds))
     for field, name in rewards_of(step).items():
         if not _is_reward(study, name):
             own = trained_judges(study)
@@ -131,6 +138,8 @@ def looking(study: Study, curated: Mapping[str, str], split: Collection[str]) ->
         source = str(getattr(step, "on", ""))
         if source:
             inputs["data"] = f"split:{source}" if source in split else curated[source]
+        if people := str(getattr(step, "round", "")):
+            inputs["people"] = f"review:{people}"
         declared = step
         found.append(
             Job(

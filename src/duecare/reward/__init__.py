@@ -2,5 +2,6 @@
 
 from duecare.reward.audit import Audit
 from duecare.reward.limits import AuditLimits
+from duecare.reward.people import People
 
-__all__ = ["Audit", "AuditLimits"]
+__all__ = ["Audit", "AuditLimits", "People"]
