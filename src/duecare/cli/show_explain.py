@@ -52,7 +52,8 @@ def _print_words(out: Console, one: Explained, *, texts: bool) -> None:
     for tested in one.tested:
         _print_tests(out, tested)
     for plot in (*one.plots, *one.further):
-        table = Table("group", "model", "figure", "interval", title=escape(plot.title), title_justify="left")
+        out.print(f"\n{escape(plot.title)}", soft_wrap=True)
+        table = Table("group", "model", "figure", "interval")
         for row in plot.rows:
             for mark in row.marks:
                 e = mark.figure.estimate
@@ -78,7 +79,7 @@ def _print_tests(out: Console, tested: Tested) -> None:
     for title, ruling in tested.titled:
         if ruling.figure is not None:
             e = ruling.figure.estimate
-            said = f"{title}: {value(e)} {interval(e) or e.reason or ''}".strip()
+            said = f"{title}: {value(e)} [{interval(e) or e.reason or ''}]"
             _print_ruling(out, ruling.finding.verdict, said, ruling.finding.limit)
 
 
