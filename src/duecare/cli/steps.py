@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from duecare.cli.form import Field, fields
 
-Section = Literal["model", "data", "curate", "train", "evaluate", "gates", "review", "report"]
+Section = Literal["model", "data", "curate", "train", "evaluate", "explain", "gates", "review", "report"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +99,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="ppo", section="train", step="duecare.train.reinforce:Ppo", takes=("chat", "preference")),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
+    Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

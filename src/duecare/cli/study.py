@@ -62,6 +62,7 @@ class Study:
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model
+    - explain: `Words` steps: why the models answer as they do
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - seed: of every step that draws; in Python it is given to each step itself
@@ -77,6 +78,7 @@ class Study:
     curate: tuple[Use | Step, ...] = ()
     train: tuple[Step, ...] = ()
     evaluate: Step | None = None
+    explain: tuple[Step, ...] = ()
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
@@ -191,6 +193,7 @@ class Study:
             "train": [{named(step): settings(step)} for step in self.train],
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
+            **({"explain": [{named(step): settings(step)} for step in self.explain]} if self.explain else {}),
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
             "seed": self.seed,
