@@ -1,4 +1,5 @@
-"""Without the train extra only what needs no JAX is collected; the planted model; warnings of others are theirs."""
+"""Without the train extra only what needs no JAX is collected; the planted model; warnings of others are
+theirs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from duecare.explain.attribution import Attribution, attribute, rather, rather_for
 from duecare.explain.detector import occluded
+from duecare.explain.layers import Layers
 from duecare.explain.words import Words
 
-__all__ = ["Attribution", "Words", "attribute", "occluded", "rather", "rather_for"]
+__all__ = ["Attribution", "Layers", "Words", "attribute", "occluded", "rather", "rather_for"]

@@ -42,16 +42,21 @@ def by_answer(
 
 
 def estimates(
-    mine: Sequence[Lens], other: Sequence[Lens], clusters: Sequence[str], about: Mapping[str, str]
+    mine: Sequence[Lens],
+    other: Sequence[Lens],
+    clusters: Sequence[str],
+    about: Mapping[str, str],
+    depths: Sequence[int],
 ) -> Iterator[Estimate]:
-    """By depth, of pairs of twins: `explain.lens.logprob` and `.first` of the group's answers, and
-    `explain.lens.gap`, by how much the group's answer is likelier than its twin's (nats per token)."""
+    """By depth (the rows of a Lens are those of `depths`), of pairs of twins: `explain.lens.logprob` and
+    `.first` of the group's answers, and `explain.lens.gap`, by how much the group's answer is likelier than
+    its twin's (nats per token)."""
     units = list(clusters)
-    for depth in range(len(mine[0].logprob) if mine else 0):
+    for row, depth in enumerate(depths):
         place = {**about, "layer": str(depth)}
-        said = np.array([each.logprob[depth] for each in mine])
-        apart = said - np.array([each.logprob[depth] for each in other])
-        first = np.array([each.first[depth] for each in mine])
+        said = np.array([each.logprob[row] for each in mine])
+        apart = said - np.array([each.logprob[row] for each in other])
+        first = np.array([each.first[row] for each in mine])
         yield cluster_mean(said, units).estimate("explain.lens.logprob", place, "nats per token")
         yield cluster_mean(first, units, within=(0.0, 1.0)).estimate("explain.lens.first", place)
         yield cluster_mean(apart, units).estimate("explain.lens.gap", place, "nats per token")
