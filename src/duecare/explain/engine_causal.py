@@ -27,12 +27,12 @@ def _regions(sides: Sequence[Side], length: int) -> npt.NDArray[np.int32]:
 
 
 def _apply(
-    loaded: Loaded, sides: Sequence[Side], depth: int, stacks: Stacks
+    loaded: Loaded, sides: Sequence[Side], depth: int, stacks: Stacks, *, compare: bool = True
 ) -> tuple[Floats, Floats, Floats]:
     """Mean log-probability of each answer before and after, and the KL per token, float64 [N] each."""
     texts = of_sides(loaded, sides)
     region = _regions(sides, texts.tokens.shape[1])
-    was, now, kl = changed(loaded, texts, region, Change(depth, *stacks), batch=TOGETHER)
+    was, now, kl = changed(loaded, texts, region, Change(depth, *stacks), batch=TOGETHER, compare=compare)
     return was.astype(np.float64), now.astype(np.float64), kl.astype(np.float64)
 
 
@@ -71,7 +71,7 @@ def erased(
         before[out], after[out] = was[::2] - was[1::2], now[::2] - now[1::2]
         for _ in range(DRAWS):
             by_lot, _ = erasers(own, texts, shuffled(labels, names, rng), sizes)
-            _, told, _ = _apply(loaded, asked, depth, by_lot)
+            _, told, _ = _apply(loaded, asked, depth, by_lot, compare=False)
             control[out] += np.abs(told[::2] - told[1::2]) / DRAWS
             tick(len(asked))
     was, now, kl = price or (np.zeros(0),) * 3
