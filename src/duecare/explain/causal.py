@@ -14,7 +14,7 @@ name nobody. Free of JAX: it works on what `engine_causal` measured.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,8 +119,15 @@ class Erased:
         yield self.removed().estimate("explain.erase.removed", place, "of the gap")
         yield self.by_chance().estimate("explain.erase.control", place, "of the gap")
         yield self.beyond().estimate("explain.erase.beyond_control", place, "of the gap")
-        yield cluster_mean(self.kl).estimate("explain.erase.kl", place, "nats per token")
+        yield _above_zero(cluster_mean(self.kl)).estimate("explain.erase.kl", place, "nats per token")
         yield cluster_mean(self.moved).estimate("explain.erase.neutral_logprob", place, "nats per token")
+
+
+def _above_zero(found: Interval) -> Interval:
+    """The interval of what cannot be negative."""
+    if found.value is None or found.low is None:
+        return found
+    return replace(found, value=max(found.value, 0.0), low=max(found.low, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
