@@ -99,18 +99,27 @@ def squares(title: str, rows: Sequence[str], drawn: Sequence[Square]) -> str:
         }
         for each in drawn
     ]
+    marks = _marks(alt, values, len(rows))
+    chart = marks.properties(width=_WIDTH, height=_ROW * len(rows), background="transparent")
+    top = sorted((each for each in drawn if each.found), key=lambda each: -abs(each.share))[:4]
+    told = "; ".join(f"{rows[each.row]} of layer {each.layer}: {each.share:.0%}" for each in top)
+    return own(_svg(vl_convert, chart), f"{title}. {told or 'No part stands out for certain'}")
+
+
+def _marks(alt: Any, values: list[dict[str, Any]], rows: int) -> Any:
+    """The squares of a map of so many rows; rows are called by number."""
     ink, rule = STAND_INS["g0"], STAND_INS["muted"]
-    layers = sorted({each.layer for each in drawn})
+    layers = sorted({each["layer"] for each in values})
     x = alt.X("layer:O", title="layer (0: the words themselves)", sort=layers, axis=alt.Axis(labelAngle=0))
-    names = "[" + ",".join(f"'{place + 1}'" for place in range(len(rows))) + "][datum.value]"
+    places = list(range(rows))
     y = alt.Y(
         "row:O",
         title=None,
-        sort=list(range(len(rows))),
-        scale=alt.Scale(domain=list(range(len(rows)))),
-        axis=alt.Axis(labelExpr=names),
+        sort=places,
+        scale=alt.Scale(domain=places),
+        axis=alt.Axis(labelExpr="toNumber(datum.value) + 1"),
     )
-    marks = (
+    return (
         alt.Chart(alt.Data(values=values))
         .mark_point(shape="square", opacity=1)
         .encode(
@@ -123,10 +132,6 @@ def squares(title: str, rows: Sequence[str], drawn: Sequence[Square]) -> str:
             strokeWidth=alt.condition("datum.found", alt.value(2.2), alt.value(0.8)),
         )
     )
-    chart = marks.properties(width=_WIDTH, height=_ROW * len(rows), background="transparent")
-    top = sorted((each for each in drawn if each.found), key=lambda each: -abs(each.share))[:4]
-    told = "; ".join(f"{rows[each.row]} of layer {each.layer}: {each.share:.0%}" for each in top)
-    return own(_svg(vl_convert, chart), f"{title}. {told or 'No part stands out for certain'}")
 
 
 def _svg(vl_convert: Any, chart: Any) -> str:
