@@ -7,6 +7,7 @@ from dataclasses import replace
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.layered_words import LAYERED
+from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
@@ -94,6 +95,7 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 
 METRICS: dict[str, Metric] = {
+    **REWARDS,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
