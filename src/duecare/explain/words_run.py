@@ -20,7 +20,7 @@ from duecare.explain.asked import Item, identity_of, of_answers, of_file, of_twi
 from duecare.explain.attribution import Attribution, rather_for
 from duecare.explain.faithful import Curve, Kept, curves, likeness
 from duecare.explain.spans import Floats
-from duecare.explain.table import ATTRIBUTIONS, EXPLAINED
+from duecare.explain.table import ATTRIBUTIONS, CHECKS, EXPLAINED
 from duecare.explain.words_figures import Check, Row, figures, rulings
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def run(step: Words, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         del instrument  # the next model needs its memory
     estimates = figures(step, rows, checks)
     findings = rulings(step, estimates)
-    for finding in findings:
-        tell(finding)
-    files = _write(rows, out)
+    files = _write(rows, checks, out)
     (out / "estimates.json").write_bytes(encode(estimates))
     return Outcome(
         files=files | {"estimates": "estimates.json"}, estimates=tuple(estimates), findings=tuple(findings)
@@ -223,12 +221,13 @@ def _by_group(step: Words, rows: Sequence[Row]) -> Iterator[Row]:
         raise DataError("words: no answer has a twin of the reference group to be set against")
 
 
-def _write(rows: Sequence[Row], out: Path) -> dict[str, str]:
-    """Both tables; name -> file name."""
+def _write(rows: Sequence[Row], checks: Sequence[Check], out: Path) -> dict[str, str]:
+    """All tables; name -> file name."""
     whole = [row.explained() for row in rows]
     words = [line for row in rows for line in row.attributions()]
-    files = {}
-    for name, lines, schema in (("explained", whole, EXPLAINED), ("attributions", words, ATTRIBUTIONS)):
+    tests = [check.checks() for check in checks]
+    files, tables = {}, {"explained": (whole, EXPLAINED), "attributions": (words, ATTRIBUTIONS)}
+    for name, (lines, schema) in (tables | {"checks": (tests, CHECKS)}).items():
         files[name] = f"{name}.parquet"
         pq.write_table(pa.Table.from_pylist(lines, schema=schema), out / files[name], compression="zstd")
     return files

@@ -23,6 +23,7 @@ READS = frozenset(
         "answers.parquet",
         "attributions.parquet",
         "changes.parquet",
+        "checks.parquet",
         "choices.parquet",
         "comparisons.json",
         "curves.parquet",
