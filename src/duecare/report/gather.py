@@ -33,6 +33,8 @@ READS = frozenset(
         "influence.parquet",
         "items.parquet",
         "kept.parquet",
+        "layers.parquet",
+        "patching.parquet",
         "reference.json",
         "scores.parquet",
         "set_aside.parquet",
