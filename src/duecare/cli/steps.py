@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from duecare.cli.form import Field, fields
 
-Section = Literal["model", "data", "curate", "train", "reward", "evaluate", "gates", "review", "report"]
+Section = Literal[
+    "model", "data", "curate", "train", "reward", "evaluate", "explain", "gates", "review", "report"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +123,7 @@ KINDS: tuple[Kind, ...] = (
         paths=("export",),
     ),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
+    Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
@@ -283,6 +284,7 @@ METRICS: dict[str, Metric] = {
         "near",
         log=True,
     ),
+    **EXPLAINED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")
