@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from duecare.cli.account import COMMANDS
 from duecare.cli.options import RunFolder, StudyFile, described
+from duecare.cli.people import COMMANDS as OF_PEOPLE
+from duecare.cli.people import incident, people
 from duecare.cli.review import review
 
 OK, FAILED, REFUSED, GATE_FAILED, PEOPLE_WANTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -299,9 +301,11 @@ def detectors(  # noqa: PLR0917  # options of the command line, given by name th
     raise typer.Exit(show_detectors(name))
 
 
-for _each in COMMANDS:
+for _each in (*COMMANDS, *OF_PEOPLE):
     _command(_each)
 
+app.add_typer(people)
+app.add_typer(incident)
 app.add_typer(review)
 
 

@@ -110,11 +110,12 @@ def show_verify(
     recompute: bool = False,
 ) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
+    from duecare.ledger.inspect_people import about_people
     from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
     folder = run_folder(given)
-    pinned, last = _known(folder)
+    pinned, last = known_of(folder)
     if key is not None:
         pinned = key
     if head_file is not None:
@@ -127,8 +128,13 @@ def show_verify(
         out.print("[red]Nothing was derived again: first the run has to be what was recorded.[/]")
     out.print(terminal.findings_table(found, f"verify {folder}"))
     verdicts = {finding.verdict for finding in found}
-    if FAIL in verdicts:
+    if any(finding.verdict == FAIL and not about_people(finding) for finding in found):
         out.print("[red]Do not rely on this run: something in it is not what was recorded.[/]")
+        return FAILED
+    if FAIL in verdicts:
+        out.print(
+            "[red]Every byte is as recorded, but those who answer for it did not do so as they must.[/]"
+        )
         return FAILED
     if keep:
         anchor.remember(keys.home(), head(folder))
@@ -157,7 +163,7 @@ def _recomputed(out: Console, folder: Path) -> list[Finding]:
     return [*recompute.findings(made), *rescore.findings(scored)]
 
 
-def _known(folder: Path) -> tuple[str | None, Head | None]:
+def known_of(folder: Path) -> tuple[str | None, Head | None]:
     """Key and head remembered of this run; else our own key, where it is the one that signed."""
     home = keys.home()
     try:
@@ -181,6 +187,8 @@ def _say_not_anchored(out: Console, found: list[Finding]) -> None:
             "re-signed copy. Its owner's --key and a --head you trust rule that out; --remember keeps what "
             "is here now."
         )
+    elif all(finding.name.startswith("verify.people.") for finding in found if finding.verdict != PASS):
+        out.print("[yellow]Nothing is wrong; for a release something is missing.[/] `duecare people list`")
     else:
         out.print("[yellow]Nothing is wrong, but not everything could be checked.[/]")
 
@@ -188,7 +196,7 @@ def _say_not_anchored(out: Console, found: list[Finding]) -> None:
 def show_report(given: Path | None, out_folder: Path | None) -> int:
     """Build the report again, in the run (recorded) or elsewhere (not recorded)."""
     folder = run_folder(given)
-    reporter = _reporter(folder)
+    reporter = reporter_of(folder)
     out = console()
     if out_folder is not None:
         out_folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +222,7 @@ def show_report(given: Path | None, out_folder: Path | None) -> int:
     return OK
 
 
-def _reporter(folder: Path) -> Any:
+def reporter_of(folder: Path) -> Any:
     """The report step as the study set it."""
     from duecare.cli.steps import BY_NAME
 

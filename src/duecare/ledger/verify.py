@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from duecare.core.finding import FAIL, INSUFFICIENT, Finding
@@ -11,6 +12,7 @@ from duecare.ledger.chain import tree_root
 from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
+from duecare.ledger.inspect_people import about_people, inspect_people
 from duecare.ledger.note import NoteKey
 from duecare.ledger.sign import Head, is_signed
 
@@ -24,6 +26,7 @@ def verify(
     pinned_key: str | None = None,
     last_head: Head | None = None,
     witnesses: Sequence[NoteKey] = (),
+    now: datetime | None = None,
 ) -> list[Finding]:
     """Hash the whole run again and compare it with its ledger; one Finding a limit, or a broken place.
 
@@ -31,6 +34,8 @@ def verify(
     both from *outside* the run. A folder replaced whole by an older or re-signed copy of itself is found
     only with them; without, `verify.anchor` is "insufficient evidence": consistent, not anchored. Of each of
     the `witnesses` a co-signature is looked for: it dates what it covers, and is silent on what came after.
+    `now` is the day on which waivers are still good or not (left out: this moment). Findings on who answers
+    for the run (`verify.people...`) are there where its study lists people; they say nothing of the folder.
     Needs no network and never raises, whatever lies in the folder. Meant for a run that nobody is writing.
     """
     run = Path(run)  # text, as a newcomer writes it, must not be told to be a forged run
@@ -42,7 +47,8 @@ def verify(
         ledger = inspect_log(run)
         findings = ledger.findings + inspect_checkpoint(run, ledger, witnesses)
         findings += inspect_files(run, (entry for _, entry in ledger.entries))
-        sound = not any(finding.verdict == FAIL for finding in findings)
+        findings += inspect_people(ledger, now or datetime.now(UTC))
+        sound = not any(finding.verdict == FAIL and not about_people(finding) for finding in findings)
         return findings + _anchor(ledger, pinned_key, last_head, sound)
     except OSError as error:
         where = Path(str(error.filename)).name if error.filename else "a file"
