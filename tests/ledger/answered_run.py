@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from small_run import KEY, RUN_ID, SOFTWARE, key_of, open_run
 from duecare.core import FAIL, Finding, Note
 from duecare.core.wire import encode
 from duecare.ledger import key_of_step, scratch_folder, value_digest, verify
+from duecare.ledger.bundle import verifier, write_bundle
 from duecare.ledger.chain import leaf_hash
 from duecare.ledger.duties import Account, account
 from duecare.ledger.log import parse_line, read_log
+from duecare.ledger.outside.program import verifier_main
 from duecare.ledger.people import Listing, Person, Rules
 from duecare.ledger.record import Recorder
 from duecare.ledger.sign import Key
@@ -165,3 +169,12 @@ def faults(run: Path, now: datetime = NOW) -> str:
     return "\n".join(
         detail for said in of_people(run, now).values() for verdict, detail in said if verdict == FAIL
     )
+
+
+def outsider(run: Path, folder: Path) -> tuple[int, str]:
+    """What the program for outsiders says of a bundle of the run: its code and its words."""
+    path, out = folder / "bundle.tar", io.StringIO()
+    write_bundle(run, path)
+    with contextlib.redirect_stdout(out):
+        code = verifier_main([str(path), "--key", KEY.public], verifier())
+    return code, out.getvalue()

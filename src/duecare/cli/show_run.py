@@ -110,7 +110,6 @@ def show_verify(
     recompute: bool = False,
 ) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
-    from duecare.ledger.inspect_people import about_people
     from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
@@ -127,6 +126,13 @@ def show_verify(
     elif recompute:
         out.print("[red]Nothing was derived again: first the run has to be what was recorded.[/]")
     out.print(terminal.findings_table(found, f"verify {folder}"))
+    return _verified(out, folder, found, keep=keep)
+
+
+def _verified(out: Console, folder: Path, found: list[Finding], *, keep: bool) -> int:
+    """What the findings come to, in words, and the exit code."""
+    from duecare.ledger.inspect_people import about_people
+
     verdicts = {finding.verdict for finding in found}
     if any(finding.verdict == FAIL and not about_people(finding) for finding in found):
         out.print("[red]Do not rely on this run: something in it is not what was recorded.[/]")

@@ -70,7 +70,7 @@ def make_key(path: Path, name: str, passphrase: str) -> str:
     plain = {"memory_kib": MEMORY_KIB, "passes": PASSES, "lanes": LANES, "salt": salt.hex()}
     empty = KeyFile(name=name, public=public, nonce=nonce.hex(), sealed="", **plain)  # type: ignore[arg-type]  # numbers and text, by name
     sealed = _cipher(empty, passphrase).encrypt(nonce, private.private_bytes_raw(), empty.bound())
-    made = KeyFile(name=name, public=public, nonce=nonce.hex(), sealed=sealed.hex(), **plain)  # type: ignore[arg-type]  # as above
+    made = KeyFile(name=name, public=public, nonce=nonce.hex(), sealed=sealed.hex(), **plain)  # type: ignore[arg-type]  # numbers and text, by name
     _write_new(path, encode(made) + b"\n")
     return public
 

@@ -107,12 +107,14 @@ def _attempt(
             if finding.gate
         },
         repairs=tuple(entry.note.text for entry in entries if entry.happened == "repair" and entry.note),
-        signed=tuple(
-            f"entry {entry.index}: {entry.note.text}"
-            for entry in entries
-            if entry.happened in _OF_PEOPLE and entry.note
-        ),
+        signed=_signed(entries),
     )
+
+
+def _signed(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What people signed, and the bundles of releases, a line each."""
+    of_people = [entry for entry in entries if entry.happened in _OF_PEOPLE and entry.note]
+    return tuple(f"entry {entry.index}: {entry.note.text}" for entry in of_people if entry.note)
 
 
 def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:
