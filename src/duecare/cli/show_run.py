@@ -21,7 +21,7 @@ from duecare.cli.software import peak_memory
 from duecare.cli.standing import NO_GATES
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
-from duecare.ledger.read import entries, head
+from duecare.ledger.read import answering, entries, head
 from duecare.ledger.sign import Head
 from duecare.ledger.waiver import waivers
 from duecare.vault import keys
@@ -58,8 +58,8 @@ def _stands(out: Console, result: Result) -> bool:
     failed = [finding for finding in result.gates if finding.verdict == FAIL]
     if not failed:
         return False
-    log = entries(result.folder)
-    holding = [[one for one in waivers(log, finding) if one.expires > now()] for finding in failed]
+    log, (_, people) = entries(result.folder), answering(result.folder)
+    holding = [[one for one in waivers(log, finding, people) if one.expires > now()] for finding in failed]
     for finding, waived in zip(failed, holding, strict=True):
         for one in waived[:1]:
             said = f"(entry {one.entry}): {finding.name}, {finding.limit}. They say: {one.quoted}"

@@ -13,11 +13,11 @@ from duecare.cli.run import now
 from duecare.core import PASS, Finding, LedgerError
 from duecare.ledger.chain import leaf_hash
 from duecare.ledger.digest import value_digest
-from duecare.ledger.duties import Account, Listed, account, missing, moment, waivers_of
+from duecare.ledger.duties import Account, Listed, missing, moment, waivers_of
 from duecare.ledger.entry import Entry
-from duecare.ledger.layout import LEDGER
-from duecare.ledger.log import entry_line, parse_line, read_log
+from duecare.ledger.log import entry_line
 from duecare.ledger.people import MATTERS, Listing, Person
+from duecare.ledger.read import answering
 from duecare.ledger.sign import Head, Key
 from duecare.ledger.statement import (
     LONGEST_TEXT,
@@ -89,9 +89,7 @@ class Desk:
 
 def desk(run: Path) -> Desk:
     """The run in this folder. Raises LedgerError where its ledger is not what its head signs."""
-    head, lines, _ = read_log(run / LEDGER)
-    leaves = [leaf_hash(line) for line in lines]
-    return Desk(head, account([parse_line(line) for line in lines], leaves, head.run, head.key))
+    return Desk(*answering(run))
 
 
 def entry_of(at: Desk, name: str, role: str | None, entry: int, text: str) -> list[Statement]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
 from duecare.report import behind, curation, judged, origin, treatment, verdict
+from duecare.report.answering import Answering, answering
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
@@ -72,6 +73,11 @@ class View:
     after: tuple[origin.Node, ...]
     account: origin.Account
     limits: tuple[str, ...]
+
+    @property
+    def answering(self) -> Answering | None:
+        """Who answers for the run and what they signed; None where its study lists nobody."""
+        return answering(self.story)
 
     @property
     def influences(self) -> tuple[Influence, ...]:

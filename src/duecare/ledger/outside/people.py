@@ -197,7 +197,8 @@ def beside_the_point(  # noqa: PLR0911  # one answer for each act reads best
     if act == "waive":
         made, ends, entered = when(said["time"]), when(said.get("expires") or ""), when(entry["time"])
         short = made and ends and timedelta(0) < ends - made <= timedelta(days=rules["waiver_days"])
-        if not (short and text and about and subject and entered and made <= entered + timedelta(days=1)):
+        timely = made and entered and made <= entered + timedelta(days=1)
+        if not (short and timely and text and about and subject):
             return ["waives a gate for too long, or without reason or end"]
     return []
 
@@ -227,7 +228,7 @@ def results_now(book: PeopleBook) -> tuple[dict[str, dict[str, Any]], list[str],
     """The entry of every job that counts, what was planned, and whether the run came to its end."""
     starts = [entry for entry in book.past if entry["happened"] == "run.started"]
     begun = starts[-1]["index"] if starts else 0
-    first = starts[-1] if starts else (book.past or [None])[0]
+    first = starts[-1] if starts else (book.past[0] if book.past else None)
     planned, kept = noted(first, "plan"), noted(first, "standing")
     done = {
         entry["job"]: entry
