@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,12 @@ from answered_run import (
 from small_run import OTHER_KEY, open_run, rewrite
 
 from duecare.core import FAIL
+from duecare.ledger import value_digest
 from duecare.ledger.duties import missing
+from duecare.ledger.log import read_log
+from duecare.ledger.outside.entries import read_entries
+from duecare.ledger.outside.people import book_of, lacking, subject_now
+from duecare.ledger.people import Person
 from duecare.ledger.sign import STATEMENT
 from duecare.ledger.statement import Signed, sign_statement
 
@@ -208,3 +215,96 @@ def test_garbage_in_a_statement_is_a_finding_not_a_crash(tmp_path: Path) -> None
         with open_run(run) as recorder:
             recorder.append("signed", note=Note(topic="approve", text="ada", data=broken))
     assert len([detail for verdict, detail in of_people(run)["signature"] if verdict == FAIL]) == 6
+
+
+def test_a_list_that_was_edited_afterwards_is_found(tmp_path: Path) -> None:
+    """Whoever records the run puts a friend on the list that the owner signed, and signs the head anew."""
+    run = approve_all(make(tmp_path / "run"))
+    eve = Person(roles=("approver",), key=OTHER_KEY.public)
+
+    def edit(records: list[dict[str, Any]]) -> None:
+        records[0]["settings"] |= msgspec.to_builtins(listing(eve=eve).plain())
+        records[0]["settings_digest"] = value_digest(records[0]["settings"])
+
+    rewrite(run, edit)
+    assert "signed for another state" in faults(run)
+    assert outsider(run, tmp_path)[0] == 1
+    assert any("no owner has signed" in each for each in missing(known(run), NOW))
+
+
+SORTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "people": ("li", {}),
+    "data": ("noor", {"about": "data"}),
+    "training": ("ada", {"about": "training"}),
+    "evaluation": ("rei", {"about": "evaluation"}),
+    "release": ("ada", {"about": "release"}),
+    "own": ("dana", {"about": "training"}),
+    "waive": ("wren", {}),
+    "second": ("li", {}),
+    "late": ("ada", {"expires": "2031-01-01T00:00:00+00:00"}),
+    "incident": ("kim", {"about": "low", "text": "It rhymes."}),
+    "vague": ("kim", {"about": "odd", "text": "It rhymes."}),
+    "released": ("kim", {}),
+    "entry": ("rei", {"of": 1}),
+}
+ACTS = {
+    **dict.fromkeys(("data", "training", "evaluation", "release", "own"), "approve"),
+    **dict.fromkeys(("waive", "second", "late"), "waive"),
+    **dict.fromkeys(("incident", "vague"), "incident"),
+    "released": "release",
+}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_both_verifiers_agree_on_any_sequence_of_statements(tmp_path: Path, seed: int) -> None:
+    """Rightly or wrongly signed, in any order, some changed after signing: the same entries are refused, and
+    as many things are missing."""
+    chance = random.Random(seed)
+    run = make(tmp_path / "run", FAILED_GATE)
+    for _ in range(10):
+        sort = chance.choice([*SORTS, "answer"])
+        name, said = SORTS.get(sort, ("li", {"of": chance.randrange(4, 14), "text": "Seen."}))
+        statement = draft(run, ACTS.get(sort, sort), name, **said)
+        if chance.random() < 0.2:
+            changed = chance.choice(
+                [{"run": "ab" * 8}, {"size": 2}, {"role": "ethics"}, {"subject": "00" * 32}]
+            )
+            statement = msgspec.structs.replace(statement, **changed)  # type: ignore[arg-type]
+        put(run, statement, OTHER_KEY if chance.random() < 0.1 else None)
+    ours = known(run)
+    head, lines, _ = read_log(run / "ledger")
+    read, problems = read_entries(lines, head.run)
+    theirs = book_of(read, lines, list(ours.log), {"run": head.run, "key": head.key})
+    assert not problems
+    refused = {int(text.split()[1]) for text in theirs.wrong}
+    assert refused == {index for index, _ in ours.faults}
+    assert len(ours.said) == len(theirs.said)
+    for day in (NOW, datetime(2030, 4, 1, tzinfo=UTC)):
+        assert len(missing(ours, day)) == len(lacking(theirs, day))
+    assert ours.subject("release") == subject_now(theirs, "release")[0]
+
+
+def test_the_sequences_hold_and_break(tmp_path: Path) -> None:
+    """Control of the test above: its statements are such that hold where they are left alone."""
+    run = make(tmp_path / "run", FAILED_GATE)
+    for sort in ("people", "data", "waive", "second", "incident", "entry", "release"):
+        name, said = SORTS[sort]
+        put(run, draft(run, ACTS.get(sort, sort), name, **said))
+    assert not known(run).faults
+    for sort in ("own", "late", "vague"):
+        name, said = SORTS[sort]
+        put(run, draft(run, ACTS[sort], name, **said))
+    assert len(known(run).faults) == 3
+
+
+def test_a_waiver_runs_out_for_outsiders_too(tmp_path: Path) -> None:
+    run = approve_all(make(tmp_path / "run", FAILED_GATE))
+    say(run, "waive", "wren")
+    say(run, "waive", "li")
+    head, lines, _ = read_log(run / "ledger")
+    book = book_of(
+        read_entries(lines, head.run)[0], lines, list(known(run).log), {"run": head.run, "key": head.key}
+    )
+    last = datetime(2030, 3, 1, tzinfo=UTC)
+    assert not any("waive" in each for each in lacking(book, last - timedelta(seconds=1)))
+    assert any("0 of 2 people waive it" in each for each in lacking(book, last))

@@ -96,12 +96,15 @@ def show_people(given: Path | None, *, as_json: bool) -> int:
     to = console()
     try:
         folder = run_folder(given)
+        at = signing.desk(folder)
     except LedgerError:
         if given is not None:
             raise
         _keys_here(to)
         return OK
-    at = signing.desk(folder)
+    if given is None and at.account.listed is None:  # the latest run is of a study without people
+        _keys_here(to)
+        return OK
     if as_json:
         to.print(encode(told(at.account)).decode(), markup=False, soft_wrap=True)
         return OK
@@ -147,9 +150,8 @@ def _table(account: Account, listing: Listing) -> Table:
 
 
 def _keys_here(to: Console) -> None:
-    own, people = keys.home() / sign.KEY_FILE, keys.home() / keyfile.FOLDER
-    if own.exists():
-        to.print(f"This machine records runs with key {sign.load(own).public} (`records`).", soft_wrap=True)
+    own, people = sign.load_or_create(keys.home()), keys.home() / keyfile.FOLDER
+    to.print(f"This machine records runs with key {own.public} (`records`).", soft_wrap=True)
     for path in sorted(people.glob(f"*{_KEY}")):
         found = keyfile.read_key(path)
         to.print(f"Key of {escape(found.name)} on this machine: {found.public}", soft_wrap=True)

@@ -110,6 +110,7 @@ class Rules:
     """
 
     separate: tuple[tuple[Role, Role], ...] = (
+        ("trainer", "owner"),
         ("trainer", "approver"),
         ("trainer", "reviewer"),
         ("trainer", "ethics"),
