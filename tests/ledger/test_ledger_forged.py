@@ -294,7 +294,7 @@ def test_the_sequences_hold_and_break(tmp_path: Path) -> None:
     for sort in ("own", "late", "vague"):
         name, said = SORTS[sort]
         put(run, draft(run, ACTS[sort], name, **said))
-    assert len(known(run).faults) == 3
+    assert {index for index, _ in known(run).faults} == {12, 13, 14}
 
 
 def test_a_waiver_runs_out_for_outsiders_too(tmp_path: Path) -> None:
