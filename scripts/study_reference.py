@@ -21,6 +21,7 @@ from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
 from duecare.ledger.people import Approvals, Person, Rules
+from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.influence import Influence
@@ -116,6 +117,7 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "audit-limits": AuditLimits,
 }
 
 

@@ -24,7 +24,7 @@ SHARED_FROM = 50_000
 """Lines from which on processes beside this one help: they take a third of a second to start."""
 MOST_PROCESSES = 8
 
-_ALWAYS = ("run.started", "run.finished", "signed", "released")
+_ALWAYS = ("run.started", "run.finished", "step.failed", "signed", "released")
 
 
 class Examined(msgspec.Struct):

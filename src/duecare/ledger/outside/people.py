@@ -271,10 +271,23 @@ def gates_now(book: PeopleBook) -> dict[str, dict[str, Any]]:
         for each in book.past:
             told = each["happened"] == "told" and (each.get("job"), each.get("step_key")) == same
             if (told or each is entry) and each.get("findings"):
-                for finding, digest in findings_in(book.lines[each["index"]]):
-                    if finding.get("gate"):
-                        found[digest] = finding
+                found |= gates_in(book.lines[each["index"]])
+    starts = [entry["index"] for entry in book.past if entry["happened"] == "run.started"]
+    failed = [
+        entry
+        for entry in book.past
+        if entry["happened"] == "step.failed"
+        and entry["index"] >= (starts or [0])[-1]
+        and entry.get("job") not in results_now(book)[0]
+    ]
+    for entry in failed[-1:]:  # a gate can refuse to let a step start
+        found |= gates_in(book.lines[entry["index"]])
     return found
+
+
+def gates_in(line: bytes) -> dict[str, dict[str, Any]]:
+    """The gates among the findings of an entry."""
+    return {digest: finding for finding, digest in findings_in(line) if finding.get("gate")}
 
 
 def still_listed(book: PeopleBook, each: SaidThere) -> bool:
