@@ -228,7 +228,7 @@ def enter(run: Path, signed: Sequence[Signed]) -> list[Entry]:
                 continue
             wrong = at.objections(each)
             if each.said().act == "release":
-                wrong += missing(at, now())
+                wrong += [*missing(at, now()), *(text for _, text in at.faults)]
             if wrong:
                 raise LedgerError(f"{each.said().words}: it cannot be entered: {'; '.join(wrong)}")
             entry = recorder.append(SIGNED, note=each.note())
