@@ -179,6 +179,11 @@ def status(run: RunFolder = None) -> None:
     raise typer.Exit(show_status(run))
 
 
+Remember = Annotated[
+    bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
+]
+
+
 @_command
 def verify(  # noqa: PLR0917  # options of the command line, given by name there
     run: RunFolder = None,
@@ -188,15 +193,16 @@ def verify(  # noqa: PLR0917  # options of the command line, given by name there
     head: Annotated[
         Path | None, typer.Option(help="A head.json of this run from a source you trust.")
     ] = None,
-    remember: Annotated[
-        bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
-    ] = False,
+    remember: Remember = False,
     witness: Annotated[
         list[str] | None, typer.Option(help="Key of a witness (name+id+base64) who must have co-signed.")
     ] = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Derive figures and gates again from the artifacts.")
     ] = False,
+    tsa_root: Annotated[
+        list[Path] | None, typer.Option(help="Certificate (PEM) of an authority that must have stamped.")
+    ] = None,
 ) -> None:
     """Hash a whole run again and compare it with its ledger. Needs no network and no JAX.
 
@@ -209,7 +215,16 @@ def verify(  # noqa: PLR0917  # options of the command line, given by name there
     """
     from duecare.cli.show_run import show_verify
 
-    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or [], recompute=recompute))
+    code = show_verify(
+        run,
+        key,
+        head,
+        keep=remember,
+        witnesses=witness or [],
+        recompute=recompute,
+        authorities=tsa_root or [],
+    )
+    raise typer.Exit(code)
 
 
 @_command

@@ -108,8 +108,10 @@ def show_verify(
     keep: bool,
     witnesses: Sequence[str] = (),
     recompute: bool = False,
+    authorities: Sequence[Path] = (),
 ) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
+    from duecare.cli.show_proofs import certificates
     from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
@@ -119,7 +121,13 @@ def show_verify(
         pinned = key
     if head_file is not None:
         last = sign.parse_head(head_file.read_bytes())
-    found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
+    found = verify(
+        folder,
+        pinned_key=pinned,
+        last_head=last,
+        witnesses=[*map(parse_key, witnesses)],
+        authorities=certificates(authorities),
+    )
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
