@@ -197,13 +197,15 @@ def _rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Pro
 
 
 def _reward_model(study: Study, place: int, where: str) -> Iterator[Problem]:
-    """A step that is rewarded by a reward model names one that was trained before it."""
-    name = getattr(study.train[place], "reward_model", "")
+    """A step that is rewarded by a reward model, or looked at by one, names one trained before it."""
     jobs = training_jobs(study.train)[:place]
     known = [job for job, step in zip(jobs, study.train, strict=False) if judges(step)]
-    if name and name not in known:
-        expected = f"a reward model trained before this step ({', '.join(known) or 'none is'})"
-        yield Problem(f"{where}.reward_model", show(name), expected + near(name, known))
+    drift = getattr(study.train[place], "drift", None)
+    for key, asking in (("reward_model", study.train[place]), ("drift.reward_model", drift)):
+        name = getattr(asking, "reward_model", "")
+        if name and name not in known:
+            expected = f"a reward model trained before this step ({', '.join(known) or 'none is'})"
+            yield Problem(f"{where}.{key}", show(name), expected + near(name, known))
 
 
 def _evaluation(study: Study) -> Iterator[Problem]:

@@ -170,6 +170,8 @@ def _training(study: Study) -> Iterator[Job]:
             inputs["model"] = before
         if judge := getattr(step, "reward_model", ""):
             inputs["reward"] = judge
+        if judge := getattr(getattr(step, "drift", None), "reward_model", ""):
+            inputs["independent"] = judge
         if (teacher := _taught_by(step)) is not None:
             inputs["teacher"] = _teacher_jobs(study)[teacher]
         yield _job(study, job, step, inputs)

@@ -3,6 +3,7 @@
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.distill import Distill
+from duecare.train.drift import Drift
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
@@ -18,6 +19,7 @@ __all__ = [
     "Debias",
     "Distill",
     "Dpo",
+    "Drift",
     "GroupDro",
     "Grpo",
     "Influence",
