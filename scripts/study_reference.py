@@ -20,8 +20,10 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
+from duecare.train.drift import Drift
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
@@ -105,6 +107,8 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "drift": Drift,
+    "audit-limits": AuditLimits,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
+from duecare.cli.rewarding import bringing, looking, makers, ready
 from duecare.cli.sources import files_of, located, read_steps
 from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
@@ -24,8 +25,12 @@ def _jobs(study: Study) -> Iterator[Job]:
     for jobs in curated.values():
         yield from jobs
     yield from _reviews(study, curated, "train")
-    yield from _modelling(study)
+    waiting = looking(study, _last(curated), _split_sources(study))
+    made = {job.id for jobs in curated.values() for job in jobs}
+    made |= {f"review:{step.round}" for step in study.review if step.before == "train"}  # type: ignore[attr-defined]  # steps of this section are a Review
+    yield from _modelling(study, waiting, made)
     yield from _reviews(study, curated, "release")
+    yield from waiting
 
 
 def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Iterator[Job]:
@@ -38,7 +43,20 @@ def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Ite
         yield _job(study, f"review:{step.round}", step, {"reviewed": reviewed})  # type: ignore[attr-defined]  # steps of this section are a Review
 
 
-def _modelling(study: Study) -> Iterator[Job]:
+def _last(curated: Mapping[str, list[Job]]) -> dict[str, str]:
+    """The last job that curates each source, but its split."""
+    return {
+        source: next(job.id for job in reversed(jobs) if not job.id.startswith("split:"))
+        for source, jobs in curated.items()
+    }
+
+
+def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job]:
+    """What trains, looks into rewards (`waiting`) and evaluates; `made` are the jobs before."""
+    for job in bringing(study):
+        yield job
+        made.add(job.id)
+    yield from ready(waiting, made)
     if not (study.train or study.evaluate):
         return
     if study.model is None:
@@ -46,7 +64,10 @@ def _modelling(study: Study) -> Iterator[Job]:
     yield _job(study, "base", study.model, {})
     yield from _teachers(study)
     trained = list(_training(study))
-    yield from trained
+    for job in trained:
+        yield job
+        made.add(job.id)
+        yield from ready(waiting, made)
     tuned = [job for job in trained if not judges(job.step)]
     if study.evaluate is None:
         return
@@ -168,10 +189,7 @@ def _training(study: Study) -> Iterator[Job]:
         inputs = {"data": f"split:{step_on(step)}", "base": "base"}
         if before is not None:
             inputs["model"] = before
-        if judge := getattr(step, "reward_model", ""):
-            inputs["reward"] = judge
-        if judge := getattr(getattr(step, "drift", None), "reward_model", ""):
-            inputs["independent"] = judge
+        inputs |= makers(study, step)
         if (teacher := _taught_by(step)) is not None:
             inputs["teacher"] = _teacher_jobs(study)[teacher]
         yield _job(study, job, step, inputs)

@@ -62,6 +62,7 @@ class Study:
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model
+    - reward: steps that look into rewards (`reward.Audit`); each runs as soon as what it reads is there
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - seed: of every step that draws; in Python it is given to each step itself
@@ -76,6 +77,7 @@ class Study:
     data: Mapping[str, Step] = field(default_factory=dict)
     curate: tuple[Use | Step, ...] = ()
     train: tuple[Step, ...] = ()
+    reward: tuple[Step, ...] = ()
     evaluate: Step | None = None
     gates: Step | None = None
     review: tuple[Step, ...] = ()
@@ -105,9 +107,10 @@ class Study:
     def problems(self) -> list[Problem]:
         """Everything wrong with the study as a whole: combinations, files, columns, groups."""
         from duecare.cli.combine import combinations
+        from duecare.cli.rewarding import problems
         from duecare.cli.sources import unreadable
 
-        return [*combinations(self), *unreadable(self)]
+        return [*combinations(self), *problems(self), *unreadable(self)]
 
     def check(self) -> None:
         """Raise a StudyError with everything that is wrong; nothing is run and no model is loaded."""
@@ -189,6 +192,7 @@ class Study:
             "data": {name: settings(step) for name, step in self.data.items()},
             "curate": [{named(use.step): {"on": list(use.on), **settings(use.step)}} for use in self.uses],
             "train": [{named(step): settings(step)} for step in self.train],
+            **({"reward": [{named(step): settings(step)} for step in self.reward]} if self.reward else {}),
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
             **({"review": [settings(step) for step in self.review]} if self.review else {}),

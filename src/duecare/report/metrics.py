@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.drift_words import DRIFT
 from duecare.report.influence_words import INFLUENCE
+from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
@@ -92,6 +94,8 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 
 METRICS: dict[str, Metric] = {
+    **REWARDS,
+    **DRIFT,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
-from duecare.report import behind, curation, judged, origin, treatment, verdict
+from duecare.report import behind, curation, judged, origin, rewarded, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.gather import Figure, Story, gather
@@ -82,6 +82,11 @@ class View:
     def judges(self) -> tuple[judged.Judge, ...]:
         """What each reward model came to on held-out pairs."""
         return judged.judges(self.story)
+
+    @property
+    def audits(self) -> tuple[rewarded.Audited, ...]:
+        """What each audit of a reward found."""
+        return rewarded.audits(self.story)
 
     @property
     def rounds(self) -> tuple[Round, ...]:

@@ -29,6 +29,11 @@ class Beside:
     prompts: Prompts
     _log: DriftLog | None = field(default=None, init=False)
 
+    @staticmethod
+    def of(step: Reinforces, prompts: Prompts) -> Beside | None:
+        """The instrument of a step that has one."""
+        return None if step.drift is None else Beside(step, step.drift, prompts)
+
     def open(self, folder: Path, upto: int) -> bool:
         """Read the looks of before a kill; False where one that was due by step `upto` is missing."""
         self._log = DriftLog(folder, upto)

@@ -177,9 +177,8 @@ def reinforce(
     doing(step, "answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
     doing(step, "answering the first prompts", tell)
-    looking = None if step.drift is None else Beside(step, step.drift, asked)
-    rounds = Rounds(step, asked, lambda one: made(one, players), looking)
-    run = Run(step, method, data.groups, resume, tell, beside=looking)
+    rounds = Rounds(step, asked, lambda one: made(one, players), Beside.of(step, asked))
+    run = Run(step, method, data.groups, resume, tell, beside=rounds.beside)
     watch = run.fit(trainer, rounds.batch)
     doing(step, "answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
@@ -238,10 +237,11 @@ def _judge(step: Reinforces, inputs: Artifacts, method: str, handed: str, name: 
         return None
     if handed not in inputs:
         raise ModelError(f"train.{method}: no reward model {name!r} was handed over")
+    from duecare.model.fetch import reward_folder
     from duecare.model.reward import load_reward
 
     return load_reward(
-        inputs[handed].path / "model", batch=step.batch_size * step.samples, mesh=mesh_of(step)
+        reward_folder(inputs[handed].path), batch=step.batch_size * step.samples, mesh=mesh_of(step)
     )
 
 
