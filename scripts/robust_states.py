@@ -2,7 +2,7 @@
 
     DUECARE_DATA=... python scripts/robust_states.py FOLDER [--minutes 3]
 
-Of the first 800 usable pairs of hh-rlhf-harmless: the chosen answer, the rejected one, and where the chosen
+Of the first 900 usable pairs of hh-rlhf-harmless: the chosen answer, the rejected one, and where the chosen
 one is whole, the chosen one with a sentence added that says nothing. Of the twins of gender and age, in two
 wordings: the respectful and the dismissive answer. The state is the one that a reward model's head reads.
 Prompts keep their last 96 tokens, answers their first 64. Each piece is a file in FOLDER; a second call goes
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 MODEL = "smollm2-135m-instruct"
-PAIRS, PIECE = 800, 100
+PAIRS, PIECE = 900, 100
 PROMPT, ANSWER = 96, 64
 AXES = ("gender", "age")
 FRAMED = 80

@@ -111,6 +111,13 @@ KINDS: tuple[Kind, ...] = (
         word="audit",
         rewards=("reward", "against"),
     ),
+    Kind(
+        name="best-of-n",
+        section="reward",
+        step="duecare.reward.best:BestOfN",
+        takes=("chat", "preference"),
+        rewards=("reward", "held_out"),
+    ),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),

@@ -1,6 +1,7 @@
 """Audit of a reward model: what it ranks, what it pays for besides quality, where it leads a policy."""
 
 from duecare.reward.audit import Audit
+from duecare.reward.best import BestOfN
 from duecare.reward.limits import AuditLimits
 
-__all__ = ["Audit", "AuditLimits"]
+__all__ = ["Audit", "AuditLimits", "BestOfN"]
