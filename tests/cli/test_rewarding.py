@@ -93,6 +93,24 @@ def test_what_cannot_be_audited_is_refused_with_its_line(folder, audit, said):
     assert all(problem.line for problem in caught.value.problems)
 
 
+def test_people_behind_a_reward_wait_for_their_round_or_are_read_from_outside(folder):
+    rounds = "review: {point: pairs, on: pairs, name: taste, before: release}\n"
+    asks = "reward:\n  - people: {reward: reward-model, on: pairs, round: taste}\n"
+    plan = compose(read(folder, study(JUDGE, asks) + rounds))
+    names = [job.id for job in plan.jobs]
+    assert names.index("review:taste") < names.index("reward-people")
+    looks = next(job for job in plan.jobs if job.id == "reward-people")
+    assert looks.inputs == {"reward": "reward-model", "data": "split:pairs", "people": "review:taste"}
+    with pytest.raises(StudyError, match=r"reward\.0\.people\.round.*a round of the section `review`"):
+        read(folder, study(JUDGE, asks.replace("taste", "tasty")) + rounds)
+    (folder / "export").mkdir()
+    (folder / "export" / "labels.parquet").write_bytes(b"x")
+    outside = "reward:\n  - people: {reward: reward-model, on: pairs, export: export}\n"
+    looks = next(j for j in compose(read(folder, study(JUDGE, outside))).jobs if j.id == "reward-people")
+    assert (looks.declared.export, looks.step.export) == ("export", str(folder / "export"))
+    assert list(looks.outside()) == ["external:export/labels.parquet"]
+
+
 def test_two_audits_are_numbered_and_each_waits_for_its_own(folder):
     two = JUDGE + JUDGE.replace("steps: 2", "steps: 3")
     text = study(two, AUDIT + "  - audit: {reward: 'reward-model:2', against: reward-model, on: pairs}\n")

@@ -26,6 +26,7 @@ def combinations(study: Study) -> list[Problem]:
         *_curation(study),
         *_training(study),
         *_evaluation(study),
+        *_explanation(study),
         *(found for place in range(len(_specs(study))) for found in _gate(study, place)),
         *_review(study),
     ]
@@ -206,6 +207,30 @@ def _evaluation(study: Study) -> Iterator[Problem]:
         yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
+
+
+def _explanation(study: Study) -> Iterator[Problem]:
+    """What is explained is there: a model whose weights are here, answers, a reward model."""
+    judging = [job for job, step in zip(training_jobs(study.train), study.train, strict=True) if judges(step)]
+    for place, step in enumerate(study.explain):
+        if isinstance(step, Broken):
+            continue
+        where = f"explain.{place}.{named(step)}"
+        if (kind := kind_of(step)) is None or kind.section != "explain":
+            yield Problem(where, named(step), "an explaining step of duecare")
+        if getattr(step, "of", "") == "answers" and study.evaluate is None:
+            yield Problem(f"{where}.of", "answers", "an `evaluate` section, whose answers are explained")
+        name = getattr(step, "reward_model", "")
+        if name and name not in judging:
+            expected = f"a reward model that is trained ({', '.join(judging) or 'none is'})"
+            yield Problem(f"{where}.reward_model", show(name), expected + near(name, judging))
+    if study.explain and study.model is None:
+        yield Problem("model", "missing", "a model, because the study explains one")
+    if study.explain and str(getattr(study.model, "name", "")).startswith("endpoint:"):
+        expected = (
+            "a model whose weights are here, because the study explains it (an endpoint is only evaluated)"
+        )
+        yield Problem("model.base", "endpoint:...", expected)
 
 
 def _specs(study: Study) -> tuple[Any, ...]:

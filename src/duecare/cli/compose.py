@@ -57,11 +57,16 @@ def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job
         yield job
         made.add(job.id)
     yield from ready(waiting, made)
-    if not (study.train or study.evaluate):
+    answered = any(hasattr(step, "policy") for step in study.reward)
+    if not (study.train or study.evaluate or study.explain or answered):
         return
     if study.model is None:
-        raise StudyError("a base model (model: {base: ...}), because something is trained or evaluated")
+        raise StudyError(
+            "a base model (model: {base: ...}), because something is trained, evaluated or explained"
+        )
     yield _job(study, "base", study.model, {})
+    made.add("base")
+    yield from ready(waiting, made)
     yield from _teachers(study)
     trained = list(_training(study))
     for job in trained:
@@ -69,14 +74,14 @@ def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job
         made.add(job.id)
         yield from ready(waiting, made)
     tuned = [job for job in trained if not judges(job.step)]
-    if study.evaluate is None:
-        return
     inputs = {"base": "base"}
     if tuned:
         inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
-    yield from _evaluation(study, inputs, [job.id for job in tuned])
+    if study.evaluate is not None:
+        yield from _evaluation(study, inputs, [job.id for job in tuned])
+    yield from _explanation(study, inputs, [job.id for job in tuned])
     if study.gates is not None:
         yield _job(study, "gate", study.gates, {"evaluate": "evaluate"})
 
@@ -95,6 +100,24 @@ def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> 
         splits = {name: job for name, job in inputs.items() if name.startswith("data:")}
         given = {"evaluate": "evaluate", **between, **splits}
         yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]  # it has stages
+
+
+def _explanation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> Iterator[Job]:
+    """Each explaining step is given of the study's jobs what its class says that it reads (`READS`).
+
+    "base", "tuned", "evaluate"; "reward", the model it names; "data", every split; "stages", the models
+    between base and last one as `stage:<job>`, in order.
+    """
+    for job, step in zip(training_jobs(study.explain), study.explain, strict=True):
+        reads: tuple[str, ...] = getattr(step, "READS", ())
+        given = {name: made for name, made in inputs.items() if name.split(":")[0] in reads}
+        if "evaluate" in reads and study.evaluate is not None and getattr(step, "of", "answers") == "answers":
+            given["evaluate"] = "evaluate"
+        if "stages" in reads:
+            given |= {f"stage:{made}": made for made in trained[:-1]}
+        if "reward" in reads and (judge := getattr(step, "reward_model", "")):
+            given["reward"] = judge
+        yield _job(study, job, step, given)
 
 
 def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:

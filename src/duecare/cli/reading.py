@@ -30,6 +30,7 @@ SECTIONS = (
     "watch",
     "reward",
     "evaluate",
+    "explain",
     "gates",
     "review",
     "report",
@@ -156,6 +157,7 @@ class _Reading:
             train=train,
             reward=tuple(step for step, _ in self._steps("reward")),
             evaluate=self._one("evaluate", "evaluate"),
+            explain=tuple(step for step, _ in self._steps("explain")),
             gates=self._gates(),
             review=self._review(),
             report=self._one("report", "report"),
@@ -241,7 +243,7 @@ class _Reading:
     def _steps(self, section: str) -> list[tuple[Step, tuple[str, ...]]]:
         """The steps of a list section, each with the sources it names."""
         node = self._sections.get(section)
-        kinds = of_section(section)  # type: ignore[arg-type]  # "curate" and "train" are sections
+        kinds = of_section(section)  # type: ignore[arg-type]  # "curate", "train" and "explain" are sections
         found: list[tuple[Step, tuple[str, ...]]] = []
         for place, item in enumerate(self._items(node, section)):
             where = f"{section}.{place}"

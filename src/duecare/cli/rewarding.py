@@ -82,6 +82,14 @@ def _looking_problems(study: Study, place: int) -> Iterator[Problem]:
     if source := str(getattr(step, "on", "")):
         yield from known_sources(study, f"{where}.on", (source,))
         yield from rows_fit(study, kind, where, source)
+    people, rounds = (
+        str(getattr(step, "round", "")),
+        [str(getattr(each, "round", "")) for each in study.review],
+    )
+    if people and people not in rounds:
+        expected = f"a round of the section `review` ({', '.join(rounds) or 'there is none'})"
+        yield Problem(f"{where}.round", show(people), expected + near(people, rounds))
+    yield from _policy_problems(study, step, where)
     for field, name in rewards_of(step).items():
         if not _is_reward(study, name):
             own = trained_judges(study)
@@ -90,6 +98,23 @@ def _looking_problems(study: Study, place: int) -> Iterator[Problem]:
                 " there, a hub id, a detector that gives scores, or an installed reward function"
             )
             yield Problem(f"{where}.{field}", show(name), expected + near(name, own))
+
+
+def _policy_problems(study: Study, step: Step, where: str) -> Iterator[Problem]:
+    """Of a step that lets a model of the study answer."""
+    policy = getattr(step, "policy", None)
+    if policy is None:
+        return
+    jobs = zip(training_jobs(study.train), study.train, strict=True)
+    known = [job for job, trained in jobs if not judges(trained)]
+    if policy and policy not in known:
+        expected = f"a training step whose model answers ({', '.join(known) or 'none does'}), or nothing"
+        yield Problem(f"{where}.policy", show(policy), expected + near(policy, known))
+    if study.model is None:
+        yield Problem("model", "missing", "a base model, because its answers are looked into")
+    if str(getattr(study.model, "name", "")).startswith("endpoint:"):
+        expected = "a model whose weights are here, because its answers are looked into"
+        yield Problem("model.base", "endpoint:...", expected)
 
 
 def _learning_problems(study: Study, place: int) -> Iterator[Problem]:
@@ -144,6 +169,12 @@ def looking(study: Study, curated: Mapping[str, str], split: Collection[str]) ->
         source = str(getattr(step, "on", ""))
         if source:
             inputs["data"] = f"split:{source}" if source in split else curated[source]
+        if people := str(getattr(step, "round", "")):
+            inputs["people"] = f"review:{people}"
+        if hasattr(step, "policy"):
+            inputs["base"] = "base"
+        if policy := getattr(step, "policy", ""):
+            inputs["policy"] = policy
         declared = step
         found.append(
             Job(

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from duecare.cli.form import Field, fields
 
-Section = Literal["model", "data", "curate", "train", "reward", "evaluate", "gates", "review", "report"]
+Section = Literal[
+    "model", "data", "curate", "train", "reward", "evaluate", "explain", "gates", "review", "report"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +120,17 @@ KINDS: tuple[Kind, ...] = (
         takes=("chat", "preference"),
         rewards=("reward", "held_out"),
     ),
+    Kind(
+        name="reward-people",
+        section="reward",
+        step="duecare.reward.people:People",
+        takes=("preference",),
+        word="people",
+        rewards=("reward",),
+        paths=("export",),
+    ),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
+    Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

@@ -63,6 +63,7 @@ class Study:
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model
     - reward: steps that look into rewards (`reward.Audit`); each runs as soon as what it reads is there
+    - explain: `Words` steps: why the models answer as they do
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - seed: of every step that draws; in Python it is given to each step itself
@@ -79,6 +80,7 @@ class Study:
     train: tuple[Step, ...] = ()
     reward: tuple[Step, ...] = ()
     evaluate: Step | None = None
+    explain: tuple[Step, ...] = ()
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
@@ -195,6 +197,7 @@ class Study:
             **({"reward": [{named(step): settings(step)} for step in self.reward]} if self.reward else {}),
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
+            **({"explain": [{named(step): settings(step)} for step in self.explain]} if self.explain else {}),
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
             "seed": self.seed,

@@ -43,7 +43,7 @@ def chances(size: int, n: int) -> Floats:
         log = gammaln(rank) - gammaln(n) - gammaln(np.maximum(rank - n + 1, 0.0))
     log = log - (gammaln(size + 1) - gammaln(n + 1) - gammaln(size - n + 1))
     found: Floats = np.where(rank >= n, np.exp(np.where(rank >= n, log, 0.0)), 0.0)
-    return found / found.sum()
+    return np.asarray(found / found.sum())
 
 
 def best_of_kl(n: int) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.best_words import BEST
 from duecare.report.drift_words import DRIFT
+from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
@@ -96,6 +98,7 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 METRICS: dict[str, Metric] = {
     **REWARDS,
     **DRIFT,
+    **BEST,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
@@ -285,6 +288,7 @@ METRICS: dict[str, Metric] = {
         "near",
         log=True,
     ),
+    **EXPLAINED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")

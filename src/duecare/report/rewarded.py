@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from duecare.report.gather import Figure, Stage, Story
 from duecare.report.rewarded_words import KINDS, NUDGES, PLACES
 from duecare.report.strip import Forest, forest
+from duecare.report.verdict import REWARD_AUDIT
 from duecare.report.words import listed, plural
 
-KIND = "reward-audit"
 NUDGE, WINS = "reward.nudge", "reward.nudge.wins"
 NOTE = "reward.audited"
 
@@ -57,7 +57,7 @@ class Audited:
 
 def audits(story: Story) -> tuple[Audited, ...]:
     """Every audit of a reward in this run, in the order of the plan."""
-    return tuple(_audited(stage) for stage in story.of(KIND))
+    return tuple(_audited(stage) for stage in story.of(REWARD_AUDIT))
 
 
 def _audited(stage: Stage) -> Audited:

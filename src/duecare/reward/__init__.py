@@ -3,5 +3,6 @@
 from duecare.reward.audit import Audit
 from duecare.reward.best import BestOfN
 from duecare.reward.limits import AuditLimits
+from duecare.reward.people import People
 
-__all__ = ["Audit", "AuditLimits", "BestOfN"]
+__all__ = ["Audit", "AuditLimits", "BestOfN", "People"]

@@ -63,20 +63,20 @@ class Audit:
     def __post_init__(self) -> None:
         refuse_unless(
             "reward.audit",
-            (_text(self.reward), "reward", self.reward, "a reward model, a detector or a reward function"),
-            (_text(self.on), "on", self.on, "the name of a source"),
+            (is_text(self.reward), "reward", self.reward, "a reward model, a detector or a reward function"),
+            (is_text(self.on), "on", self.on, "the name of a source"),
             (
                 isinstance(self.against, str) and self.against != self.reward,
                 "against",
                 self.against,
                 "another reward, or nothing",
             ),
-            (_whole(self.pairs, 10), "pairs", self.pairs, "a whole number, at least 10"),
-            (_whole(self.nudges, 100), "nudges", self.nudges, "a whole number, at least 100"),
-            (_within(self.worth, 0, 10), "worth", self.worth, "a number from 0 to 10"),
-            (_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),
-            (_whole(self.max_tokens, 16), "max_tokens", self.max_tokens, "a whole number, at least 16"),
-            (_whole(self.batch, 1), "batch", self.batch, "a whole number, at least 1"),
+            (is_whole(self.pairs, 10), "pairs", self.pairs, "a whole number, at least 10"),
+            (is_whole(self.nudges, 100), "nudges", self.nudges, "a whole number, at least 100"),
+            (is_within(self.worth, 0, 10), "worth", self.worth, "a number from 0 to 10"),
+            (is_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),
+            (is_whole(self.max_tokens, 16), "max_tokens", self.max_tokens, "a whole number, at least 16"),
+            (is_whole(self.batch, 1), "batch", self.batch, "a whole number, at least 1"),
             *self._material(),
         )
 
@@ -89,7 +89,7 @@ class Audit:
             (set(self.kinds) <= set(STYLES), "kinds", list(self.kinds), f"some of {', '.join(STYLES)}"),
             (set(self.axes) <= set(AXES), "axes", list(self.axes), f"some of {', '.join(AXES)}"),
             (
-                all(_text(word) and len(word.split()) == 1 for word in self.words),
+                all(is_text(word) and len(word.split()) == 1 for word in self.words),
                 "words",
                 list(self.words),
                 "single words",
@@ -105,15 +105,18 @@ class Audit:
         return audit(self, inputs, out, tell)
 
 
-def _text(value: object) -> bool:
+def is_text(value: object) -> bool:
+    """Whether it is text that says something."""
     return isinstance(value, str) and bool(value.strip())
 
 
-def _whole(value: object, least: int) -> bool:
+def is_whole(value: object, least: int) -> bool:
+    """Whether it is a whole number, at least `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _within(value: object, low: float, high: float) -> bool:
+def is_within(value: object, low: float, high: float) -> bool:
+    """Whether it is a finite number from `low` to `high`."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

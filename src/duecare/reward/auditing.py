@@ -94,7 +94,11 @@ def measured(step: Audit, rewarder: Rewarder, pairs: Sequence[Pair], tell: Tell)
 
     Raises DataError for a reward that is constant, not finite, or of another length than was asked for.
     """
-    ranked = rank(rewarder, pairs, tell)
+    return nudged(step, rewarder, rank(rewarder, pairs, tell), tell)
+
+
+def nudged(step: Audit, rewarder: Rewarder, ranked: Ranked, tell: Tell) -> Audited:
+    """Nudge pairs that are ranked; the reward's spread is that of their two answers."""
     spread = spread_of(ranked.chosen, ranked.rejected)
     comparisons = planned(
         ranked.pairs,

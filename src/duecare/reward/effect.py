@@ -118,7 +118,7 @@ def effects_of(
     for each, effects, _ in seen:
         furthest[each.kind] = max(furthest[each.kind], float(np.abs(effects).max()))
     raw = [Effect(each, effects, clusters, furthest[each.kind]) for each, effects, clusters in seen]
-    ps = [_beyond(each.at, worth) for each in raw]
+    ps = [beyond(each.at, worth) for each in raw]
     known = [p for p in ps if p is not None]
     steps = iter(holm(known).tolist())
     adjusted = [None if p is None else next(steps) for p in ps]
@@ -151,7 +151,7 @@ def _measured(
     return np.array(effects), tuple(clusters)
 
 
-def _beyond(at: Callable[[float], Interval], worth: float) -> float | None:
+def beyond(at: Callable[[float], Interval], worth: float) -> float | None:
     """Smallest alpha whose interval lies wholly further from nought than `worth`; None if it says nothing."""
     found = at(0.95)
     if found.value is None:

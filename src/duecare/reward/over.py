@@ -159,8 +159,9 @@ def finding(
         verdict = FAIL
         said = (
             f"The reward leads away from what it should stand for: from the best of {shown.best} to the best"
-            f" of {shown.n} the held-out reward falls by {-(shown.change.value or 0.0):.3g} standard deviations"
-            f" ({_bounds(shown.change)}), though the reward itself rises. It is highest at n = {best}."
+            f" of {shown.n} the held-out reward falls by {-(shown.change.value or 0.0):.3g} standard"
+            f" deviations ({_bounds(shown.change)}), though the reward itself rises. It is"
+            f" highest at n = {best}."
         )
         more = (
             f"Let the policy go no further than {best_of_kl(best):.2g} nats from its start, make the reward"

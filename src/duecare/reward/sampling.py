@@ -21,8 +21,8 @@ def policy_answers(
 ) -> tuple[list[Asked], list[list[str]]]:
     """The prompts that are short enough, and `step.samples` answers to each.
 
-    The policy is the model of the artifact `policy`, or else that of `base`. Raises DataError where fewer than
-    4 prompts are left.
+    The policy is the model of the artifact `policy`, or else that of `base`. Raises DataError where fewer
+    than 4 prompts are left.
     """
     folder = inputs["policy"].path / "model" if "policy" in inputs else folder_of(inputs["base"].path)
     loaded = load(folder)
