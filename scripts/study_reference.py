@@ -24,6 +24,7 @@ from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.drift import Drift
+from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
@@ -108,6 +109,7 @@ PLAIN: dict[str, type[Any]] = {
     "adversary": Adversary,
     "influence": Influence,
     "drift": Drift,
+    "robust": Robust,
     "audit-limits": AuditLimits,
 }
 
