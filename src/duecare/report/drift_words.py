@@ -1,7 +1,8 @@
-"""What the figures of an instrument beside a reward are called in plain words."""
+"""What is told of where a reward leads, in plain words: drift, heads fitted anew, the best of n."""
 
 from __future__ import annotations
 
+from duecare.report.best_words import BEST
 from duecare.report.shown import Metric
 
 _WIN = (
@@ -42,5 +43,26 @@ def _of(method: str) -> dict[str, Metric]:
     }
 
 
-DRIFT: dict[str, Metric] = {**_of("grpo"), **_of("ppo")}
+_ROBUST: dict[str, Metric] = {
+    "reward-model.robust.length": Metric(
+        "How reward and length go together",
+        "Correlation of both between two answers to one held-out prompt; 0: not paid by length.",
+        "signed",
+        0.0,
+        "near",
+    ),
+    "reward-model.robust.reward_gap": Metric(
+        "Gap in reward between twins, matters that no head was fitted on",
+        "How much more the same answer is paid when the prompt names this group and not the other.",
+        "signed",
+        0.0,
+        "near",
+        unit="standard deviations",
+    ),
+    "reward-model.robust.accuracy.change": Metric(
+        "What the fit cost in pairs ranked as labelled", "After minus before.", "points", 0.0, "higher"
+    ),
+}
+
+DRIFT: dict[str, Metric] = {**_of("grpo"), **_of("ppo"), **_ROBUST, **BEST}
 """Metric -> how it is shown."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duecare.report.best_words import BEST
 from duecare.report.drift_words import DRIFT
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
@@ -98,7 +97,6 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 METRICS: dict[str, Metric] = {
     **REWARDS,
     **DRIFT,
-    **BEST,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),

@@ -190,7 +190,8 @@ class DriftGauge:
                 )
                 if not len(values):
                     continue
-                interval = _mean(values, rows)
+                within = None if name.endswith("shift") else (0.0, 1.0)
+                interval = _mean(values, rows, within)
                 reading = Reading((step, "train", axis, group, metric), float(values.mean()), interval)
                 self.readings.append(reading)
                 tell(reading.estimate(self.method, self.about))
@@ -198,7 +199,7 @@ class DriftGauge:
     def _judge(self, course: Course, step: int, tell: Tell) -> None:
         """Keep the window's mean of a course, and say so where its money has reached 1 / alpha."""
         if course.window:
-            interval = _mean(np.array(course.window), course.rows)
+            interval = _mean(np.array(course.window), course.rows, course.onset.within)
             place = (step, "train", course.axis, course.group, _METRIC[course.figure])
             course.last = Reading(place, float(np.mean(course.window)), interval)
             if course.figure == "gap":
@@ -301,7 +302,7 @@ _NEXT = {
 }
 
 
-def _mean(values: Floats, rows: Sequence[int]) -> Interval:
+def _mean(values: Floats, rows: Sequence[int], within: tuple[float, float] | None = (0.0, 1.0)) -> Interval:
     """The mean over prompts; one that was asked twice is one cluster."""
     clusters = None if len(set(rows)) == len(rows) else list(rows)
-    return cluster_mean(values, clusters)
+    return cluster_mean(values, clusters, within=within)
