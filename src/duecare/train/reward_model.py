@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.heads import Robust, robust_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
@@ -39,6 +40,7 @@ class RewardModel(OfAnswers):
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo, and with `probe` `twins_reward_gap`
     - probe: as in Sft, but asked is how twins' answers are scored
+    - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
       metrics, mesh: as in Sft
@@ -69,6 +71,7 @@ class RewardModel(OfAnswers):
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    robust: Robust | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -78,6 +81,7 @@ class RewardModel(OfAnswers):
             *quantize_rules(self),
             *privacy_rules(self),
             *probe_rules(self.probe, self.limits, "reward-model"),
+            *robust_rules(self),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
