@@ -20,6 +20,7 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.influence import Influence
@@ -105,6 +106,7 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "audit-limits": AuditLimits,
 }
 
 
