@@ -22,6 +22,7 @@ NAMES = {
     "detect_toxicity",
     "evaluate",
     "evaluate_for_fairness",
+    "explain",
     "load_and_ethically_filter_data",
     "reward",
     "train",

@@ -14,6 +14,7 @@ from duecare.report.curves import Panel, panels
 from duecare.report.explained import Explained, explained
 from duecare.report.gather import Figure, Story, gather
 from duecare.report.influence import Influence, influences
+from duecare.report.layered import Layered, layered
 from duecare.report.reviewed import Round, rounds
 from duecare.report.sections import Section, number, sections
 from duecare.report.stages import Moved, stages
@@ -84,6 +85,11 @@ class View:
     def number(self, anchor: str) -> int:
         """The number of a section."""
         return number(self.story, anchor)
+
+    @property
+    def layered(self) -> tuple[Layered, ...]:
+        """What the layers know and where gaps arise, by each step that was asked."""
+        return layered(self.story)
 
     @property
     def influences(self) -> tuple[Influence, ...]:
