@@ -70,7 +70,10 @@ def gates(story: Story) -> tuple[Card, ...]:
     """The declared gates, the failed ones first."""
     declared = [ruling for ruling in story.rulings if ruling.finding.gate]
     ordered = sorted(declared, key=lambda item: _ORDER[item.finding.verdict])
-    return tuple(replace(card(ruling), waived=waivers(story.ledger, ruling.finding)) for ruling in ordered)
+    return tuple(
+        replace(card(ruling), waived=waivers(story.ledger, ruling.finding, story.duties))
+        for ruling in ordered
+    )
 
 
 def findings(story: Story) -> tuple[Card, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
 from duecare.report import behind, behind_reward, curation, judged, origin, rewarded, treatment, verdict
+from duecare.report.answering import Answering, answering
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.explained import Explained, explained
@@ -90,6 +91,11 @@ class View:
     def layered(self) -> tuple[Layered, ...]:
         """What the layers know and where gaps arise, by each step that was asked."""
         return layered(self.story)
+
+    @property
+    def answering(self) -> Answering | None:
+        """Who answers for the run and what they signed; None where its study lists nobody."""
+        return answering(self.story)
 
     @property
     def influences(self) -> tuple[Influence, ...]:
