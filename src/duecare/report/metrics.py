@@ -7,6 +7,7 @@ from dataclasses import replace
 from duecare.report.drift_words import DRIFT
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
+from duecare.report.layered_words import LAYERED
 from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
@@ -287,6 +288,7 @@ METRICS: dict[str, Metric] = {
         log=True,
     ),
     **EXPLAINED,
+    **LAYERED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")

@@ -35,7 +35,8 @@ class Grpo(OfAnswers):
     - on: the source whose prompts are answered: its rows up to the last turn of a user
     - reward: parts and their weights, summed: a detector's name (its score of the answer; below 0 for what
       is not wanted), an installed reward function's name, or in Python "module:function"
-    - reward_model, reward_model_weight: an earlier training step that made a reward model, and its weight
+    - reward_model, reward_model_weight: an earlier training step that made a reward model, or the folder or
+      hub id of one, and its weight; in a study an audit of it (`reward`) has to pass first
     - unjudged: what an answer earns from a detector that cannot judge it (an empty answer, say)
     - samples: answers to each prompt
     - iterations: training steps on the same answers (mu in the paper); divides `steps` and `every`
