@@ -24,6 +24,8 @@ from duecare.ledger.people import Approvals, Person, Rules
 from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
+from duecare.train.drift import Drift
+from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
@@ -117,6 +119,8 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "drift": Drift,
+    "robust": Robust,
     "audit-limits": AuditLimits,
 }
 

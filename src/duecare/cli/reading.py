@@ -300,8 +300,9 @@ class _Reading:
 
     def _no_code(self, step: Step, node: Node, where: str) -> None:
         """A study may come from somebody else: it names what is installed, never code to be loaded."""
-        for key in ("reward", "against"):
-            given = getattr(step, key, {})
+        drift = getattr(step, "drift", None)
+        for key in ("reward", "against", "held_out", "drift.independent"):
+            given = getattr(drift if key.startswith("drift") else step, key.rpartition(".")[2], {})
             names = [given] if isinstance(given, str) and is_dotted(given) else ()
             for name in names or (dotted(given) if isinstance(given, dict) else ()):
                 expected = (
