@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.heads import Robust, robust_rules
 from duecare.train.influence import Influence, influence_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
@@ -40,6 +41,7 @@ class RewardModel(OfAnswers):
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo, and with `probe` `twins_reward_gap`
     - probe: as in Sft, but asked is how twins' answers are scored
+    - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - influence: as in Sft; the head's gradients count with those of the low-rank updates
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
@@ -68,10 +70,11 @@ class RewardModel(OfAnswers):
     probe: Probes | None = None
     held_out: int = 64
     privacy: Privacy | None = None
-    influence: Influence | None = None
+    influence: Influence | None = field(default=None, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    robust: Robust | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -82,6 +85,7 @@ class RewardModel(OfAnswers):
             *privacy_rules(self),
             *influence_rules(self),
             *probe_rules(self.probe, self.limits, "reward-model"),
+            *robust_rules(self),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
