@@ -25,6 +25,7 @@ from duecare.train.debias import Debias
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
+from duecare.vault.storage import CommandKey, FileKey, Storage
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
 _BLOCK = re.compile(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", re.S)
@@ -105,6 +106,9 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "storage": Storage,
+    "filekey": FileKey,
+    "commandkey": CommandKey,
 }
 
 

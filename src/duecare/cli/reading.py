@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from duecare.cli.combine import named
 from duecare.cli.document import Node, parse
@@ -18,6 +18,9 @@ from duecare.train.limits import FOLLOWED, Limits, OnCrossing, probed
 from duecare.train.probing import Probes
 from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
+
+if TYPE_CHECKING:
+    from duecare.vault.storage import Storage
 
 SECTIONS = (
     "study",
@@ -31,6 +34,7 @@ SECTIONS = (
     "gates",
     "review",
     "report",
+    "storage",
     "seed",
 )
 S = TypeVar("S", bound=Study)
@@ -156,9 +160,24 @@ class _Reading:
             gates=self._gates(),
             review=self._review(),
             report=self._one("report", "report"),
+            storage=self._storage(),
             seed=self._seed,
             folder=folder,
         )
+
+    def _storage(self) -> Storage | None:
+        """What is kept, and how; a value under `key` may be a secret by mistake, and is not repeated."""
+        node, before = self._sections.get("storage"), len(self._problems)
+        if node is None:
+            return None
+        from duecare.vault.storage import Storage
+
+        made: Storage | None = build(Storage, node, "storage", self._problems)
+        self._problems[before:] = [
+            dataclasses.replace(each, value="(not shown)") if each.where.startswith("storage.key") else each
+            for each in self._problems[before:]
+        ]
+        return made
 
     def _not_followed(self, train: Sequence[Step]) -> None:
         """A limit that no training step would look at is a mistake, not a limit that is held."""

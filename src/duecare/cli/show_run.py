@@ -21,6 +21,7 @@ from duecare.cli.software import peak_memory
 from duecare.cli.standing import NO_GATES
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
+from duecare.ledger.forgotten import concerns
 from duecare.ledger.read import entries, head
 from duecare.ledger.sign import Head
 from duecare.ledger.waiver import waivers
@@ -120,6 +121,7 @@ def show_verify(
     if head_file is not None:
         last = sign.parse_head(head_file.read_bytes())
     found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
+    found += _back_again(folder)
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
@@ -138,6 +140,25 @@ def show_verify(
         return REFUSED
     out.print("[green]Every file and every entry is as recorded, and it is the run last seen here.[/]")
     return OK
+
+
+def _back_again(folder: Path) -> list[Finding]:
+    """Keys that were destroyed so that something is forgotten, and are here again."""
+    try:
+        log = entries(folder)
+    except LedgerError:
+        return []  # verify said what is wrong
+    if not any(map(concerns, log)):
+        return []
+    from duecare.cli.forget import back
+
+    limit, then = "what was forgotten stays so", "Destroy it again: `duecare.vault.destroy`, and its backup."
+    return [
+        Finding(
+            name="verify.forgotten", verdict=FAIL, limit=limit, detail=f"The key {name} is back.", next=then
+        )
+        for name in back(log)
+    ]
 
 
 def _recomputed(out: Console, folder: Path) -> list[Finding]:
@@ -188,7 +209,7 @@ def _say_not_anchored(out: Console, found: list[Finding]) -> None:
 def show_report(given: Path | None, out_folder: Path | None) -> int:
     """Build the report again, in the run (recorded) or elsewhere (not recorded)."""
     folder = run_folder(given)
-    reporter = _reporter(folder)
+    reporter = reporter_of(folder)
     out = console()
     if out_folder is not None:
         out_folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +235,7 @@ def show_report(given: Path | None, out_folder: Path | None) -> int:
     return OK
 
 
-def _reporter(folder: Path) -> Any:
+def reporter_of(folder: Path) -> Any:
     """The report step as the study set it."""
     from duecare.cli.steps import BY_NAME
 

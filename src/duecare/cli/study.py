@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from duecare.cli.outlook import Outlook
     from duecare.cli.plan import Plan
     from duecare.cli.run import Result, Screen
+    from duecare.vault.storage import Storage
 
 RUNS = "runs"
 
@@ -64,6 +65,7 @@ class Study:
       the one before, but none from a reward model
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
+    - storage: what is encrypted at rest, and until when it may be kept (a `Storage`)
     - seed: of every step that draws; in Python it is given to each step itself
     - folder: from where relative paths start (that of the study file)
     """
@@ -80,6 +82,7 @@ class Study:
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
+    storage: Storage | None = None
     seed: int = 0
     folder: Path = Path()
 
@@ -193,5 +196,6 @@ class Study:
             "gates": settings(self.gates) if self.gates else {},
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
+            **({"storage": self.storage.recorded()} if self.storage else {}),
             "seed": self.seed,
         }

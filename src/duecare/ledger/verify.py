@@ -8,6 +8,7 @@ from pathlib import Path
 from duecare.core.finding import FAIL, INSUFFICIENT, Finding
 from duecare.ledger.anchor import step_back
 from duecare.ledger.chain import tree_root
+from duecare.ledger.forgotten import inspect_forgotten
 from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
@@ -42,6 +43,7 @@ def verify(
         ledger = inspect_log(run)
         findings = ledger.findings + inspect_checkpoint(run, ledger, witnesses)
         findings += inspect_files(run, (entry for _, entry in ledger.entries))
+        findings += inspect_forgotten(entry for _, entry in ledger.entries)
         sound = not any(finding.verdict == FAIL for finding in findings)
         return findings + _anchor(ledger, pinned_key, last_head, sound)
     except OSError as error:
