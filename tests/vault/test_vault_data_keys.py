@@ -173,6 +173,15 @@ def test_weights_settle_sealed_and_the_place_in_memory_is_gone(tmp_path: Path) -
         assert not path.is_file() or CONTENT[:64] not in path.read_bytes()
 
 
+def test_what_a_killed_job_left_in_memory_can_be_cleared() -> None:
+    work = memory.workplace("0e" * 8, "sft-1a2b3c4d")
+    (work / "state.npz").write_bytes(b"weights")
+    assert memory.workplace("0e" * 8, "sft-1a2b3c4d") == work
+    assert (work / "state.npz").exists()  # a killed job goes on from there
+    memory.clear("0e" * 8)
+    assert not work.exists()
+
+
 def test_a_disk_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(memory.MEMORY, str(Path(__file__).parent))
     with pytest.raises(LedgerError, match="is no RAM disk"):

@@ -12,7 +12,7 @@ from duecare.curate.subjects import index_key, rows_with
 from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import BEGUN, DONE, EXPIRED, SUBJECT, Forgotten, forgotten, note_data
 from duecare.ledger.record import Recorder
-from duecare.vault import destroy, envelope, held, home, stored
+from duecare.vault import destroy, envelope, held, home, memory, stored
 from duecare.vault.keys import there
 from duecare.vault.memory import sealed_files
 from duecare.vault.sealed import sealed_by
@@ -207,6 +207,7 @@ def _complete(recorder: Recorder, found: Forgotten) -> Forgotten:
     for name, known in found.keys.items():
         if there(home(), name) and envelope.id_of(home(), name) in ("", known):
             destroy(home(), name)
+    memory.clear(recorder.head.run)
     done = recorder.append("told", note=Note(topic=DONE, text=_said(found), data=note_data(found)))
     return replace(found, entry=done.index, time=done.time, done=True)
 

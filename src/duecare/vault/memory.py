@@ -93,6 +93,13 @@ def workplace(run: str, name: str) -> Path:
     return place
 
 
+def clear(run: str) -> None:
+    """Remove whatever killed or failed jobs of a run left in memory."""
+    root = Path(os.environ.get(MEMORY, "/dev/shm"))  # noqa: S108  # as in `workplace`
+    if hasattr(os, "getuid"):
+        shutil.rmtree(root / f"duecare-{os.getuid()}" / run, ignore_errors=True)
+
+
 def _kind_of(folder: Path) -> str:
     """The type of the file system that a folder lies on, by the longest mount that holds it."""
     try:
