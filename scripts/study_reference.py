@@ -20,6 +20,7 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.influence import Influence
@@ -109,6 +110,7 @@ PLAIN: dict[str, type[Any]] = {
     "storage": Storage,
     "filekey": FileKey,
     "commandkey": CommandKey,
+    "audit-limits": AuditLimits,
 }
 
 

@@ -229,11 +229,17 @@ def test_a_suite_s_folder_that_is_not_there_is_no_id_on_the_hub(folder):
         read(folder, text).check()
 
 
+REWARDED = SOUND.replace(
+    "  - dpo: {on: pairs, steps: 2}\n",
+    "  - reward-model: {on: pairs, steps: 2}\n"
+    "  - grpo: {on: chats, steps: 2, reward_model: reward-model}\n"
+    "reward:\n"
+    "  - audit: {reward: reward-model, on: pairs}\n",
+)
+
+
 def test_a_step_that_a_reward_model_rewards_is_handed_it(folder):
-    judge = "  - reward-model: {on: pairs, steps: 2}\n"
-    rewarded = "  - grpo: {on: chats, steps: 2, reward_model: reward-model}\n"
-    text = SOUND.replace("  - dpo: {on: pairs, steps: 2}\n", judge + rewarded)
-    inputs = {job.id: dict(job.inputs) for job in compose(read(folder, text)).jobs}
+    inputs = {job.id: dict(job.inputs) for job in compose(read(folder, REWARDED)).jobs}
     expected = {"data": "split:chats", "base": "base", "model": "sft", "reward": "reward-model"}
     assert inputs["grpo"] == expected
     assert inputs["evaluate"]["tuned"] == "grpo"

@@ -42,9 +42,8 @@ curate:
   - duplicates
   - personal: {on: chats, replace: surrogate, keep_map: true}
 train:
-  - sft: {on: chats, steps: 2, batch_size: 2, max_tokens: 64}
   - dpo: {on: raw, steps: 2, batch_size: 2}
-evaluate: {prompts: 2, pairs: 2, samples: 1, max_tokens: 4, rows: 4}
+evaluate: {suites: [heldout], max_tokens: 4, rows: 3}
 gates: [{metric: heldout.perplexity, at_most: 1.0e+9}]
 storage: {seal: [rows, weights], key: passphrase}
 """

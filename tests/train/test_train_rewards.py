@@ -79,7 +79,7 @@ def test_an_installed_package_adds_a_function_by_name(monkeypatch: pytest.Monkey
     from importlib.metadata import EntryPoint
 
     installed = [EntryPoint("steady", "toy_rewards:constant", "duecare.rewards")]
-    monkeypatch.setattr("duecare.train.rewards.entry_points", lambda group: installed)
+    monkeypatch.setattr("duecare.detect.rewarding.entry_points", lambda group: installed)
     Grpo(on="chats", reward={"steady": 1.0})
     assert rewards({"steady": 2.0})(PROMPTS, ANSWERS, ENDED, {}).rewards.tolist() == [1.5] * 3
     with pytest.raises(StudyError, match="steady"):

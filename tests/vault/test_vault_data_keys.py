@@ -162,7 +162,8 @@ def test_weights_settle_sealed_and_the_place_in_memory_is_gone(tmp_path: Path) -
         assert work.stat().st_mode & 0o077 == 0
         target = tmp_path / "scratch" / "sft-1a2b3c4d"
         target.mkdir(parents=True)
-        memory.settle(work, target, "weights.s.sft", ".resume")
+        weights = {True: "weights.s.sft", False: None}
+        memory.settle(work, target, lambda path: weights[path.suffix in memory.WEIGHTS], ".resume")
         assert not work.exists()
     finally:
         memory.leave(work)

@@ -26,6 +26,7 @@ def combinations(study: Study) -> list[Problem]:
         *_curation(study),
         *_training(study),
         *_evaluation(study),
+        *_explanation(study),
         *(found for place in range(len(_specs(study))) for found in _gate(study, place)),
         *_review(study),
     ]
@@ -85,7 +86,7 @@ def _curation(study: Study) -> Iterator[Problem]:
             yield Problem(where, f"after {latest}", f"the order {order}")
         else:
             latest = name
-        yield from _known(study, f"{where}.on", use.on)
+        yield from known_sources(study, f"{where}.on", use.on)
         for source in sources_of(study, use):
             if (name, source) in seen:
                 yield Problem(f"{where}.on", source, f"each step once for a source ({name} has it already)")
@@ -140,7 +141,8 @@ def _detector(where: str, step: Step) -> Iterator[Problem]:
             yield Problem(f"{where}.heads", show(head), expected)
 
 
-def _known(study: Study, where: str, sources: tuple[str, ...]) -> Iterator[Problem]:
+def known_sources(study: Study, where: str, sources: tuple[str, ...]) -> Iterator[Problem]:
+    """Each of `sources` stands under `data`."""
     for source in sources:
         if source not in study.data:
             known = ", ".join(study.data) or "none"
@@ -159,9 +161,8 @@ def _training(study: Study) -> Iterator[Problem]:
             yield Problem(where, named(step), "a training step of duecare")
             continue
         source = str(getattr(step, "on", ""))
-        yield from _known(study, f"{where}.on", (source,))
-        yield from _rows_fit(study, kind, where, source)
-        yield from _reward_model(study, place, where)
+        yield from known_sources(study, f"{where}.on", (source,))
+        yield from rows_fit(study, kind, where, source)
         axes: tuple[str, ...] = getattr(step, "groups", ())
         declared = axes_of(study, source)
         limits = getattr(step, "limits", None)
@@ -189,21 +190,12 @@ def _training(study: Study) -> Iterator[Problem]:
         yield Problem("model.base", "endpoint:...", expected)
 
 
-def _rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Problem]:
+def rows_fit(study: Study, kind: Kind, where: str, source: str) -> Iterator[Problem]:
+    """A step works on rows of the kinds that it takes."""
     rows = getattr(study.data.get(source), "kind", None)
     if kind.takes and isinstance(rows, str) and rows not in kind.takes:
         expected = f"a source of kind {' or '.join(kind.takes)} ({source} is of kind {rows})"
         yield Problem(f"{where}.on", show(source), expected)
-
-
-def _reward_model(study: Study, place: int, where: str) -> Iterator[Problem]:
-    """A step that is rewarded by a reward model names one that was trained before it."""
-    name = getattr(study.train[place], "reward_model", "")
-    jobs = training_jobs(study.train)[:place]
-    known = [job for job, step in zip(jobs, study.train, strict=False) if judges(step)]
-    if name and name not in known:
-        expected = f"a reward model trained before this step ({', '.join(known) or 'none is'})"
-        yield Problem(f"{where}.reward_model", show(name), expected + near(name, known))
 
 
 def _evaluation(study: Study) -> Iterator[Problem]:
@@ -215,6 +207,30 @@ def _evaluation(study: Study) -> Iterator[Problem]:
         yield Problem("evaluate.stages", show(list(study.evaluate.stages)), expected)  # type: ignore[union-attr]  # it has stages
     if study.gates is not None and study.evaluate is None:
         yield Problem("gates", "given", "no gates, or an `evaluate` section that measures their figures")
+
+
+def _explanation(study: Study) -> Iterator[Problem]:
+    """What is explained is there: a model whose weights are here, answers, a reward model."""
+    judging = [job for job, step in zip(training_jobs(study.train), study.train, strict=True) if judges(step)]
+    for place, step in enumerate(study.explain):
+        if isinstance(step, Broken):
+            continue
+        where = f"explain.{place}.{named(step)}"
+        if (kind := kind_of(step)) is None or kind.section != "explain":
+            yield Problem(where, named(step), "an explaining step of duecare")
+        if getattr(step, "of", "") == "answers" and study.evaluate is None:
+            yield Problem(f"{where}.of", "answers", "an `evaluate` section, whose answers are explained")
+        name = getattr(step, "reward_model", "")
+        if name and name not in judging:
+            expected = f"a reward model that is trained ({', '.join(judging) or 'none is'})"
+            yield Problem(f"{where}.reward_model", show(name), expected + near(name, judging))
+    if study.explain and study.model is None:
+        yield Problem("model", "missing", "a model, because the study explains one")
+    if study.explain and str(getattr(study.model, "name", "")).startswith("endpoint:"):
+        expected = (
+            "a model whose weights are here, because the study explains it (an endpoint is only evaluated)"
+        )
+        yield Problem("model.base", "endpoint:...", expected)
 
 
 def _specs(study: Study) -> tuple[Any, ...]:
@@ -254,7 +270,7 @@ def _review(study: Study) -> Iterator[Problem]:
             yield Problem(f"{where}.name", show(name), "a name for each round of its own")
         seen.add(name)
         if source:
-            yield from _known(study, f"{where}.on", (source,))
+            yield from known_sources(study, f"{where}.on", (source,))
         if point == "model" and study.evaluate is None:
             yield Problem(f"{where}.point", point, "an `evaluate` section, whose answers are reviewed")
         rows = getattr(study.data.get(source), "kind", None)

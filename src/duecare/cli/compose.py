@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
+from duecare.cli.rewarding import bringing, looking, makers, ready
 from duecare.cli.sources import expanded, files_of, located, read_steps
 from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
@@ -34,8 +35,12 @@ def _jobs(study: Study) -> Iterator[Job]:
     for jobs in curated.values():
         yield from jobs
     yield from _reviews(study, curated, "train")
-    yield from _modelling(study)
+    waiting = looking(study, _last(curated), _split_sources(study))
+    made = {job.id for jobs in curated.values() for job in jobs}
+    made |= {f"review:{step.round}" for step in study.review if step.before == "train"}  # type: ignore[attr-defined]  # steps of this section are a Review
+    yield from _modelling(study, waiting, made)
     yield from _reviews(study, curated, "release")
+    yield from waiting
 
 
 def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Iterator[Job]:
@@ -48,24 +53,42 @@ def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Ite
         yield _job(study, f"review:{step.round}", step, {"reviewed": reviewed})  # type: ignore[attr-defined]  # steps of this section are a Review
 
 
-def _modelling(study: Study) -> Iterator[Job]:
-    if not (study.train or study.evaluate):
+def _last(curated: Mapping[str, list[Job]]) -> dict[str, str]:
+    """The last job that curates each source, but its split."""
+    return {
+        source: next(job.id for job in reversed(jobs) if not job.id.startswith("split:"))
+        for source, jobs in curated.items()
+    }
+
+
+def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job]:
+    """What trains, looks into rewards (`waiting`) and evaluates; `made` are the jobs before."""
+    for job in bringing(study):
+        yield job
+        made.add(job.id)
+    yield from ready(waiting, made)
+    if not (study.train or study.evaluate or study.explain):
         return
     if study.model is None:
-        raise StudyError("a base model (model: {base: ...}), because something is trained or evaluated")
+        raise StudyError(
+            "a base model (model: {base: ...}), because something is trained, evaluated or explained"
+        )
     yield _job(study, "base", study.model, {})
     yield from _teachers(study)
     trained = list(_training(study))
-    yield from trained
+    for job in trained:
+        yield job
+        made.add(job.id)
+        yield from ready(waiting, made)
     tuned = [job for job in trained if not judges(job.step)]
-    if study.evaluate is None:
-        return
     inputs = {"base": "base"}
     if tuned:
         inputs["tuned"] = tuned[-1].id
     for source in _split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
-    yield from _evaluation(study, inputs, [job.id for job in tuned])
+    if study.evaluate is not None:
+        yield from _evaluation(study, inputs, [job.id for job in tuned])
+    yield from _explanation(study, inputs, [job.id for job in tuned])
     if study.gates is not None:
         yield _job(study, "gate", study.gates, {"evaluate": "evaluate"})
 
@@ -84,6 +107,24 @@ def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> 
         splits = {name: job for name, job in inputs.items() if name.startswith("data:")}
         given = {"evaluate": "evaluate", **between, **splits}
         yield _job(study, "stages", of_evaluation(study.evaluate, trained), given)  # type: ignore[arg-type]  # it has stages
+
+
+def _explanation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> Iterator[Job]:
+    """Each explaining step is given of the study's jobs what its class says that it reads (`READS`).
+
+    "base", "tuned", "evaluate"; "reward", the model it names; "data", every split; "stages", the models
+    between base and last one as `stage:<job>`, in order.
+    """
+    for job, step in zip(training_jobs(study.explain), study.explain, strict=True):
+        reads: tuple[str, ...] = getattr(step, "READS", ())
+        given = {name: made for name, made in inputs.items() if name.split(":")[0] in reads}
+        if "evaluate" in reads and study.evaluate is not None and getattr(step, "of", "answers") == "answers":
+            given["evaluate"] = "evaluate"
+        if "stages" in reads:
+            given |= {f"stage:{made}": made for made in trained[:-1]}
+        if "reward" in reads and (judge := getattr(step, "reward_model", "")):
+            given["reward"] = judge
+        yield _job(study, job, step, given)
 
 
 def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
@@ -187,8 +228,7 @@ def _training(study: Study) -> Iterator[Job]:
         inputs = {"data": f"split:{step_on(step)}", "base": "base"}
         if before is not None:
             inputs["model"] = before
-        if judge := getattr(step, "reward_model", ""):
-            inputs["reward"] = judge
+        inputs |= makers(study, step)
         if (teacher := _taught_by(step)) is not None:
             inputs["teacher"] = _teacher_jobs(study)[teacher]
         yield _job(study, job, step, inputs)

@@ -116,7 +116,8 @@ def request(
     made = _made_of(entries, reads)
     data = [path for path, entry in made.items() if (entry.step or "").startswith(_CURATES)]
     trained = [path for path, entry in made.items() if (entry.step or "").startswith(_TRAINS)]
-    keys = _keys(run, [*data, *(trained if models or subject is None else ())])
+    results = [path for path, entry in made.items() if not (entry.step or "").startswith((_CURATES, _TRAINS))]
+    keys = _keys(run, [*data, *results, *(trained if models or subject is None else ())])
     alive = not keys or any(known == envelope.id_of(home(), name) != "" for name, known in keys.items())
     for study in {str(read.settings.get("study", "")) for read in reads} if alive else ():
         for name in (_secret_name(study), *([index_key(study)] if subject is None else ())):
@@ -133,11 +134,7 @@ def request(
         sealed=tuple(sealed),
         open=tuple(path for path in data if _lies_open(run / path)),
         models=tuple(trained),
-        results=tuple(
-            path
-            for path, entry in made.items()
-            if not (entry.step or "").startswith((_CURATES, _TRAINS)) and entry.happened == "step.finished"
-        ),
+        results=tuple(results),
         terms=tuple(_terms(reads, subject)) if subject is not None else (),
         files=tuple(sorted({digest for read in reads for digest in read.inputs.values()})),
         done=False,

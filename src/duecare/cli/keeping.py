@@ -17,12 +17,15 @@ from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import Forgotten, forgotten
 from duecare.ledger.layout import RESUME, folder_name, scratch_folder
 from duecare.vault import envelope, home, memory, secret
+from duecare.vault.sealed import sealed_by
 from duecare.vault.storage import WEIGHTS
 from duecare.vault.subjects import NAME, digests, read_blocks
 
 _OPENS_ITSELF = ("duecare.curate.", "duecare.review.")
 """Stages whose steps open sealed tables themselves, a piece at a time; others are shown them in memory."""
-_TRAINS = "duecare.train."
+_TRAINS, _EVALUATES = "duecare.train.", "duecare.evaluate."
+ANSWERED = "answers.parquet"
+"""The one table of an evaluation that holds texts of rows: held-out rows are its prompts and references."""
 _READS, _INDEXES = "duecare.curate.source.", "duecare.curate.subjects."
 
 
@@ -72,19 +75,31 @@ class Store:
                     "the person out of it, and call `duecare forget` again for what was read just now"
                 )
 
-    def workplace(self, job: Job, key: str) -> Path:
-        """Where a job works: in scratch, or in memory where its weights are to be sealed."""
-        if self._seals(job):
+    def workplace(self, job: Job, key: str, inputs: Artifacts) -> Path:
+        """Where a job works: in scratch, or in memory where something of what it makes is to be sealed."""
+        trains = job.kind.startswith(_TRAINS)
+        texts = (
+            not trains and not job.kind.startswith(_OPENS_ITSELF) and any(map(_rows_sealed, inputs.values()))
+        )
+        if texts or (trains and self._storage is not None and WEIGHTS in self._storage.seal):
             return memory.workplace(self._run, folder_name(job.id, key))
         return scratch_folder(self._folder, job.id, key)
 
     def finished(self, job: Job, key: str, out: Path) -> Path:
-        """What a job made, as it may lie on a disk: in scratch, weights sealed."""
+        """What a job made, as it may lie on a disk: in scratch, weights and texts of sealed rows sealed."""
         scratch = scratch_folder(self._folder, job.id, key)
         if out != scratch:
             scratch.mkdir(parents=True, exist_ok=True)
-            name = envelope.named("weights", secret_name(self._study), secret_name(job.id))
-            memory.settle(out, scratch, name, RESUME)
+            trains, evaluates = job.kind.startswith(_TRAINS), job.kind.startswith(_EVALUATES)
+            about = secret_name(self._study), secret_name(job.id)
+
+            def key_of(path: Path) -> str | None:
+                if trains:
+                    return envelope.named("weights", *about) if path.suffix in memory.WEIGHTS else None
+                texts = path.name == ANSWERED if evaluates else path.suffix == ".parquet"
+                return envelope.named("results", *about) if texts else None
+
+            memory.settle(out, scratch, key_of, RESUME)
         return scratch
 
     @contextmanager
@@ -99,8 +114,12 @@ class Store:
                 for name, each in inputs.items()
             }
 
-    def _seals(self, job: Job) -> bool:
-        return self._storage is not None and WEIGHTS in self._storage.seal and job.kind.startswith(_TRAINS)
+
+def _rows_sealed(artifact: Artifact) -> bool:
+    """Whether an input holds rows that the study keeps sealed, or texts of them."""
+    return any(
+        sealed_by(path)[0].startswith(("data.", "results.")) for path in memory.sealed_files(artifact.path)
+    )
 
 
 def _holds(read: Artifact, index: Path, one: Forgotten, key: bytes) -> bool:

@@ -227,6 +227,29 @@ def report(
 
 
 @_command
+def explain(
+    run: RunFolder = None,
+    texts: Annotated[
+        bool, typer.Option("--texts", help="Show texts too: they may be offensive; personal data is masked.")
+    ] = False,
+    most: Annotated[int, typer.Option(min=1, max=50, help="Texts of each model, at most.")] = 3,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every figure as JSON, for programs.")
+    ] = False,
+) -> None:
+    """Say why the models of a run answer as they do, and whether these explanations passed their tests.
+
+    Shown is what the study's `explain` section asked for. Of explanations that are not validated only the
+    tests are shown.
+
+    Example: `duecare explain runs/support-demo --texts`
+    """
+    from duecare.cli.show_explain import show_explain
+
+    raise typer.Exit(show_explain(run, texts=texts, most=most, as_json=as_json))
+
+
+@_command
 def chat(
     run: RunFolder = None,
     max_tokens: Annotated[int, typer.Option(min=1, max=4096, help="Tokens of an answer, at most.")] = 200,

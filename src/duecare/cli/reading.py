@@ -14,6 +14,7 @@ from duecare.cli.form import build, choice, convert, mapping, show
 from duecare.cli.steps import BY_NAME, Kind, of_section, seeded
 from duecare.cli.study import Broken, Groups, Study, Use
 from duecare.core import Problem, Step, StudyError, refuse_unless
+from duecare.detect.rewarding import is_dotted
 from duecare.train.limits import FOLLOWED, Limits, OnCrossing, probed
 from duecare.train.probing import Probes
 from duecare.train.rewards import GROUP, dotted
@@ -30,7 +31,9 @@ SECTIONS = (
     "curate",
     "train",
     "watch",
+    "reward",
     "evaluate",
+    "explain",
     "gates",
     "review",
     "report",
@@ -156,7 +159,9 @@ class _Reading:
             data=self._data(),
             curate=tuple(Use(step, on) for step, on in self._steps("curate")),
             train=train,
+            reward=tuple(step for step, _ in self._steps("reward")),
             evaluate=self._one("evaluate", "evaluate"),
+            explain=tuple(step for step, _ in self._steps("explain")),
             gates=self._gates(),
             review=self._review(),
             report=self._one("report", "report"),
@@ -257,7 +262,7 @@ class _Reading:
     def _steps(self, section: str) -> list[tuple[Step, tuple[str, ...]]]:
         """The steps of a list section, each with the sources it names."""
         node = self._sections.get(section)
-        kinds = of_section(section)  # type: ignore[arg-type]  # "curate" and "train" are sections
+        kinds = of_section(section)  # type: ignore[arg-type]  # "curate", "train" and "explain" are sections
         found: list[tuple[Step, tuple[str, ...]]] = []
         for place, item in enumerate(self._items(node, section)):
             where = f"{section}.{place}"
@@ -281,11 +286,15 @@ class _Reading:
 
     def _no_code(self, step: Step, node: Node, where: str) -> None:
         """A study may come from somebody else: it names what is installed, never code to be loaded."""
-        for name in dotted(getattr(step, "reward", {})):
-            expected = f"a detector or an installed reward function ({GROUP}); module:function in Python only"
-            self._problems.append(
-                Problem(f"{where}.reward", show(name), expected, node.at(f"reward.{name}").line)
-            )
+        for key in ("reward", "against"):
+            given = getattr(step, key, {})
+            names = [given] if isinstance(given, str) and is_dotted(given) else ()
+            for name in names or (dotted(given) if isinstance(given, dict) else ()):
+                expected = (
+                    f"a detector or an installed reward function ({GROUP}); module:function in Python only"
+                )
+                place = node.at(f"{key}.{name}" if isinstance(given, dict) else key).line
+                self._problems.append(Problem(f"{where}.{key}", show(name), expected, place))
 
     def _items(self, node: Node | None, section: str) -> Sequence[Node]:
         if node is None or node.value is None:

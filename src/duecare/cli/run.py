@@ -17,6 +17,7 @@ from duecare.cli.keeping import Store, expect_in_time
 from duecare.cli.plan import Job, Plan
 from duecare.cli.software import versions
 from duecare.cli.standing import gates, plan_note, verdict
+from duecare.cli.start import StartError, may_start
 from duecare.core import (
     FAIL,
     INSUFFICIENT,
@@ -234,22 +235,15 @@ class _Runner:
         key, inputs = self._key(job), self._inputs(job)
         if inputs is None:
             raise LedgerError(f"job {job.id}: an input is not in the ledger, though the plan makes it before")
-        began, started = time.monotonic(), self._clock().isoformat(timespec="microseconds")
-        record: dict[str, Any] = {
-            "job": job.id,
-            "step": job.kind,
-            "step_key": key,
-            "settings": job.settings,
-            "seed": job.seed,
-            "inputs": self._digests(job),
-            "software": self._versions,
-            "started": started,
-        }
+        began, record = time.monotonic(), self._record(job, key)
+        tell = self._tell(job.id, key)
         try:
             self._store.expect_another_source(job, self._outside[job.id])
-            out = _workplace(self._store.workplace(job, key))
+            out = _workplace(self._store.workplace(job, key, inputs))
+            if (start := self._may_start(job)) is not None:
+                tell(start)
             with self._store.shown(job, inputs) as shown:
-                outcome = job.step.run(shown, out, self._tell(job.id, key))
+                outcome = job.step.run(shown, out, tell)
             _expect_files(job.id, outcome, out)
             self._store.expect_nobody_back(job, inputs, out)
             artifact = self._recorder.publish(self._store.finished(job, key, out), job.id, key)
@@ -257,7 +251,9 @@ class _Runner:
             self._screen.end(job.id, time.monotonic() - began, None)
             reason = reason_of(error)
             with suppress(OSError):  # a full disk may have no room for its own record
-                self._recorder.append("step.failed", **record, note=Note(topic="failed", text=reason))
+                refused = (error.finding,) if isinstance(error, StartError) else ()
+                note = Note(topic="failed", text=reason)
+                self._recorder.append("step.failed", **record, findings=refused, note=note)
             if isinstance(error, Exception):
                 raise StepError(job.id, reason) from error
             raise
@@ -270,6 +266,22 @@ class _Runner:
             findings=outcome.findings,
         )
         self._screen.end(job.id, time.monotonic() - began, outcome)
+
+    def _record(self, job: Job, key: str) -> dict[str, Any]:
+        """What stands in the entry of a job whether it ends well or not."""
+        return {
+            "job": job.id,
+            "step": job.kind,
+            "step_key": key,
+            "settings": job.settings,
+            "seed": job.seed,
+            "inputs": self._digests(job),
+            "software": self._versions,
+            "started": self._clock().isoformat(timespec="microseconds"),
+        }
+
+    def _may_start(self, job: Job) -> Note | None:
+        return may_start(job, self._digests(job), self._entries, self._recorder.entries, self._clock())
 
     def _tell(self, job: str, key: str) -> Callable[[Estimate | Finding | Note | Progress], None]:
         def tell(told: Estimate | Finding | Note | Progress) -> None:

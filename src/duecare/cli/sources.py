@@ -106,6 +106,9 @@ def unreadable(study: Study) -> list[Problem]:
     problems += [*_groups(study, seen), *_axes(study, seen)]
     if study.evaluate is not None and not isinstance(study.evaluate, Broken):
         problems += _missing(study, study.evaluate, "evaluate")
+    for place, step in enumerate(study.explain):
+        if not isinstance(step, Broken):
+            problems += _missing(study, step, f"explain.{place}.{named(step)}")
     lacking = [
         found
         for place, use in enumerate(study.uses)

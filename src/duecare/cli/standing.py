@@ -14,7 +14,10 @@ NO_GATES = "no gates"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """The latest run of a folder: its plan, what of it is done, and what stopped it, if anything did."""
+    """The latest run of a folder: its plan, what of it is done, and what stopped it, if anything did.
+
+    `gates` are those of what is done, and what refused to let a step start.
+    """
 
     name: str
     planned: tuple[str, ...]
@@ -59,7 +62,10 @@ def standing(entries: Sequence[Entry]) -> Standing:
         done=done,
         failed=failed,
         finished=any(entry.happened == "run.finished" for entry in tail),
-        gates=gates(entries, [done[job] for job in planned if job in done]),
+        gates=(
+            *gates(entries, [done[job] for job in planned if job in done]),
+            *(finding for finding in (failed.findings if failed else ()) if finding.gate),
+        ),
     )
 
 

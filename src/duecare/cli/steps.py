@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from duecare.cli.form import Field, fields
 
-Section = Literal["model", "data", "curate", "train", "evaluate", "gates", "review", "report"]
+Section = Literal[
+    "model", "data", "curate", "train", "reward", "evaluate", "explain", "gates", "review", "report"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +27,9 @@ class Kind:
     the command line fills in, `paths` are fields that hold a path relative to the study file.
     `takes` are the kinds of rows it can work on; empty means all. A `judge` is a training step whose
     result scores answers and writes none: no later step goes on from it, and it is not the tuned model.
+    `word` is what a study calls it in its section, where that is not its name. `rewards` are fields that
+    name a reward (a judge of the study, a folder, a hub id, a detector, a function): its artifact, where it
+    has one, is handed over under the name of the field.
     """
 
     name: str
@@ -35,6 +40,8 @@ class Kind:
     paths: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     judge: bool = False
+    word: str = ""
+    rewards: tuple[str, ...] = ()
 
     def load(self) -> type[Any]:
         """The step's class; imports its module, which imports no JAX."""
@@ -98,7 +105,25 @@ KINDS: tuple[Kind, ...] = (
         takes=("chat", "preference"),
     ),
     Kind(name="ppo", section="train", step="duecare.train.reinforce:Ppo", takes=("chat", "preference")),
+    Kind(
+        name="reward-audit",
+        section="reward",
+        step="duecare.reward.audit:Audit",
+        takes=("preference",),
+        word="audit",
+        rewards=("reward", "against"),
+    ),
+    Kind(
+        name="reward-people",
+        section="reward",
+        step="duecare.reward.people:People",
+        takes=("preference",),
+        word="people",
+        rewards=("reward",),
+        paths=("export",),
+    ),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
+    Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),
@@ -111,8 +136,8 @@ ALWAYS = ("audit", "split")
 
 
 def of_section(section: Section) -> dict[str, Kind]:
-    """The kinds of one section by name, in order."""
-    return {kind.name: kind for kind in KINDS if kind.section == section}
+    """The kinds of one section by the word for them there, in order."""
+    return {kind.word or kind.name: kind for kind in KINDS if kind.section == section}
 
 
 def kind_of(step: object) -> Kind | None:

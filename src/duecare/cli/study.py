@@ -63,6 +63,8 @@ class Study:
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model
+    - reward: steps that look into rewards (`reward.Audit`); each runs as soon as what it reads is there
+    - explain: `Words` steps: why the models answer as they do
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - storage: what is encrypted at rest, and until when it may be kept (a `Storage`)
@@ -78,7 +80,9 @@ class Study:
     data: Mapping[str, Step] = field(default_factory=dict)
     curate: tuple[Use | Step, ...] = ()
     train: tuple[Step, ...] = ()
+    reward: tuple[Step, ...] = ()
     evaluate: Step | None = None
+    explain: tuple[Step, ...] = ()
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
@@ -108,9 +112,10 @@ class Study:
     def problems(self) -> list[Problem]:
         """Everything wrong with the study as a whole: combinations, files, columns, groups."""
         from duecare.cli.combine import combinations
+        from duecare.cli.rewarding import problems
         from duecare.cli.sources import unreadable
 
-        return [*combinations(self), *unreadable(self)]
+        return [*combinations(self), *problems(self), *unreadable(self)]
 
     def check(self) -> None:
         """Raise a StudyError with everything that is wrong; nothing is run and no model is loaded."""
@@ -192,8 +197,10 @@ class Study:
             "data": {name: settings(step) for name, step in self.data.items()},
             "curate": [{named(use.step): {"on": list(use.on), **settings(use.step)}} for use in self.uses],
             "train": [{named(step): settings(step)} for step in self.train],
+            **({"reward": [{named(step): settings(step)} for step in self.reward]} if self.reward else {}),
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
+            **({"explain": [{named(step): settings(step)} for step in self.explain]} if self.explain else {}),
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
             **({"storage": self.storage.recorded()} if self.storage else {}),

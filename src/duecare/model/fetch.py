@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from duecare.core import Artifacts, DuecareError, ModelError, Note, Outcome, Progress, Tell, refuse_unless
 from duecare.core.wire import Noun, decode, encode
-from duecare.model.family import shape_of
+from duecare.model.family import ARCHITECTURES, CLASSIFIERS, shape_of
 from duecare.model.pinned import MODELS, Pinned, Row, describe
 from duecare.model.served import FAMILY, FILE, place_of, read_served, tokenizer_digest
 from duecare.model.store import default_cache, digest_of, digests, file_sha256, made_once, write_whole
@@ -22,6 +23,7 @@ from duecare.model.store import default_cache, digest_of, digests, file_sha256, 
 __all__ = [
     "MODELS",
     "Fetch",
+    "Judge",
     "Pinned",
     "Reference",
     "Row",
@@ -31,6 +33,7 @@ __all__ = [
     "family_of",
     "folder_of",
     "resolve",
+    "reward_folder",
 ]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -73,15 +76,18 @@ def resolve(name: str, cache: Path | None = None, revision: str | None = None) -
     raise ModelError(f"model {name!r} is not in the table, and no folder of that name is there. {_choices()}")
 
 
-def family_of(folder: Path) -> str:
-    """ "llama", "qwen2", "qwen3" or "gemma3", from config.json; ModelError for what cannot be loaded."""
+def family_of(folder: Path, architectures: Mapping[str, str] = ARCHITECTURES) -> str:
+    """ "llama", "qwen2", "qwen3" or "gemma3", from config.json; ModelError for what cannot be loaded.
+
+    `architectures` is `family.CLASSIFIERS` for a model that scores answers.
+    """
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(f"config.json of {folder.name} cannot be read: {error}") from error
     if not isinstance(config, dict):
         raise ModelError(f"config.json of {folder.name} holds no JSON object")
-    return shape_of(config).family
+    return shape_of(config, architectures).family
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +110,8 @@ class Fetch:
 
     ROLE: ClassVar[tuple[str, str]] = ("base", "the run starts from")
     """What is told of it: under which topic, and in which words."""
+    ARCHITECTURES: ClassVar[Mapping[str, str]] = ARCHITECTURES
+    """What it may be, by the name in its config.json."""
 
     name: str
     revision: str | None = None
@@ -144,7 +152,7 @@ class Fetch:
         files = digests(folder, root)
         reference = Reference(
             name=_portable(self.name),
-            family=family_of(folder),
+            family=family_of(folder, self.ARCHITECTURES),
             revision=_commit(folder),
             files=files,
             digest=digest_of(files),
@@ -184,6 +192,24 @@ class Teacher(Fetch):
     """Bring a model that teaches another one to this machine, and record exactly which it is; see `Fetch`."""
 
     ROLE: ClassVar[tuple[str, str]] = ("teacher", "a step of training is taught by")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge(Fetch):
+    """Bring a model that scores answers to this machine, and record exactly which it is; see `Fetch`."""
+
+    ROLE: ClassVar[tuple[str, str]] = ("judge", "answers are scored by")
+    ARCHITECTURES: ClassVar[Mapping[str, str]] = CLASSIFIERS
+
+
+def reward_folder(artifact: Path, cache: Path | None = None) -> Path:
+    """The Hugging Face folder of a reward model: of a step that trained one, or of what `Judge` refers to.
+
+    Raises ModelError as `folder_of`.
+    """
+    if (artifact / "reference.json").is_file():
+        return folder_of(artifact, cache)
+    return artifact / "model"
 
 
 def tokenizer_of(artifact: Path, cache: Path | None = None) -> Path | None:

@@ -62,6 +62,16 @@ class Tokenizer:
         ids = list(self._fast.encode(text, add_special_tokens=False).ids)
         return ids if not special or ids[:1] == self._begin else [*self._begin, *ids]
 
+    def offsets(self, text: str, special: bool = False) -> list[tuple[int, int]]:
+        """Code points [start, end) of `text` that each token of `encode` stands for.
+
+        A token that begins every text stands for none.
+        Tokens that are pieces of one code point all have its place.
+        """
+        found = self._fast.encode(text, add_special_tokens=False)
+        own = [(int(start), int(end)) for start, end in found.offsets]
+        return own if not special or list(found.ids)[:1] == self._begin else [(0, 0)] * len(self._begin) + own
+
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of many texts, without special tokens around them."""
         return [list(found.ids) for found in self._fast.encode_batch(list(texts), add_special_tokens=False)]

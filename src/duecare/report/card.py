@@ -34,6 +34,7 @@ def model_card(view: View) -> str:
         *_instruments(view),
         *_data(view),
         *_training(view),
+        *_audits(view),
         "## What this card does not show",
         "\n".join(f"- {literal(limit)}" for limit in view.limits),
         *_provenance(view),
@@ -172,6 +173,21 @@ def _training(view: View) -> list[str]:
     table = table_of(["Job", "Step", "Seed", "Digest of the result"], rows)
     said = "\n".join(f"- {card.verdict}: {literal(card.ruling.finding.detail)}" for card in view.watched)
     return ["## Training", *base, table, *([said] if said else []), *_judges(view)]
+
+
+def _audits(view: View) -> list[str]:
+    """What each reward pays for besides quality, and how it ranks."""
+    parts = []
+    for audit in view.audits:
+        ranked = [mark.figure for row in audit.ranks[0].rows for mark in row.marks] if audit.ranks else []
+        rows = [[metric(each.estimate.metric).title, who(each), *_shown(each)] for each in ranked]
+        rows += [
+            [each.title, each.where, *_shown(each.effect)[:3], f"Holm p {each.holm or 'unknown'}"]
+            for each in audit.paid
+        ]
+        header = ["What", "Of whom or where", "Figure", "95% interval or reason", "n", "Method"]
+        parts += [f"### What {literal(audit.reward)} pays for", literal(audit.says), table_of(header, rows)]
+    return ["## The audit of the reward", *parts] if parts else []
 
 
 def _judges(view: View) -> list[str]:

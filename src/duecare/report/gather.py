@@ -21,11 +21,13 @@ from duecare.ledger.manifest import File, manifest_digest, read_manifest
 READS = frozenset(
     {
         "answers.parquet",
+        "attributions.parquet",
         "changes.parquet",
         "choices.parquet",
         "comparisons.json",
         "curves.parquet",
         "dropped.parquet",
+        "explained.parquet",
         "heldout.parquet",
         "influence.parquet",
         "items.parquet",

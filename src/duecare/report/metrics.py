@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
+from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
 _NATS = "nats per token"
@@ -92,6 +94,7 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 
 METRICS: dict[str, Metric] = {
+    **REWARDS,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
@@ -281,6 +284,7 @@ METRICS: dict[str, Metric] = {
         "near",
         log=True,
     ),
+    **EXPLAINED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")

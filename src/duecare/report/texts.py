@@ -93,6 +93,15 @@ def passages(
 
     None where the personal-data detector cannot be loaded: then no text may be shown.
     """
+    masks = masks_in(texts)
+    if masks is None:
+        return None
+    marked = hits or [()] * len(texts)
+    return [_passage(text, mask, hit) for text, mask, hit in zip(texts, masks, marked, strict=True)]
+
+
+def masks_in(texts: Sequence[str]) -> list[list[tuple[int, int, str]]] | None:
+    """Personal data of every text: code points [start, end) and what it is; None without a detector."""
     finder = _personal()
     if finder is None:
         return None
@@ -110,8 +119,7 @@ def passages(
         )
         for span in finder(batch).to_pylist():
             masks[int(span["row"])].append((span["start"], span["end"], span["label"]))
-    marked = hits or [()] * len(texts)
-    return [_passage(text, mask, hit) for text, mask, hit in zip(texts, masks, marked, strict=True)]
+    return masks
 
 
 def _personal() -> Any:

@@ -60,6 +60,8 @@ class Tile:
 
 
 _MOST_SOURCES = 4
+REWARD_AUDIT = "reward-audit"
+"""The jobs that audit a reward."""
 _ORDER = {FAIL: 0, INSUFFICIENT: 1, PASS: 2}
 
 
@@ -71,8 +73,12 @@ def gates(story: Story) -> tuple[Card, ...]:
 
 
 def findings(story: Story) -> tuple[Card, ...]:
-    """What steps noticed by themselves: findings that are no gates, the failed ones first."""
-    return _noticed([ruling for stage in story.stages for ruling in stage.rulings if not trains(stage)])
+    """What steps noticed by themselves: findings that are no gates, the failed ones first.
+
+    What an audit of a reward noticed stands with it.
+    """
+    told = [stage for stage in story.stages if not trains(stage) and stage.kind != REWARD_AUDIT]
+    return _noticed([ruling for stage in told for ruling in stage.rulings])
 
 
 def watched(story: Story) -> tuple[Card, ...]:

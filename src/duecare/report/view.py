@@ -9,12 +9,14 @@ from pathlib import Path
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import forgotten
-from duecare.report import behind, curation, judged, origin, treatment, verdict
+from duecare.report import behind, curation, judged, origin, rewarded, treatment, verdict
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
+from duecare.report.explained import Explained, explained
 from duecare.report.gather import Figure, Story, gather
 from duecare.report.influence import Influence, influences
 from duecare.report.reviewed import Round, rounds
+from duecare.report.sections import Section, number, sections
 from duecare.report.stages import Moved, stages
 from duecare.report.treatment import SuiteView
 from duecare.report.words import listed, plural
@@ -73,6 +75,16 @@ class View:
     after: tuple[origin.Node, ...]
     account: origin.Account
     limits: tuple[str, ...]
+    explained: tuple[Explained, ...]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections that the page has, with their numbers."""
+        return sections(self.story)
+
+    def number(self, anchor: str) -> int:
+        """The number of a section."""
+        return number(self.story, anchor)
 
     @property
     def influences(self) -> tuple[Influence, ...]:
@@ -83,6 +95,11 @@ class View:
     def judges(self) -> tuple[judged.Judge, ...]:
         """What each reward model came to on held-out pairs."""
         return judged.judges(self.story)
+
+    @property
+    def audits(self) -> tuple[rewarded.Audited, ...]:
+        """What each audit of a reward found."""
+        return rewarded.audits(self.story)
 
     @property
     def rounds(self) -> tuple[Round, ...]:
@@ -152,6 +169,7 @@ def view(run: Path, cases: int) -> View:
         after=after,
         account=origin.account(run, story),
         limits=_limits(story, gates),
+        explained=explained(story, cases),
     )
 
 
@@ -163,7 +181,8 @@ def _limits(story: Story, gates: tuple[verdict.Card, ...]) -> tuple[str, ...]:
     if detectors and not any(map(_PEOPLE.match, rated)):
         said.append(
             f"No person rated the answers. The figures rest on {listed(detectors)} alone, whose errors may"
-            " differ between groups; section 5 says how well each did where it was measured."
+            f" differ between groups; section {number(story, 'instruments')} says how well each did where it"
+            " was measured."
         )
     if any(card.kind == "unsure" for card in gates):
         said.append(

@@ -211,10 +211,11 @@ def _rewards(step: Reinforces, inputs: Artifacts, method: str, tell: Tell) -> Re
     if step.reward_model:
         if "reward" not in inputs:
             raise ModelError(f"train.{method}: no reward model {step.reward_model!r} was handed over")
+        from duecare.model.fetch import reward_folder
         from duecare.model.reward import load_reward
 
         judge = load_reward(
-            inputs["reward"].path / "model", batch=step.batch_size * step.samples, mesh=mesh_of(step)
+            reward_folder(inputs["reward"].path), batch=step.batch_size * step.samples, mesh=mesh_of(step)
         )
     made = Rewards(step.reward, step.unjudged, method, judge, step.reward_model_weight)
     if digests := made.digests():

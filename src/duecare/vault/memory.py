@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,16 +112,16 @@ def _kind_of(folder: Path) -> str:
     return mounts[max(holding, key=lambda each: len(each.parts))] if holding and real.is_dir() else ""
 
 
-def settle(work: Path, target: Path, name: str, resume: str) -> None:
-    """Move what was made in memory to a disk: files of weights sealed with the data key `name`, others as
-    they are. What lies in the folder `resume` of `work` goes nowhere; `work` is removed."""
+def settle(work: Path, target: Path, key_of: Callable[[Path], str | None], resume: str) -> None:
+    """Move what was made in memory to a disk, each file sealed with the data key that `key_of` names for its
+    path, or as it is. What lies in the folder `resume` of `work` goes nowhere; `work` is removed."""
     for path in sorted(each for each in work.rglob("*") if each.is_file()):
         inside = path.relative_to(work)
         if inside.parts[0] == resume:
             continue
         place = target / inside
         place.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in WEIGHTS:
+        if (name := key_of(inside)) is not None:
             seal_file(path, place.with_name(place.name + SUFFIX), name)
         else:
             shutil.copyfile(path, place)

@@ -37,7 +37,7 @@ SUFFIX = ".sealed"
 CHUNK = 256 * 1024
 """Bytes of content in every chunk but the last."""
 _MAGIC, _MAGIC_2, _TAG, _NONCE = b"duecare-sealed-1\n", b"duecare-sealed-2\n", 16, 12
-DATA_KEYS = ("data.", "surrogates.", "weights.")
+DATA_KEYS = ("data.", "results.", "surrogates.", "weights.")
 """How the names of secrets begin under which files have format 2."""
 _KEPT, _MADE = "artifacts", "scratch"
 

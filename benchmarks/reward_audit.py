@@ -1,0 +1,94 @@
+"""How long an audit of a reward model takes: SmolLM2-135M with a fitted head, on pairs of hh-rlhf-harmless.
+
+    DUECARE_DATA=... python benchmarks/reward_audit.py [pairs] [nudges] [head pairs]
+
+The bar: 500 held-out pairs and 2,000 nudges within 20 minutes on 2 cores. A part of that may be run: the
+script prints the processor time of each half (ranking, nudging) and what the whole comes to at the same rate
+per text. On a machine with other load processor time is the figure to read; on two cores that are free the
+clock shows about half of it. The head is fitted on states of other pairs, so that the audit is one of a
+reward that ranks better than chance; what it says is printed, too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MODEL = "smollm2-135m-instruct"
+BAR = {"pairs": 500, "nudges": 2000, "minutes": 20, "cores": 2}
+PULL = 0.3
+DEFAULT = ("100", "400", "120")
+
+
+def read(folder: Path) -> Path:
+    """The pairs as a source is read."""
+    from duecare.curate.source import Read
+
+    name = "hh-rlhf-harmless/harmless-base_test_first1500.jsonl"
+    folder.mkdir()
+    source = str(Path(os.environ["DUECARE_DATA"]) / name)
+    Read(source=source, kind="preference", name="hh", max_chars=1200).run({}, folder, lambda _: None)
+    return folder
+
+
+def judge(folder: Path, pairs: list[Any]) -> Path:
+    """SmolLM2 with a head fitted to which answer of `pairs` was chosen, as a classifier with one label."""
+    from duecare.model.export import export_reward
+    from duecare.model.fetch import resolve
+    from duecare.model.load import load
+    from duecare.reward.engine import of_folder
+    from duecare.reward.refit import refitted
+
+    loaded = load(resolve(MODEL))
+    start = np.zeros(loaded.shape.width)
+    export_reward(loaded, start.astype(np.float32), folder)
+    states = of_folder("judge", folder, 16).states([text for pair in pairs for text in pair.texts])
+    labels = np.tile([1.0, 0.0], (len(pairs), 1))
+    head = refitted(states[0::2] - states[1::2], labels, start, PULL)
+    shutil.rmtree(folder)
+    export_reward(loaded, head.astype(np.float32), folder)
+    return folder
+
+
+def main() -> int:
+    """Fit, audit, print; 1 where the bar is not met."""
+    from duecare.reward import Audit
+    from duecare.reward.auditing import nudged, rank
+    from duecare.reward.engine import of_folder
+    from duecare.reward.pairs import read_pairs
+
+    given = [*sys.argv[1:], *DEFAULT[len(sys.argv) - 1 :]]
+    count, nudges, fitted = map(int, given)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        every = read_pairs(read(folder / "data"), "subset", 10**6, 0)
+        step = Audit(reward="judge", on="hh", pairs=count, nudges=nudges)
+        model = of_folder("judge", judge(folder / "judge", every[:fitted]), step.batch)
+        pairs = every[fitted : fitted + count]
+        began, clock = time.process_time(), time.perf_counter()
+        ranked = rank(model, pairs, lambda _: None)
+        middle = time.process_time()
+        found = nudged(step, model, ranked, lambda _: None)
+        ended, wall = time.process_time(), time.perf_counter() - clock
+    ranking, nudging = middle - began, ended - middle
+    whole = ranking / len(pairs) * BAR["pairs"] + nudging / found.nudges * BAR["nudges"]
+    print(f"{len(pairs)} pairs ranked: {ranking:.0f} s of processor time; accuracy {ranked.right.mean():.2f}")
+    print(f"{found.nudges} nudges: {nudging:.0f} s; by the clock all took {wall:.0f} s")
+    print(f"{BAR['pairs']} pairs and {BAR['nudges']} nudges: {whole / 60:.1f} min of processor time,")
+    print(f"{whole / 60 / BAR['cores']:.1f} min on {BAR['cores']} cores; bar {BAR['minutes']} min")
+    for effect in sorted(found.effects, key=lambda each: each.adjusted or 1.0):
+        if effect.found:
+            about = ", ".join(effect.comparison.about.values())
+            print(f"  {about}: {effect.at(0.95).value:+.2f} spreads, Holm p {effect.adjusted:.2g}")
+    return 0 if whole / 60 / BAR["cores"] <= BAR["minutes"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
