@@ -160,8 +160,7 @@ data:
   pairs: {source: pairs.jsonl, kind: preference}
 train:
   - sft: {on: chats, steps: 2, batch_size: 2, max_tokens: 64}
-  - dpo: {on: pairs, steps: 2, batch_size: 2}
-evaluate: {prompts: 2, pairs: 2, samples: 1, max_tokens: 4, rows: 2}
+evaluate: {suites: [heldout], max_tokens: 4, rows: 2}
 storage: {seal: [rows, weights], key: passphrase}
 """
 
@@ -180,7 +179,8 @@ def test_models_are_trained_evaluated_and_forgotten_without_a_plain_byte_on_the_
     assert {path.suffix for path in weights} == {".sealed"}
     assert {path.name for path in run.rglob("train.parquet*")} == {"train.parquet.sealed"}
     assert ADA.encode() not in b"".join(bytes_of(run / "artifacts").values())
-    assert (next((run / "artifacts").glob("dpo-*")) / "model" / "config.json").is_file()
+    assert (next((run / "artifacts").glob("sft-*")) / "model" / "config.json").is_file()
+    assert [path.name for path in run.rglob("answers.parquet*")] == ["answers.parquet.sealed"]
     assert call("verify", "study.yaml").exit_code == 0
     from duecare.cli.talk import models_of, shown
 
@@ -190,7 +190,9 @@ def test_models_are_trained_evaluated_and_forgotten_without_a_plain_byte_on_the_
     said = call("forget", "study.yaml", "--subject", MAIL, "--models", "--yes")
     assert said.exit_code == 0, said.output
     assert "sft" in said.output
-    assert "dpo" in said.output
+    assert "evaluate" in said.output
+    left = {path.name for path in (home() / "secrets").iterdir()}
+    assert left == {"data.tiny.pairs.key", "index.tiny.key"}
     page = (run / "report" / "report.html").read_text("utf-8")
     card = (run / "report" / "model_card.md").read_text("utf-8")
     for text in (page, card, call("lineage", "study.yaml").output, call("verify", "study.yaml").output):

@@ -13,7 +13,7 @@ import pytest
 from duecare.core import LedgerError, StudyError
 from duecare.vault import destroy, envelope, held, home, keeping, secret
 from duecare.vault.envelope import Keeping
-from duecare.vault.guards import PASSPHRASE, KeyCommand, KeyFile, Keyring, Passphrase, Plain
+from duecare.vault.guards import COMMANDS, PASSPHRASE, KeyCommand, KeyFile, Keyring, Passphrase, Plain
 from duecare.vault.storage import CommandKey, FileKey, Storage
 
 XOR = """\
@@ -27,6 +27,11 @@ sys.stdout.buffer.write(bytes(each ^ 0x5A for each in key))
 def phrase(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(PASSPHRASE, "correct horse battery staple")
     return "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(COMMANDS, os.pathsep.join((sys.executable, "/nowhere/kms")))
 
 
 @pytest.fixture
@@ -149,6 +154,15 @@ def test_a_command_that_does_not_do_its_work_is_told(program: str, said: str) ->
         pytest.raises(LedgerError, match="cannot be started"),
     ):
         secret(home(), "data.s.chats")
+
+
+def test_a_study_of_somebody_else_runs_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = (sys.executable, "-c", f"open({str(tmp_path / 'ran')!r}, 'w')")
+    for allowed in ("", "/nowhere/kms", sys.executable + "x"):
+        monkeypatch.setenv(COMMANDS, allowed)
+        with keeping(Keeping(KeyCommand(argv, argv))), pytest.raises(LedgerError, match=COMMANDS):
+            secret(home(), "data.s.chats")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_command_is_a_list_and_sees_no_passphrase(phrase: str, tmp_path: Path) -> None:

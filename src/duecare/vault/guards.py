@@ -26,6 +26,8 @@ from duecare.core.errors import LedgerError, refuse_unless
 
 PASSPHRASE = "DUECARE_PASSPHRASE"
 """The environment variable that holds the passphrase; where it is not set, the terminal is asked."""
+COMMANDS = "DUECARE_KEY_COMMANDS"
+"""The environment variable that names the programs which may be asked for keys, with `:` between them."""
 LEAST = 12
 """Characters of a passphrase that wraps a new key, at least."""
 SIZE = 32
@@ -176,6 +178,7 @@ class KeyCommand:
 
     The data key (32 bytes) goes to the standard input of `wrap`, whose output is kept; `unwrap` is given that
     and gives the key back. No shell is started, and what they write to standard error is not looked at.
+    A study or an envelope may come from somebody else: only what $DUECARE_KEY_COMMANDS names is run.
 
     - wrap, unwrap: a program and its arguments, one by one
     """
@@ -207,6 +210,11 @@ class KeyCommand:
 
 def _answer(argv: tuple[str, ...], given: bytes) -> bytes:
     name = Path(argv[0]).name
+    if argv[0] not in os.environ.get(COMMANDS, "").split(os.pathsep):
+        raise LedgerError(
+            f"{name} is to be asked for keys, but a study may come from somebody else; if it is yours, name "
+            f"the program as it stands there in {COMMANDS}"
+        )
     try:
         done = subprocess.run(  # noqa: S603  # the user's own command: a list, never a shell
             list(argv),
