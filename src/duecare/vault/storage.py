@@ -34,8 +34,8 @@ class FileKey:
 class CommandKey:
     """Data keys are wrapped and unwrapped by commands, as a key management service does.
 
-    - wrap, unwrap: a program, which $DUECARE_KEY_COMMANDS must name, and its arguments; no shell. 32 bytes go to the standard input of
-      `wrap`, what it writes goes to that of `unwrap`, which gives the 32 bytes back
+    - wrap, unwrap: a program, which $DUECARE_KEY_COMMANDS must name, and its arguments; no shell. 32 bytes go
+      to the standard input of `wrap`, what it writes goes to that of `unwrap`, which gives the 32 bytes back
     """
 
     wrap: tuple[str, ...]
