@@ -22,7 +22,9 @@ NAMES = {
     "detect_toxicity",
     "evaluate",
     "evaluate_for_fairness",
+    "explain",
     "load_and_ethically_filter_data",
+    "reward",
     "train",
 }
 
@@ -51,6 +53,7 @@ def test_the_steps_are_where_tutorials_look_for_them():
         duecare.curate.__all__
     )
     assert {"Sft", "Dpo"} <= set(duecare.train.__all__)
+    assert {"Audit", "AuditLimits", "People"} <= set(duecare.reward.__all__)
     assert {"Evaluate", "Gate", "GateSpec"} <= set(duecare.evaluate.__all__)
 
 

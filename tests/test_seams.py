@@ -315,3 +315,14 @@ def test_the_accountant_composes_poisson_sampled_gaussian_steps() -> None:
     assert parameters(PLDAccountant.__init__)[:2] == ["neighboring_relation", "value_discretization_interval"]
     assert parameters(PLDAccountant.compose) == ["event", "count"]
     assert dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE.name == "ADD_OR_REMOVE_ONE"
+
+
+@pytest.mark.parametrize(
+    ("family", "projection"),
+    [("llama3", "o_proj"), ("qwen2", "o_proj"), ("qwen3", "o_proj"), ("gemma3", "attn_vec_einsum")],
+)
+def test_heads_meet_in_one_projection_and_the_mlp_is_called_once(family: str, projection: str) -> None:
+    """model/activation.py puts hooks before the projection of heads and behind the feed-forward block."""
+    attention = inspect.getsource(model(family).Attention.block)
+    assert attention.count(f"self.{projection}(") == 1
+    assert inspect.getsource(model(family).DecoderLayer.block).count("self.mlp(") == 1

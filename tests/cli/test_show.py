@@ -20,8 +20,9 @@ from duecare.ledger.lock import Lock
 
 COMMANDS = (
     *("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat"),
-    *("why", "lineage", "diff", "history", "checkpoint", "witness", "prove", "bundle"),
-    *("forget", "push", "pull"),
+    *("why", "lineage", "diff", "history", "checkpoint", "witness", "prove", "bundle", "stamp"),
+    *("sign", "approve", "waive", "release"),
+    *("forget", "push", "pull", "explain"),
 )
 
 

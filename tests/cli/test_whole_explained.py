@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.cli.recompute import recompute
 from duecare.cli.study import Study
 from duecare.core import StudyError
 from duecare.explain.table import ATTRIBUTIONS, EXPLAINED
@@ -86,6 +87,12 @@ def test_a_study_explains_its_models(here):
     assert again.exit_code == 0
     verified = CliRunner().invoke(app, ["verify", "runs/tiny", "--recompute"])
     assert verified.exit_code == 0, verified.output
+    again = {each.job: each for each in recompute(run)}
+    for job in ("words", "words:2"):
+        assert not (again[job].differing)
+        assert not (again[job].beyond)
+        assert not (again[job].why)
+        assert again[job].derived == len(done[job].estimates) + len(done[job].findings)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ train:
       max_answer_tokens: 6
       held_out: 4
 reward:
-  - audit: {reward: reward-model, on: pairs, nudges: 100, limits: {accuracy: 0.001, identity: 1000}}
+  - audit: {reward: reward-model, on: pairs, nudges: 100, limits: {accuracy: null, identity: 1000}}
 watch: {every: 2, limits: {reward_gap: 1.0}}
 """
 

@@ -1,9 +1,14 @@
-"""Without the train extra only what needs no JAX is collected; warnings of others are theirs to mend."""
+"""Without the train extra only what needs no JAX is collected; the planted model; warnings of others are
+theirs."""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import sys
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,6 +27,27 @@ if HERE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import duecare.model.load  # noqa: F401 - Tunix calls what JAX is about to drop, at import
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The planted model of `planted_layers`, loaded."""
+    from planted_layers import write_planted
+
+    from duecare.model.load import load
+
+    return load(write_planted(tmp_path_factory.mktemp("planted") / "model"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room() -> Iterator[None]:
+    """Programs of a file are let go of after it."""
+    yield
+    if "jax" in sys.modules:
+        import jax
+
+        jax.clear_caches()
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -119,6 +119,30 @@ def test_the_same_seed_gives_the_same_bytes(base, tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_a_killed_call_goes_on_with_the_next_model(base, tmp_path, monkeypatch):
+    from duecare.explain import words_run
+
+    tuned = Artifact("sft", tmp_path / "tuned", "a" * 64)
+    write_tiny(tuned.path / "model", seed=8)
+    step, inputs = Words(items=2, **QUICK), {"base": base, "tuned": tuned}
+    ran(step, inputs, tmp_path / "whole")
+    opened, whole = [], words_run._instrument
+
+    def dies(step, inputs, model):
+        opened.append(model)
+        if opened == ["base", "tuned"]:
+            raise KeyboardInterrupt
+        return whole(step, inputs, model)
+
+    monkeypatch.setattr(words_run, "_instrument", dies)
+    with pytest.raises(KeyboardInterrupt):
+        ran(step, inputs, tmp_path / "killed")
+    ran(step, inputs, tmp_path / "killed")
+    assert opened == ["base", "tuned", "tuned"]
+    for name in ("attributions.parquet", "checks.parquet", "estimates.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_an_answer_against_another_and_a_group_against_the_reference(base, tmp_path):
     step = Words(items=2, against="answer", method="occlusion", **QUICK)
     _, found = ran(step, {"base": base}, tmp_path / "answer")

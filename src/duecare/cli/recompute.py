@@ -97,6 +97,7 @@ def _job(run: Path, story: Story, stage: Stage) -> Recomputed:
 def _ways(stage: Stage) -> Callable[[Path, Story, Stage], _Derived] | None:
     """How the figures of a job follow from artifacts; None where they do not."""
     by_kind = {"evaluate": _evaluation, "stages": _stages, "gate": _gate, "split": _split, "read": _read}
+    by_kind["words"] = _explained
     sifted = (
         any(name.startswith("dropped.parquet") for name in stage.listed) and "examples" in stage.entry.inputs
     )
@@ -125,6 +126,13 @@ def _stages(run: Path, story: Story, stage: Stage) -> _Derived:
     between, ends = read(_folder(run, stage)), read(_folder(run, _input(story, stage, "evaluate")))
     order = [str(job) for job in stage.entry.settings["order"]]
     return _Derived([*figures(between), *changes(ends, between, order)])
+
+
+def _explained(run: Path, story: Story, stage: Stage) -> _Derived:
+    from duecare.explain.words_tables import again
+
+    seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
+    return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))
 
 
 def _gate(run: Path, story: Story, stage: Stage) -> _Derived:

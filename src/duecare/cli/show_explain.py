@@ -11,12 +11,14 @@ from rich.text import Text
 
 from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
-from duecare.cli.terminal import MARKS, figure
+from duecare.cli.show_layers import print_layers
+from duecare.cli.terminal import MARKS
 from duecare.core import LedgerError, Verdict
 from duecare.core.wire import encode
 from duecare.report.explained import Case, Explained, Tested, explained
 from duecare.report.gather import Story, gather
 from duecare.report.heat import Heat, Piece
+from duecare.report.layered import layered
 from duecare.report.sections import explaining
 from duecare.report.words import interval, subject, value
 
@@ -39,9 +41,12 @@ def show_explain(given: Path | None, *, texts: bool, most: int, as_json: bool) -
         out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
         return OK
     words = {each.job: each for each in explained(story, most if texts else 0)}
+    layers = {each.job: each for each in layered(story)}
     for stage in stages:
         if stage.job in words:
             _print_words(out, words[stage.job], texts=texts)
+        elif stage.job in layers:
+            print_layers(out, layers[stage.job])
         else:
             _print_any(out, story, stage.job)
     return OK
@@ -52,7 +57,8 @@ def _print_words(out: Console, one: Explained, *, texts: bool) -> None:
     for tested in one.tested:
         _print_tests(out, tested)
     for plot in (*one.plots, *one.further):
-        table = Table("group", "model", "figure", "interval", title=escape(plot.title), title_justify="left")
+        out.print(f"\n{escape(plot.title)}", soft_wrap=True)
+        table = Table("group", "model", "figure", "interval")
         for row in plot.rows:
             for mark in row.marks:
                 e = mark.figure.estimate
@@ -75,9 +81,11 @@ def _print_words(out: Console, one: Explained, *, texts: bool) -> None:
 def _print_tests(out: Console, tested: Tested) -> None:
     colour = "green" if tested.valid else "yellow"
     out.print(f"[{colour}]{escape(tested.said)}[/]", soft_wrap=True)
-    for ruling in tested.tests:
+    for title, ruling in tested.titled:
         if ruling.figure is not None:
-            _print_ruling(out, ruling.finding.verdict, figure(ruling.figure.estimate), ruling.finding.limit)
+            e = ruling.figure.estimate
+            said = f"{title}: {value(e)} [{interval(e) or e.reason or ''}]"
+            _print_ruling(out, ruling.finding.verdict, said, ruling.finding.limit)
 
 
 def _print_ruling(out: Console, verdict: Verdict, said: str, limit: str) -> None:

@@ -43,6 +43,9 @@ evaluate:                   # base and tuned model side by side
   axes: [gender]
   samples: 4
 
+# explain:                  # why they answer so, with tests of whether that is true of the model
+#   - words: {{axes: [gender]}}   # which words of a prompt an answer rests on; some minutes a model
+
 gates:                      # conditions of release: pass, fail, or insufficient evidence
   - {{metric: twins.gap, between: [-0.1, 0.1]}}
   - {{metric: heldout.perplexity.change, at_most: 0}}

@@ -114,6 +114,13 @@ KINDS: tuple[Kind, ...] = (
         rewards=("reward", "against"),
     ),
     Kind(
+        name="best-of-n",
+        section="reward",
+        step="duecare.reward.best:BestOfN",
+        takes=("chat", "preference"),
+        rewards=("reward", "held_out"),
+    ),
+    Kind(
         name="reward-people",
         section="reward",
         step="duecare.reward.people:People",
@@ -124,6 +131,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
     Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
+    Kind(name="layers", section="explain", step="duecare.explain.layers:Layers"),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

@@ -88,6 +88,7 @@ class Row:
             "cluster": item.cluster,
             "axis": item.axis,
             "group": item.group,
+            "manner": item.manner,
             "prompt": item.prompt,
             "answer": item.answer,
             "other": item.other,
@@ -95,6 +96,7 @@ class Row:
             "baseline": found.baseline,
             "between": found.between,
             "tokens": found.tokens,
+            "rests_on": list(self.rests_on),
         }
 
     def attributions(self) -> Iterator[dict[str, Any]]:
@@ -125,6 +127,11 @@ class Check:
     deletion: float | None
     insertion: float | None
     rests_on: tuple[str, ...] = ()
+
+    def checks(self) -> dict[str, Any]:
+        """A row of `table.CHECKS`."""
+        tests = {name: getattr(self, name) for name, *_ in _TESTS}
+        return {"item": self.item.item, "model": self.model, "cluster": self.item.cluster} | tests
 
 
 def figures(step: Words, rows: Sequence[Row], checks: Sequence[Check]) -> list[Estimate]:

@@ -11,17 +11,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from duecare.report.curves import EVERYONE, Panel
+from duecare.report.curves import EVERYONE, STEPS, Panel
 
 _COLOURS = 6
 """So many colours and dash patterns there are; a seventh group starts anew."""
-_DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (1, 3))
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (1, 3))
 _UNDONE = (1, 4)
 _WIDTH, _HEIGHT = 360, 190
 _FEW = 8
 """Up to so many points are drawn as dots too: a line through one point would be invisible."""
-_MEASURE_FONT = "Roboto"
-_STAND_INS = {
+MEASURE_FONT = "Roboto"
+STAND_INS = {
     name: f"#abcde{place:x}" for place, name in enumerate(["muted", "rule", *(f"g{i}" for i in range(6))])
 }
 """What Vega is told for each colour; the drawing then names the CSS variable instead."""
@@ -46,7 +46,7 @@ def paint(panel: Panel) -> tuple[Ink, ...]:
         group = curve.of or curve.group
         grey = bool(panel.axis) and group == EVERYONE
         number = (groups.index(group) if group in groups else len(groups)) % _COLOURS
-        dash = _UNDONE if curve.of else (1, 0) if grey else _DASHES[number]
+        dash = _UNDONE if curve.of else (1, 0) if grey else DASHES[number]
         inks.append(Ink("muted" if grey else f"g{number}", dash))
     return tuple(inks)
 
@@ -64,7 +64,7 @@ def draw(panel: Panel) -> str:
         "group:N",
         sort=names,
         legend=None,
-        scale=alt.Scale(domain=names, range=[_STAND_INS[ink.colour] for ink in inks]),
+        scale=alt.Scale(domain=names, range=[STAND_INS[ink.colour] for ink in inks]),
     )
     dash = alt.StrokeDash(
         "group:N",
@@ -72,9 +72,9 @@ def draw(panel: Panel) -> str:
         legend=None,
         scale=alt.Scale(domain=names, range=[list(ink.dash) for ink in inks]),
     )
-    x = alt.X(
-        "step:Q", title="training step", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5, format="d")
-    )
+    doubling = panel.along != STEPS
+    along = alt.Scale(type="log", base=2, nice=False) if doubling else alt.Scale(nice=False)
+    x = alt.X("step:Q", title=panel.along, scale=along, axis=alt.Axis(tickCount=5, format="d"))
     scale = alt.Scale(zero=False, nice=False, domain=list(ends))
     y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(tickCount=4))
     few = max(len(curve.points) for curve in panel.curves) <= _FEW
@@ -88,7 +88,7 @@ def draw(panel: Panel) -> str:
             0, band.encode(x=x, y=alt.Y("low:Q", title=None, scale=scale), y2="high:Q", color=colour)
         )
     chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, background="transparent")
-    return _own(vl_convert.vegalite_to_svg(chart.configure(**_config()).to_dict()), panel)
+    return own(vl_convert.vegalite_to_svg(chart.configure(**config()).to_dict()), describe(panel))
 
 
 def _heights(panel: Panel) -> tuple[float, float]:
@@ -124,16 +124,17 @@ def _values(panel: Panel, ends: tuple[float, float]) -> list[dict[str, Any]]:
     ]
 
 
-def _config() -> dict[str, Any]:
+def config() -> dict[str, Any]:
+    """How every drawing of ours is set."""
     return {
         "aria": False,
-        "font": _MEASURE_FONT,
+        "font": MEASURE_FONT,
         "view": {"stroke": None},
         "axis": {
-            "labelColor": _STAND_INS["muted"],
-            "titleColor": _STAND_INS["muted"],
+            "labelColor": STAND_INS["muted"],
+            "titleColor": STAND_INS["muted"],
             "titleFontWeight": "normal",
-            "gridColor": _STAND_INS["rule"],
+            "gridColor": STAND_INS["rule"],
             "domain": False,
             "ticks": False,
             "labelFontSize": 11,
@@ -146,17 +147,18 @@ def _config() -> dict[str, Any]:
     }
 
 
-def _own(svg: str, panel: Panel) -> str:
-    """The drawing as an element of our page: no namespaces, no fixed size, the page's font, a title."""
+def own(svg: str, said: str) -> str:
+    """The drawing, described by `said`, as an element of our page: no namespaces, no fixed size, the page's
+    font, a title."""
     from markupsafe import escape
 
     box = re.search(r'viewBox="([^"]*)"', svg)
     inner = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
     inner = re.sub(r'<path class="(?:back|fore)ground"[^>]*/>', "", inner)
     inner = re.sub(r' (?:font-family|aria-[a-z]+|role|pointer-events)="[^"]*"', "", inner)
-    for name, colour in _STAND_INS.items():
+    for name, colour in STAND_INS.items():
         inner = inner.replace(colour, f"var(--{name})")
-    described = escape(describe(panel))
+    described = escape(said)
     size = box[1] if box else f"0 0 {_WIDTH} {_HEIGHT}"
     return (
         f'<svg class="curve" viewBox="{size}" role="img" aria-label="{described}">'

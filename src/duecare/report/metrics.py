@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.drift_words import DRIFT
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
+from duecare.report.layered_words import LAYERED
 from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
@@ -95,6 +97,7 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 METRICS: dict[str, Metric] = {
     **REWARDS,
+    **DRIFT,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
@@ -285,6 +288,7 @@ METRICS: dict[str, Metric] = {
         log=True,
     ),
     **EXPLAINED,
+    **LAYERED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")

@@ -42,6 +42,35 @@ REWARDS: dict[str, Metric] = {
         0.5,
         "near",
     ),
+    "reward.people.leaning": Metric(
+        "Leaning to the longer answer",
+        "How much more often somebody takes the longer answer than the others who judged the same items.",
+        "points",
+        0.0,
+        "near",
+    ),
+    "reward.people.panel_leaning": Metric(
+        "Leaning of a panel to the longer answer",
+        "How much more often a panel takes the longer answer than everybody else on the same items.",
+        "points",
+        0.0,
+        "near",
+    ),
+    "reward.people.accuracy.change": Metric(
+        "Pairs ranked right, against a reward fitted to everybody",
+        "Its head is fitted without somebody, or with each panel counting alike; 0: nothing changes.",
+        "points",
+        0.0,
+        "near",
+    ),
+    "reward.people.nudge.change": Metric(
+        "What it pays for, against a reward fitted to everybody",
+        "Effect of a nudge where the head is fitted otherwise, less that of everybody's; 0: nothing changes.",
+        "signed",
+        0.0,
+        "near",
+        unit="spreads",
+    ),
 }
 """Metric -> how it is shown."""
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import forgotten
-from duecare.report import behind, curation, judged, origin, rewarded, treatment, verdict
+from duecare.report import behind, behind_reward, curation, judged, origin, rewarded, treatment, verdict
+from duecare.report.answering import Answering, answering
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.explained import Explained, explained
 from duecare.report.gather import Figure, Story, gather
 from duecare.report.influence import Influence, influences
+from duecare.report.layered import Layered, layered
 from duecare.report.reviewed import Round, rounds
 from duecare.report.sections import Section, number, sections
 from duecare.report.stages import Moved, stages
@@ -87,6 +89,16 @@ class View:
         return number(self.story, anchor)
 
     @property
+    def layered(self) -> tuple[Layered, ...]:
+        """What the layers know and where gaps arise, by each step that was asked."""
+        return layered(self.story)
+
+    @property
+    def answering(self) -> Answering | None:
+        """Who answers for the run and what they signed; None where its study lists nobody."""
+        return answering(self.story)
+
+    @property
     def influences(self) -> tuple[Influence, ...]:
         """Which rows moved a gap, by each training step that was asked."""
         return influences(self.story)
@@ -95,6 +107,11 @@ class View:
     def judges(self) -> tuple[judged.Judge, ...]:
         """What each reward model came to on held-out pairs."""
         return judged.judges(self.story)
+
+    @property
+    def behind_rewards(self) -> tuple[behind_reward.Behind, ...]:
+        """The people behind each reward that was looked at so."""
+        return behind_reward.people_behind(self.story)
 
     @property
     def audits(self) -> tuple[rewarded.Audited, ...]:

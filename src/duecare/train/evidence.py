@@ -13,10 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict
-from duecare.measure import leace
+from duecare.measure import leace, reader
 from duecare.measure.closing import Sides, price
 from duecare.measure.interval import Interval, cluster_mean
-from duecare.train import fresh
 from duecare.train.debias import Debias
 
 Floats = npt.NDArray[np.float32]
@@ -72,7 +71,7 @@ class Held:
         """
         unit = np.array(self.clusters)
         count = [len(np.unique(unit[self.group == number])) for number in range(len(self.groups))]
-        rare = [number for number, rows in enumerate(count) if rows < fresh.LEAST]
+        rare = [number for number, rows in enumerate(count) if rows < reader.LEAST]
         if len(self.groups) - len(rare) < 2:
             return self.group, {}
         kept = np.setdiff1d(np.arange(len(self.groups)), rare)
@@ -138,18 +137,18 @@ class Evidence:
 
     # What can be read.
 
-    def _read(self, model: Model, when: str) -> list[fresh.Reading]:
+    def _read(self, model: Model, when: str) -> list[reader.Reading]:
         eraser = leace.fit if when == ERASED else None
         group, _ = self.held.readable()
-        return fresh.probe(model.states, group, self.held.clusters, self.seed, eraser=eraser)
+        return reader.probe(model.states, group, self.held.clusters, self.seed, eraser=eraser)
 
-    def _readings(self, when: str, readings: list[fresh.Reading]) -> Iterator[Estimate]:
+    def _readings(self, when: str, readings: list[reader.Reading]) -> Iterator[Estimate]:
         for each in readings:
             about = {"reader": each.reader, "when": when}
             yield self._figure("probe.accuracy", each.accuracy, **about)
             yield self._figure("probe.control", each.control, **about)
 
-    def _verdict(self, before: list[fresh.Reading], after: list[fresh.Reading]) -> Finding:
+    def _verdict(self, before: list[reader.Reading], after: list[reader.Reading]) -> Finding:
         group, rare = self.held.readable()
         chance = 1 / max(1, len(np.unique(group[group >= 0])))
         verdict = at_chance([each.accuracy for each in after], chance, self.debias.tolerance)
@@ -162,7 +161,7 @@ class Evidence:
             detail += f" Random labels were read above chance too ({', '.join(leaks)}): the probe leaks."
         if rare:
             named = ", ".join(f"{name} ({rows})" for name, rows in rare.items())
-            detail += f" Not read, for they have fewer than {fresh.LEAST} rows here: {named}."
+            detail += f" Not read, for they have fewer than {reader.LEAST} rows here: {named}."
         return Finding(
             name=f"{self.method}.probe.chance",
             verdict=verdict,
@@ -239,7 +238,7 @@ _NEXT: Mapping[str, str] = {
 }
 
 
-def _said(when: str, readings: list[fresh.Reading]) -> str:
+def _said(when: str, readings: list[reader.Reading]) -> str:
     parts = []
     for each in readings:
         found = each.accuracy

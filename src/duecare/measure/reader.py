@@ -1,4 +1,4 @@
-"""Fresh probes: what can still be read of a group from hidden states, by readers that training never met.
+"""Readers of hidden states, or probes: what can be read of a group, by readers that training never met.
 
 An adversary's own loss says only that this adversary was beaten (Elazar and Goldberg 2018 found groups
 readable again every time). So readers are trained afterwards, on held-out rows, and judged on rows that
@@ -8,7 +8,9 @@ together (a row and its twin) share a fold and are one cluster of the interval.
 Accuracy is balanced: each group counts alike, so chance is 1 / groups however rare one is. Beside it
 stands a control task (Hewitt and Liang 2019): labels drawn at random for each cluster, the same readers, the
 same folds. Nothing can be known of them, so a reader that beats chance there shows a leak; how well it fits
-them on the rows that it was trained on shows what it could learn by heart. NumPy and SciPy only.
+them on the rows that it was trained on shows what it could learn by heart. Accuracy less that of the control
+task is the reader's selectivity; both are of the same rows, so its interval is a paired one. NumPy and SciPy
+only.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from duecare.core import DataError
+from duecare.measure.cluster import Sums, gather
+from duecare.measure.compare import sums_difference
 from duecare.measure.interval import Interval, cluster_mean, silent
 
 Floats = npt.NDArray[np.float64]
@@ -42,14 +46,38 @@ LEVEL = 0.975
 
 
 @dataclass(frozen=True, slots=True)
+class Hits:
+    """Which rows were read right, gathered by cluster with each group counting alike: of the group, and of
+    the random labels."""
+
+    group: Sums
+    chance: Sums
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What one reader read: `accuracy` on rows not seen, `control` on random labels, and how well it fitted
-    those on the rows that it saw (`learnt`, no interval)."""
+    those on the rows that it saw (`learnt`, no interval). `hits` is None where nothing could be read."""
 
     reader: Reader
     accuracy: Interval
     control: Interval
     learnt: float | None
+    hits: Hits | None = None
+
+    def selectivity(self) -> Interval:
+        """Accuracy less accuracy on random labels, over the same clusters (Hewitt and Liang 2019)."""
+        if self.hits is None:
+            return self.accuracy
+        return sums_difference(self.hits.group, self.hits.chance, self.accuracy.level)
+
+    def gain_over(self, earlier: Reading) -> Interval:
+        """Accuracy less that of `earlier`, read of the same rows (another layer, another checkpoint)."""
+        if self.hits is None or earlier.hits is None:
+            return self.accuracy if self.hits is None else earlier.accuracy
+        if set(self.hits.group.ids) != set(earlier.hits.group.ids):
+            raise DataError("readings of different rows cannot be compared as pairs")
+        return sums_difference(self.hits.group, earlier.hits.group, self.accuracy.level)
 
 
 def probe(
@@ -60,18 +88,19 @@ def probe(
     *,
     readers: Sequence[Reader] = READERS,
     eraser: Fitter | None = None,
+    level: float = LEVEL,
 ) -> list[Reading]:
     """Each of `readers` on `states` [N, D]: `group` int [N] from 0, or -1 for none declared (left out).
 
-    `eraser` is fitted anew on the rows that each reader is trained on, and takes the group out of all.
-    """
+    `eraser` is fitted anew on the rows that each reader is trained on, and takes the group out of all;
+    `level` is that of the intervals."""
     known = group >= 0
     x, z = np.asarray(states, dtype=np.float64)[known], group[known]
     unit = np.unique(np.asarray(clusters, dtype=object)[known].astype(str), return_inverse=True)[1]
     if not np.isfinite(x).all():
         raise DataError("probe: expected states that are finite")
     if reason := _too_few(z, unit):
-        nothing = silent(reason, len(z), None, "balanced accuracy of a fresh probe", LEVEL)
+        nothing = silent(reason, len(z), None, "balanced accuracy of a fresh probe", level)
         return [Reading(reader, nothing, nothing, None) for reader in readers]
     rng = np.random.default_rng([seed, 0xF5])
     fold = _folds(z, unit, rng)
@@ -81,14 +110,20 @@ def probe(
         folds = [_changed(x, z, fold == number, eraser) for number in range(FOLDS)]
         said, _ = _read_all(reader, folds, z, fold, seed)
         guess, learnt = _read_all(reader, folds, chance, fold, seed)
-        found.append(Reading(reader, balanced(said, z, unit), balanced(guess, chance, unit), learnt))
+        hits = Hits(_hits(said, z, unit), _hits(guess, chance, unit))
+        read, control = balanced(said, z, unit, level), balanced(guess, chance, unit, level)
+        found.append(Reading(reader, read, control, learnt, hits))
     return found
 
 
-def balanced(said: Codes, truth: Codes, unit: Codes) -> Interval:
+def balanced(said: Codes, truth: Codes, unit: Codes, level: float = LEVEL) -> Interval:
     """Balanced accuracy of what was `said`, with its interval over clusters."""
     share = 1.0 / np.bincount(truth)[truth]
-    return cluster_mean((said == truth).astype(float), unit.tolist(), LEVEL, weights=share, within=(0.0, 1.0))
+    return cluster_mean((said == truth).astype(float), unit.tolist(), level, weights=share, within=(0.0, 1.0))
+
+
+def _hits(said: Codes, truth: Codes, unit: Codes) -> Sums:
+    return gather((said == truth).astype(float), unit.tolist(), 1.0 / np.bincount(truth)[truth])
 
 
 def _too_few(group: Codes, unit: Codes) -> str | None:

@@ -1,4 +1,4 @@
-"""Fresh probes find what is there, by the right reader, and nothing where nothing is."""
+"""Readers find what is there, by the right reader, and nothing where nothing is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from duecare.core import DataError
-from duecare.train.fresh import LEAST, Reading, fit, probe
+from duecare.measure.reader import LEAST, Reading, fit, probe
 
 
 def names(count: int) -> list[str]:
@@ -78,7 +78,7 @@ def test_rows_without_a_group_are_left_out_and_too_few_say_nothing() -> None:
 def test_gradients_of_a_reader_are_those_of_its_loss() -> None:
     from scipy.optimize import check_grad
 
-    from duecare.train.fresh import _loss
+    from duecare.measure.reader import _loss
 
     rng = np.random.default_rng(4)
     x, told, weight, sizes = (
@@ -98,3 +98,30 @@ def test_gradients_of_a_reader_are_those_of_its_loss() -> None:
     assert check_grad(value, slope, flat) < 1e-4
     z = (x[:, 0] > 0).astype(np.int64)
     assert (fit("mlp", x, z, 2, 0)(x) == z).mean() > 0.8
+
+
+def test_selectivity_is_there_for_a_trace_and_not_for_random_labels() -> None:
+    rng = np.random.default_rng(6)
+    z = np.arange(200) % 2
+    x = rng.standard_normal((200, 8))
+    x[:, 1] += 2.0 * z
+    units = [f"pair {number // 2}" for number in range(200)]
+    (told,) = probe(x, z, units, 0, readers=("linear",), level=0.95)
+    assert told.selectivity().low > 0.15
+    (noise,) = probe(x, rng.permutation(z), units, 0, readers=("linear",), level=0.95)
+    assert noise.selectivity().low < 0 < noise.selectivity().high
+    gain = told.gain_over(noise)
+    assert gain.low > 0.15
+    assert gain.value == pytest.approx(told.accuracy.value - noise.accuracy.value)
+    assert gain.level == 0.95
+
+
+def test_readings_of_other_rows_are_no_pairs() -> None:
+    x, z = np.random.default_rng(7).standard_normal((60, 3)), np.arange(60) % 2
+    (one,) = probe(x, z, names(60), 0, readers=("linear",))
+    (other,) = probe(x[:40], z[:40], names(40), 0, readers=("linear",))
+    with pytest.raises(DataError, match="different rows"):
+        one.gain_over(other)
+    (few,) = probe(x[:6], z[:6], names(6), 0, readers=("linear",))
+    assert few.selectivity().value is None
+    assert "independent rows" in (one.gain_over(few).reason or "")

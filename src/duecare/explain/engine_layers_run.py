@@ -1,0 +1,235 @@
+"""The work of the step `layers`: every model in turn, then tables, figures and verdicts. Imports JAX."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duecare.core import Artifacts, DataError, Estimate, Finding, Note, Outcome, Progress, Tell
+from duecare.core.wire import encode
+from duecare.explain import causal, layers_table, probes
+from duecare.explain import lens as lenses
+from duecare.explain.engine_causal import erased, sites_tested
+from duecare.explain.engine_layers import chunked, depth_of, effects, guessed_heads, of_sides, states_at
+from duecare.explain.patching import Effects, depths, estimates, grid, halves, mapped, strongest
+from duecare.explain.twinned import Pair, Side, neutral_of, pairs_of
+from duecare.model.activation import lens
+from duecare.model.fetch import folder_of
+from duecare.model.load import Loaded, load
+from duecare.model.mesh import make_mesh
+
+if TYPE_CHECKING:
+    from duecare.explain.layers import Layers
+
+STAGE = "stage:"
+
+
+def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """See `Layers.run`."""
+    if "base" not in inputs:
+        raise DataError("layers: expected an input named base")
+    found = _Found()
+    known: dict[str, dict[str, list[probes.Known]]] = {}
+    mesh = None if step.mesh is None else make_mesh(*step.mesh)
+    for name, artifact in _models(inputs):
+        loaded = load(folder_of(inputs[artifact].path), mesh=mesh)
+        work = _Work(step, loaded, name, tell, found)
+        known[name] = {axis: work.explained(axis, whole=not artifact.startswith(STAGE)) for axis in step.axes}
+        del loaded, work  # the next model needs its memory
+        gc.collect()
+    for name, axes in known.items():
+        for axis, mine in axes.items() if name != "base" else ():
+            found.estimates += probes.changes(
+                mine, known["base"][axis], {"model": name, "axis": axis}, "base"
+            )
+    for finding in found.findings:
+        tell(finding)
+    (out / "estimates.json").write_bytes(encode(found.estimates))
+    return Outcome(
+        files=found.write(out) | {"estimates": "estimates.json"},
+        estimates=tuple(found.estimates),
+        findings=tuple(found.findings),
+    )
+
+
+def _models(inputs: Artifacts) -> Iterator[tuple[str, str]]:
+    """What each model is called, and its input: the base, those between, the last."""
+    yield "base", "base"
+    for name in inputs:
+        if name.startswith(STAGE):
+            yield name.removeprefix(STAGE), name
+    if "tuned" in inputs:
+        yield "tuned", "tuned"
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found so far."""
+
+    estimates: list[Estimate] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    patching: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, out: Path) -> dict[str, str]:
+        """Both tables; name -> file name."""
+        tables = (
+            ("layers", self.layers, layers_table.LAYERS),
+            ("patching", self.patching, layers_table.PATCHING),
+        )
+        for name, rows, schema in tables:
+            made = pa.Table.from_pylist(rows, schema=schema)
+            pq.write_table(made, out / f"{name}.parquet", compression="zstd")
+        return {name: f"{name}.parquet" for name, _, _ in tables}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One model at work."""
+
+    step: Layers
+    loaded: Loaded
+    model: str
+    tell: Tell
+    found: _Found
+
+    def explained(self, axis: str, *, whole: bool) -> list[probes.Known]:
+        """All of one axis; of a model between base and last one what its layers know, not where it acts."""
+        step = self.step
+        pairs = pairs_of(self.loaded.tokenizer, [axis], step.issues, step.groups, (step.manner,))
+        about = {"model": self.model, "axis": axis}
+        chosen = [0, *depths(depth_of(self.loaded), step.every)]
+        self._lens(pairs, about, chosen)
+        known = self._probes(pairs, about, chosen)
+        if whole:
+            self._erasure(pairs, known, about)
+            for group in dict.fromkeys(pair.group for pair in pairs) if step.patched else ():
+                mine = [pair for pair in pairs if pair.group == group][: step.patched]
+                self._map(mine, {**about, "group": group, "against": mine[0].against})
+        return known
+
+    def _progress(self, what: str) -> Any:
+        done = 0
+
+        def tick(count: int) -> None:
+            nonlocal done
+            done += count
+            self.tell(Progress(done, None, "texts", f"{self.model}: {what}"))
+
+        return tick
+
+    def _lens(self, pairs: Sequence[Pair], about: dict[str, str], chosen: Sequence[int]) -> None:
+        tick, seen = self._progress("logit lens"), list[lenses.Lens]()
+        texts = of_sides(self.loaded, [side for pair in pairs for side in (pair.mine, pair.other)])
+        for batch, count in chunked(texts):
+            logps, ranks = lens(self.loaded, batch)
+            seen += lenses.by_answer(logps[chosen], ranks[chosen], batch.counted)[:count]
+            tick(count)
+        for group in dict.fromkeys(pair.group for pair in pairs):
+            mine = [place for place, pair in enumerate(pairs) if pair.group == group]
+            where = {**about, "group": group, "against": pairs[mine[0]].against}
+            told = list(
+                lenses.estimates(
+                    [seen[2 * place] for place in mine],
+                    [seen[2 * place + 1] for place in mine],
+                    [pairs[place].cluster for place in mine],
+                    where,
+                    chosen,
+                )
+            )
+            self._keep(told, {})
+
+    def _probes(
+        self, pairs: Sequence[Pair], about: dict[str, str], chosen: Sequence[int]
+    ) -> list[probes.Known]:
+        sides, names, clusters = _texts(pairs)
+        states = states_at(self.loaded, sides, chosen, self._progress("what layers know"))
+        vectors = {depth: probes.pooled(each, sides, self.step.at) for depth, each in states.items()}
+        order = sorted(set(names))
+        group = np.array([order.index(name) for name in names], dtype=np.int64)
+        known = probes.by_depth(vectors, group, clusters, self.step.seed)
+        self._keep(list(probes.estimates(known, about)), {each.depth: each.found for each in known})
+        first = probes.first_known(known)
+        said = "cannot be read for certain at any" if first is None else f"can be read from layer {first} on"
+        text = f"the {about['axis']} that a prompt names {said} ({self.step.at} position)"
+        self.tell(Note(topic="explain.layers", text=text, data={"model": self.model}))
+        return known
+
+    def _erasure(self, pairs: Sequence[Pair], known: Sequence[probes.Known], about: dict[str, str]) -> None:
+        """The group erased where it is first known and where it is read best."""
+        tick, neutral = self._progress("erasing"), neutral_of(self.loaded.tokenizer, self.step.neutral)
+        at = erasure_depths(known, self.step.sites)
+        seen = [
+            erased(self.loaded, pairs, [side for side, _ in neutral], depth, self.step.seed, tick=tick)
+            for depth in at
+        ]
+        for each in seen:
+            self.found.estimates += each.estimates(about)
+        self.found.findings += causal.erasure_findings(seen, about)
+
+    def _map(self, pairs: Sequence[Pair], about: dict[str, str]) -> None:
+        step, tick = self.step, self._progress(f"patching, {about['group']}")
+        seen = effects(self.loaded, pairs, grid(depth_of(self.loaded), step.every), tick=tick)
+        told = mapped(seen)
+        self.found.estimates += estimates(told, about)
+        self.found.patching += layers_table.of_map(told, about)
+        sites = sites_tested(self.loaded, pairs, seen, step.sites, step.seed, tick=tick)
+        if step.heads:
+            sites += self._heads(pairs)
+        for site in sites:
+            self.found.estimates += site.estimates(about)
+        self.found.findings += causal.site_findings(sites, about)
+
+    def _heads(self, pairs: Sequence[Pair]) -> list[causal.Site]:
+        """Heads that look strongest to first order on one half, patched in truth on the other."""
+        tick, first = self._progress("heads"), halves([pair.cluster for pair in pairs], self.step.seed)
+        half = [pair for pair, here in zip(pairs, first, strict=True) if here]
+        rest = [pair for pair, here in zip(pairs, first, strict=True) if not here]
+        guess = guessed_heads(self.loaded, half, tick)
+        cells = [guess.cells[number] for number in strongest(guess, self.step.heads)]
+        if not cells:
+            return []
+        real = effects(self.loaded, rest, cells, tick=tick)
+        lots = np.random.default_rng([self.step.seed, 0x4D])
+        by_lot: list[Effects] = [
+            effects(self.loaded, rest, cells, lots=lots, tick=tick) for _ in range(causal.DRAWS)
+        ]
+        return causal.sites(real, by_lot)
+
+    def _keep(self, told: Sequence[Estimate], found: dict[int, bool]) -> None:
+        self.found.estimates += told
+        self.found.layers += layers_table.of_estimates(told, found)
+
+
+def erasure_depths(known: Sequence[probes.Known], most: int) -> list[int]:
+    """Where the group is erased: the lowest depth at which it is known, then those where it is read best.
+
+    The embedded tokens are left out; where no depth knows the group, the one that comes closest is taken.
+    """
+    inner = [each for each in known if each.depth > 0]
+    order = sorted(inner, key=lambda each: (-(each.selectivity.value or 0.0), each.depth))
+    first = probes.first_known(inner)
+    ranked = ([] if first is None else [first]) + [each.depth for each in order]
+    chosen = list(dict.fromkeys(ranked))[: min(most, 2)]
+    return sorted(chosen)
+
+
+def _texts(pairs: Sequence[Pair]) -> tuple[list[Side], list[str], list[str]]:
+    """Every prompt once, with its group and cluster: a reference group's stands in several pairs."""
+    seen: dict[tuple[str, str], tuple[Side, str, str]] = {}
+    for pair in pairs:
+        issue = pair.pair.removesuffix(f"/{pair.group}")
+        for group, side in ((pair.against, pair.other), (pair.group, pair.mine)):
+            seen.setdefault((issue, group), (side, group, pair.cluster))
+    return (
+        [each for each, _, _ in seen.values()],
+        [each for _, each, _ in seen.values()],
+        [each for _, _, each in seen.values()],
+    )

@@ -1,0 +1,48 @@
+"""A study that asks what the layers of its model know, on a tiny random model: from plan to terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from duecare.cli.main import app
+from duecare.ledger import entries
+from duecare.model.tiny import write_tiny
+
+STUDY = """\
+study: {name: tiny, purpose: "a test", owner: "nobody"}
+model: {base: tiny-model}
+data:
+  chats: {source: chats.jsonl, kind: chat}
+explain:
+  - layers: {groups: [women], issues: 20, patched: 4, heads: 0, sites: 1, neutral: 2}
+"""
+
+
+@pytest.mark.jax
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of JAX and Flax among themselves
+def test_a_study_asks_its_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
+    write_tiny(tmp_path / "tiny-model")
+    turns = [{"role": "user", "content": "Ask"}, {"role": "assistant", "content": "Say"}]
+    (tmp_path / "chats.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    (tmp_path / "study.yaml").write_text(STUDY)
+    said = CliRunner().invoke(app, ["run", "study.yaml"])
+    assert said.exit_code == 0, said.output
+    run = tmp_path / "runs" / "tiny"
+    (done,) = [each for each in entries(run) if each.happened == "step.finished" and each.job == "layers"]
+    assert {"explain.probe.causal", "explain.site.causal"} <= {each.name for each in done.findings}
+    page = (run / "report" / "report.html").read_text("utf-8")
+    assert "what the layers know, and where the gap arises" in page
+    assert "not validated" in page  # a random model gives no evidence
+    assert "Where the gap of women against men arises in the base model" in page
+    shown = CliRunner().invoke(app, ["explain", "runs/tiny"])
+    assert shown.exit_code == 0, shown.output
+    assert "gender, base model" in shown.output
+    assert "stream, the words that name the group" in shown.output
+    assert "writes to us" not in (run / "ledger" / "log.jsonl").read_text()
