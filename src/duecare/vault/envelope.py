@@ -61,7 +61,7 @@ def today() -> date:
 def named(*parts: str) -> str:
     """The name of a data key ("data", study, source), fit for a file; a long one ends in a digest."""
     name = ".".join(parts)
-    return name if len(name) <= 90 else f"{name[:70]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return name if len(name) <= 90 else f"{name[:74]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def data_key(study: str, source: str, what: str = "data") -> str:
