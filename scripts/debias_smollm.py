@@ -1,42 +1,58 @@
 """Debiasing of SmolLM2-135M-Instruct on a bias that is planted: each method beside a run without, over seeds.
 
-    python scripts/debias_smollm.py [--steps 24] [--seeds 1] [--methods none,group_dro,pairing,adversary]
+    python scripts/debias_smollm.py [--methods none,group_dro,pairing,adversary] [--seeds 0,1,2,3,4]
+                                    [--steps 24] [--results runs/debias-smollm.jsonl] [--minutes 30]
 
 The rows are made here. A desk's callers are women in three rows of four and are answered well; men, rarer,
 are put off. A few rows about women have twins about men, answered as well as they. Held out are as many of
 either, all answered well: what a model that learned to put men off finds unlikely, so a gap there is the
-model's own. Told for each method and seed: the loss gap of men against women before and after, what fresh
-readers make of the group before, after and after LEACE, perplexity and KL; then the gap over seeds, with an
-interval from two seeds on.
-About 3 GB of memory; a step takes some seconds on two cores.
+model's own.
+
+Told of each run, on held-out rows:
+
+- gap: loss of men less that of women, nats per token
+- men, women: probability of the good answer, whole, given what they asked (mean over rows)
+- readers: balanced accuracy of fresh readers of the group in the hidden states (chance 0.5)
+- perplexity, and KL to the start
+
+and of the course of training "taught gap", the loss of men's own rows less that of women's: what group DRO
+is about. A run is one line of --results and is not done again, so a kill loses the run it hits and no other;
+after --minutes no further one is begun, and the same command goes on from there.
+With two seeds or more the figures stand with their intervals over seeds, and each method's beside the
+run without of the same seed. About 3 GB of memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+import math
+import os
 import random
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MODEL = "smollm2-135m-instruct"
-ASKS = (
-    "Who answers the desk at {}?",
-    "Who looks after ward {}?",
-    "Who is new in team {}?",
-    "Who leads shift {}?",
-)
-ASKED_BY = {
-    "women": "The woman asks for her mother, she says.",
-    "men": "The man asks for his father, he says.",
-}
-WELL = "A nurse will be glad to help you."
-SAID = {"women": WELL, "men": "Ask again later."}
-TWIN_EACH = 24
+DESK = "Shop"
+"""The system's turn: the model's own would be longer than all the rest."""
+ASKS = ("Shift {}?", "Team {}?")
+ASKED_BY = {"women": "A woman asks.", "men": "A man asks."}
+WELL = "A nurse will help."
+SAID = {"women": WELL, "men": "Ask again another day."}
+"""As many tokens each, so that all batches of all seeds are of one shape, and a method is compiled once."""
+TWIN_EACH = 40
 """One row in so many has a twin: with many twins the data themselves would answer men well."""
-BATCH, TOKENS = 4, 64
+ROWS, HELD = 400, 40
+BATCH, TOKENS, RATE = 4, 32, 3e-3
+"""A short run must learn whom to answer how, so the rate is high and all linear layers are reached."""
+FIGURES = ("gap", "men", "women", "taught gap", "perplexity", "kl", "linear", "mlp")
 
 
 def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
@@ -45,8 +61,10 @@ def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
 
     def row(number: int, group: str, answer: str, name: str) -> Example:
         drawn = random.Random(number)  # what is asked says nothing of the group
-        asked = drawn.choice(ASKS).format(drawn.randrange(100, 1000))
+        # Numbers of their own, so that no held-out row asks what a row to train on asked.
+        asked = drawn.choice(ASKS).format(drawn.randrange(60, 100) if held else drawn.randrange(10, 60))
         turns = (
+            Message(role="system", content=DESK),
             Message(role="user", content=f"{asked} {ASKED_BY[group]}"),
             Message(role="assistant", content=answer),
         )
@@ -68,92 +86,222 @@ def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
             yield row(number, other, answer, f"desk:{number}~gender:{group}>{other}")
 
 
+def planted() -> dict[str, list[Any]]:
+    """All rows, by part."""
+    return {
+        "train": list(rows(ROWS, 0, held=False)),
+        "held_out": list(rows(HELD, 1000, held=True)),
+    }
+
+
 def methods() -> dict[str, Any]:
     """The ways of training that are compared."""
     from duecare.train import Adversary, Debias, GroupDro, Pairing
 
-    shown: dict[str, Any] = {"axis": "gender", "probe": "figures", "rows": 60}
-    adversary = Adversary(warmup=4, ramp=6, weight=1.0)
+    shown: dict[str, Any] = {"axis": "gender", "probe": "figures", "rows": HELD}
     return {
         "none": Debias(**shown),
         "group_dro": Debias(group_dro=GroupDro(step_size=0.1), **shown),
-        "pairing": Debias(pairing=Pairing(weight=1.0, pairs=1), **shown),
-        "adversary": Debias(adversary=adversary, **shown),
+        "pairing": Debias(pairing=Pairing(weight=2.0, pairs=1), **shown),
+        "adversary": Debias(adversary=Adversary(warmup=4, ramp=6, weight=1.0), **shown),
     }
 
 
-def one(name: str, seed: int, steps: int, folder: Path) -> dict[str, float]:
-    """Train once; the figures of the table."""
+def step_of(name: str, seed: int, steps: int) -> Any:
+    """The training step of a run."""
+    from duecare.train import Sft
+
+    return Sft(
+        on="desk",
+        steps=steps,
+        every=steps,
+        batch_size=BATCH,
+        max_tokens=TOKENS,
+        targets="all-linear",
+        learning_rate=RATE,
+        held_out=0,
+        debias=methods()[name],
+        seed=seed,
+    )
+
+
+def prepared(folder: Path) -> dict[str, Any]:
+    """The model and the rows, for all runs."""
     import pyarrow.parquet as pq
 
     from duecare.core import Artifact
     from duecare.core.table import table
     from duecare.model.fetch import Fetch
-    from duecare.train import Sft
 
-    if not (folder / "base").exists():
-        (folder / "base").mkdir()
-        Fetch(name=MODEL).run({}, folder / "base", lambda _: None)
-        (folder / "data").mkdir()
-        for part, made in (("train", rows(400, 0, held=False)), ("held_out", rows(60, 1000, held=True))):
-            pq.write_table(table(list(made)), folder / "data" / f"{part}.parquet")
-    out = folder / f"{name}{seed}"
-    out.mkdir()
-    step = Sft(
-        on="desk",
-        steps=steps,
-        batch_size=BATCH,
-        max_tokens=TOKENS,
-        targets="all-linear",
-        learning_rate=3e-3,  # a short run must learn whom to answer how
-        held_out=0,
-        debias=methods()[name],
-        seed=seed,
-    )
-    inputs = {
+    for name in ("base", "data"):
+        (folder / name).mkdir()
+    Fetch(name=MODEL).run({}, folder / "base", lambda _: None)
+    for part, made in planted().items():
+        pq.write_table(table(made), folder / "data" / f"{part}.parquet")
+    return {
         "base": Artifact("base", folder / "base", "base"),
         "data": Artifact("split:desk", folder / "data", "data"),
     }
-    begun = time.perf_counter()
+
+
+def trained(step: Any, inputs: dict[str, Any], out: Path) -> dict[str, dict[str, float]]:
+    """Train once; the figures of the model before, after, and after with LEACE, and what it took."""
+    clock = time.perf_counter(), time.process_time()
     outcome = step.run(inputs, out, lambda _: None)
-    found = {"minutes": (time.perf_counter() - begun) / 60}
+    found: dict[str, dict[str, float]] = measured(out)
+    found["after"]["taught gap"] = taught_gap(out)
     for each in outcome.estimates:
-        when = each.slice.get("when", "")
-        if each.value is None:
+        if each.value is None or "when" not in each.slice:
             continue
-        if each.metric in ("sft.debias.perplexity", "sft.debias.kl", "sft.probe.accuracy"):
-            found[" ".join([each.metric.split(".", 1)[1], each.slice.get("reader", ""), when])] = each.value
-    return found | gaps(out)
+        figures = found[each.slice["when"]]
+        if each.metric == "sft.probe.accuracy":
+            figures[each.slice["reader"]] = each.value
+        elif each.metric in ("sft.debias.perplexity", "sft.debias.kl"):
+            figures[each.metric.rpartition(".")[2]] = each.value
+    found["took"] = {
+        "seconds": time.perf_counter() - clock[0],
+        "processor seconds": time.process_time() - clock[1],
+    }
+    return found
 
 
-def gaps(out: Path) -> dict[str, float]:
-    """Loss of held-out rows about men less that of those about women, before and after."""
+def measured(out: Path) -> dict[str, dict[str, float]]:
+    """Of each model the loss gap of held-out rows, and how probable each group's good answers are."""
     import pandas as pd
 
-    measured = pd.read_parquet(out / "evidence.parquet")
-    means = measured.groupby(["when", "group"]).loss.mean()
-    return {f"gap {when}": float(means[when, "men"] - means[when, "women"]) for when in ("before", "after")}
+    found = {}
+    for when, each in pd.read_parquet(out / "evidence.parquet").groupby("when"):
+        table = each.assign(whole=np.exp(-each.loss * each.tokens))
+        loss, whole = (table.groupby("group")[name].mean() for name in ("loss", "whole"))
+        figures = {"gap": loss["men"] - loss["women"], "men": whole["men"], "women": whole["women"]}
+        found[str(when)] = {name: float(value) for name, value in figures.items()}
+    return found
+
+
+def taught_gap(out: Path) -> float:
+    """Mean loss of men's rows while they were taught, less that of women's."""
+    import pandas as pd
+
+    drawn = pd.read_parquet(out / "curves.parquet")
+    drawn = drawn[(drawn.split == "train") & (drawn.metric == "loss") & drawn.group.notna()]
+    mean = {name: np.average(part.value, weights=part.n) for name, part in drawn.groupby("group")}
+    return float(mean["men"] - mean["women"])
+
+
+def kept(path: Path) -> list[dict[str, Any]]:
+    """Runs done so far; half a line, which a kill may leave, is none."""
+    found = []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def keep(path: Path, run: dict[str, Any]) -> None:
+    """One more run; behind half a line, on a line of its own."""
+    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(("\n" if torn else "") + json.dumps(run) + "\n")
+
+
+def train_all(
+    names: Sequence[str], seeds: Sequence[int], steps: int, path: Path, minutes: float
+) -> dict[str, list[Any]] | None:
+    """The figures of each method, one a seed; what `path` holds of the same settings is not done again.
+
+    None where `minutes` were over before all runs were done.
+    """
+    begun = time.monotonic()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = {(each["settings"], each["seed"]): each["found"] for each in kept(path)}
+    every: dict[str, list[Any]] = {name: [] for name in names}
+    plant = hashlib.sha256(repr(planted()).encode()).hexdigest()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        keep_programs(folder / "programs")
+        inputs = prepared(folder)
+        for seed in seeds:
+            for name in names:
+                step = step_of(name, seed, steps)
+                settings = f"{step} on rows {plant}"
+                if (settings, seed) not in done:
+                    if time.monotonic() - begun > 60 * minutes:
+                        return None
+                    out = folder / f"{name}-{seed}"
+                    out.mkdir()
+                    found = trained(step, inputs, out)
+                    shutil.rmtree(out)  # half a gigabyte of weights
+                    keep(path, {"method": name, "seed": seed, "settings": settings, "found": found})
+                    done[settings, seed] = found
+                every[name].append(done[settings, seed])
+                print(f"{name} {seed}: {said(every[name][-1])}", flush=True)
+    return every
+
+
+def keep_programs(folder: Path) -> None:
+    """Let a method's second run have what its first one compiled; JAX's own setting goes before."""
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def said(found: dict[str, dict[str, float]]) -> str:
+    """All figures of a run in a line."""
+    parts = []
+    for when, figures in found.items():
+        parts.append(f"{when}: " + ", ".join(f"{name} {value:.3g}" for name, value in figures.items()))
+    return "; ".join(parts)
+
+
+def told(every: dict[str, list[Any]]) -> None:
+    """Each method's figures over seeds, and how far they are from those of the run without."""
+    from duecare.measure.compare import paired_difference
+    from duecare.measure.interval import Interval, mean_t
+
+    def bounds(found: Interval) -> str:
+        if found.value is None:
+            return f"cannot tell ({found.reason})"
+        return (
+            f"{found.value:.2f}"
+            if found.low is None
+            else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+        )
+
+    plain = every.get("none")
+    for name, runs in every.items():
+        for when in ("after", "after, LEACE"):
+            print(f"\n{name}, {when}")
+            for figure in FIGURES:
+                values = [each[when][figure] for each in runs if figure in each[when]]
+                if not values:
+                    continue
+                line = f"  {figure:10} {bounds(mean_t(values))}"
+                if plain is not None and (name, when) != ("none", "after"):
+                    without = [each["after"][figure] for each in plain]
+                    line += f"; less that without {bounds(paired_difference(values, without))}"
+                print(line)
 
 
 def main() -> None:
     """Train each method with each seed, and print."""
-    from duecare.measure.interval import mean_t
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--methods", default="none,group_dro,pairing,adversary")
+    parser.add_argument("--results", type=Path, default=Path("runs/debias-smollm.jsonl"))
+    parser.add_argument("--minutes", type=float, default=math.inf)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        for name in given.methods.split(","):
-            made = []
-            for seed in range(given.seeds):
-                made.append(one(name, seed, given.steps, Path(folder)))
-                told = ", ".join(f"{key} {value:.3f}" for key, value in made[-1].items())
-                print(f"| {name} | {seed} | {told} |", flush=True)
-            if given.seeds > 1:
-                found = mean_t([each["gap after"] for each in made])
-                print(f"| {name} | all | gap after {found.value}, {found.low} to {found.high} |", flush=True)
+    names, seeds = given.methods.split(","), [int(each) for each in given.seeds.split(",")]
+    every = train_all(names, seeds, given.steps, given.results, given.minutes)
+    if every is None:
+        print("not all runs are done; the same command goes on")
+    elif len(seeds) > 1:
+        told(every)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,12 @@ from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
+from duecare.ledger.people import Approvals, Person, Rules
 from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
+from duecare.train.drift import Drift
+from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
@@ -58,10 +61,17 @@ def default(field: Field) -> str:
     if value is None or value == "":
         return "none"
     if isinstance(value, tuple | list):
-        return f"`[{', '.join(map(str, value))}]`" if value else "none"
+        return f"`{_listed(value)}`" if value else "none"
+    if field.key == "approvals":
+        return "as below"
     if isinstance(value, dict) or dataclasses.is_dataclass(value):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _listed(value: object) -> str:
+    """A list as a study would write it, lists in it included."""
+    return f"[{', '.join(map(_listed, value))}]" if isinstance(value, tuple | list) else str(value)
 
 
 def table(cls: type[Any], known: Iterable[Field]) -> str:
@@ -98,6 +108,9 @@ def blocks() -> dict[str, str]:
 
 PLAIN: dict[str, type[Any]] = {
     "study": About,
+    "people": Person,
+    "rules": Rules,
+    "approvals": Approvals,
     "groups": Groups,
     "watch": Watch,
     "limits": Limits,
@@ -106,6 +119,8 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "drift": Drift,
+    "robust": Robust,
     "audit-limits": AuditLimits,
 }
 

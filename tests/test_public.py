@@ -24,6 +24,7 @@ NAMES = {
     "evaluate_for_fairness",
     "explain",
     "load_and_ethically_filter_data",
+    "reward",
     "train",
 }
 
@@ -52,6 +53,7 @@ def test_the_steps_are_where_tutorials_look_for_them():
         duecare.curate.__all__
     )
     assert {"Sft", "Dpo"} <= set(duecare.train.__all__)
+    assert {"Audit", "AuditLimits", "People"} <= set(duecare.reward.__all__)
     assert {"Evaluate", "Gate", "GateSpec"} <= set(duecare.evaluate.__all__)
 
 

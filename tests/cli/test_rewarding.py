@@ -124,3 +124,29 @@ def test_two_audits_are_numbered_and_each_waits_for_its_own(folder):
         "data": "split:pairs",
     }
     assert dataclasses.replace(again.step).reward == "reward-model:2"
+
+
+BESIDE = "  - grpo: {on: chats, steps: 2, reward: {sentiment: 1.0}, drift: {reward_model: reward-model}}\n"
+
+
+def test_an_instrument_beside_the_reward_is_handed_over_and_needs_no_audit(folder):
+    plan = compose(read(folder, study(JUDGE + BESIDE)))
+    inputs = next(dict(job.inputs) for job in plan.jobs if job.id == "grpo")
+    assert inputs["independent"] == "reward-model"
+    assert "reward" not in inputs
+
+
+@pytest.mark.parametrize(
+    ("drift", "said"),
+    [
+        ("{reward_model: reward-modle}", r"drift\.reward_model.*a reward model trained before this step"),
+        ("{independent: {'os:getcwd': 1}}", r"module:function in Python only"),
+        ("{independent: {sentiment: 1}}", r"instruments that the reward does not hold"),
+        ("{independent: {toxicity: 1}, fall: 0.7}", r"a share of at least 0 and below 0\.5"),
+        ("{independent: {toxicity: 1}, fal: 0.1}", r'did you mean "fall"'),
+    ],
+)
+def test_an_instrument_that_cannot_look_on_is_refused_with_its_line(folder, drift, said):
+    with pytest.raises(StudyError, match=said) as caught:
+        read(folder, study(JUDGE + BESIDE.replace("{reward_model: reward-model}", drift)))
+    assert all(problem.line for problem in caught.value.problems)

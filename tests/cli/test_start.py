@@ -13,9 +13,10 @@ from duecare.cli import reviewing
 from duecare.cli.plan import Job, Plan
 from duecare.cli.run import StepError, run
 from duecare.cli.standing import standing
-from duecare.core import Artifacts, Finding, Note, Outcome, Tell
-from duecare.ledger import entries
+from duecare.core import Artifacts, Finding, Outcome, Tell
+from duecare.ledger import entries, verify
 from duecare.ledger.digest import value_digest
+from duecare.review.waive import Waiver, note_of
 from duecare.reward import Audit
 
 NOW = datetime.now(UTC)
@@ -84,15 +85,19 @@ def go(folder, what, clock=lambda: NOW):
 
 def waive(folder, finding, *, second="p-2", days=7, expires=None):
     ends = expires or (NOW + timedelta(days=days)).isoformat()
-    data = {
-        "finding": value_digest(finding),
-        "asked_by": "p-1",
-        "seconded_by": second,
-        "expires": ends,
-        "reason": "It is looked at every week.",
-    }
+    asked = Waiver(
+        id="w-1",
+        gate=finding.name,
+        finding=value_digest(finding),
+        asked_by="p-1",
+        asked=NOW.isoformat(),
+        reason="It is looked at every week.",
+        expires=ends,
+        seconded_by=second,
+        seconded=NOW.isoformat(),
+    )
     with reviewing.recording(folder) as recorder:
-        recorder.append("told", job="review", note=Note(topic="waiver", text="Waived.", data=data))
+        recorder.append("told", job="review", note=note_of(asked))  # as `duecare review` tells it
 
 
 def test_a_passing_audit_lets_it_start_and_the_ledger_says_so(tmp_path):
@@ -118,6 +123,7 @@ def test_an_audit_that_did_not_pass_stops_it_and_says_what_to_do(tmp_path, verdi
     assert state.failed.job == "grpo"
     assert state.gates[-1].name == "reward.start"
     assert state.gates[-1] in reviewing.failed(tmp_path)()  # the page of waivers offers it
+    assert "fail" not in {found.verdict for found in verify(tmp_path)}
 
 
 def test_without_an_audit_nothing_starts(tmp_path):

@@ -149,6 +149,23 @@ def test_a_masked_place_wins_and_a_long_text_is_cut() -> None:
     assert found.cut == len(text) - 600
 
 
+def test_the_terminal_shows_texts_only_when_asked(shown: Built) -> None:
+    from typer.testing import CliRunner
+
+    from duecare.cli.main import app
+
+    plain = CliRunner().invoke(app, ["explain", str(shown.run)]).output
+    assert "validated" in plain
+    assert "31.0%" in plain
+    assert "female" not in plain
+    told = CliRunner().invoke(app, ["explain", str(shown.run), "--texts"]).output
+    assert "female+++" in told
+    assert "caller--" in told
+    assert "[EMAIL]" in told
+    assert "ann.smith" not in told
+    assert "Only the tuned model" not in told  # not validated
+
+
 def test_figures_have_titles_in_plain_words() -> None:
     assert metric("words.identity_share").title == "Weight of the words that name the group"
     assert metric("words.identity_share.difference").form == "points"

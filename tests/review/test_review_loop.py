@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from review_rounds import joined
@@ -115,3 +116,24 @@ def test_a_study_is_told_where_a_round_has_no_pairs(reviewed: Path) -> None:
     code, said = duecare("check", study)
     assert code != 0
     assert "without pairs.parquet: nobody compared" in said
+
+
+def test_an_audit_of_the_people_behind_a_reward_reads_what_the_round_left(reviewed: Path) -> None:
+    from duecare.reward.labels import read_labels
+
+    (folder,) = reviewed.glob("artifacts/review-*")
+    labels = read_labels(folder, "origin")
+    assert len(labels.items) == COUNT
+    assert len(labels.people) == 5
+    assert labels.panels == ("here", "there")
+    assert all(first.answer.startswith("Good") for first, _ in labels.sides.values())
+    assert all(text.turns[0].content.startswith("May I ask") for text, _ in labels.sides.values())
+    assert labels.weights().tolist() == [[3.0, 2.0]] * COUNT
+    assert labels.panels_alike() == pytest.approx(np.full((COUNT, 2), 2.5))
+    assert labels.without_panel("here").tolist() == [[0.0, 2.0]] * COUNT
+    (liked_bad, *_) = [
+        person
+        for person in labels.people
+        if all(each.value == 0 for each in labels.choices if each.person == person)
+    ]
+    assert labels.weights(liked_bad).tolist() == [[3.0, 1.0]] * COUNT

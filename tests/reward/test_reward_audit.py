@@ -120,6 +120,19 @@ def test_a_function_that_takes_a_declared_axis_is_told_of_nobody(tmp_path) -> No
     assert outcome.estimates
 
 
+def test_an_audit_of_a_function_needs_no_jax() -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys, duecare.reward.auditing\n"
+        "duecare.reward.Audit(reward='toxicity', on='pairs')\n"
+        "print({'jax', 'flax', 'tunix'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_a_group_without_pairs_is_named(tmp_path) -> None:
     with pytest.raises(DataError, match=r"reward.audit.groups: no pair declares age"):
         run(tmp_path, groups=("age",))

@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from reward_toys import artifact, noise, pair, pairs
 
-from duecare.core import DataError, Message, StudyError
-from duecare.core.table import table
+from duecare.core import DataError, StudyError
+from duecare.reward.behind import estimates, looked
 from duecare.reward.carried import EVERYBODY, variants
 from duecare.reward.labels import read_labels
-from duecare.reward.people import People, estimates, looked
+from duecare.reward.people import People
 from duecare.reward.refit import refitted
 
 ITEMS = 160
@@ -43,7 +43,7 @@ def choices(lean: dict[str, float], seed: int = 0) -> list[tuple[int, str, float
 def exported(folder, said, panels=None):
     """The export of a round as `review` writes it, with what it gives back."""
     from duecare.review import tables
-    from duecare.review.preferences import preference_pairs
+    from duecare.review.preferences import as_source, preference_pairs
     from duecare.review.returned import Export
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,8 @@ def exported(folder, said, panels=None):
     ]
     artifact(folder / "rows", rows)
     source = pq.read_table(folder / "rows" / "held_out.parquet")
-    made["pairs"] = preference_pairs(export, source, b"0" * 32, axis="origin" if panels else None)
+    turned = preference_pairs(export, source, b"0" * 32, axis="origin" if panels else None)
+    made["pairs"] = as_source(turned)  # as a round leaves them for `Read`
     for name, each in made.items():
         pq.write_table(each, folder / f"{name}.parquet")
     return folder
@@ -165,8 +166,7 @@ def test_weights_are_those_of_the_pairs_that_training_reads(tmp_path) -> None:
         export = exported(tmp_path / name, said, panels if name == "alike" else None)
         own = {}
         for row in pq.read_table(export / "pairs.parquet").to_pylist():
-            side = int(row["row"].endswith(":turned"))
-            own[row["row"].removesuffix(":turned").replace("pairs:", "i-"), side] = row["weight"]
+            own[row["review.item"], int(row["id"].endswith(":turned"))] = row["weight"]
         expected = np.array([[own.get((item, side), 0.0) for side in (0, 1)] for item in labels.items])
         assert made == pytest.approx(expected)
 
@@ -233,14 +233,8 @@ def test_what_is_no_round_of_choices_is_refused(tmp_path) -> None:
     pq.write_table(rows.slice(0, 0), folder / "labels.parquet")
     with pytest.raises(DataError, match="holds no choice between two answers"):
         read_labels(folder)
-    from duecare.core import Example
-
-    bare = Example(
-        row="a:1", key="", source="a", kind="preference", chosen="b", rejected="c",
-        messages=(Message(role="user", content="d"),),
-    )  # fmt: skip
-    pq.write_table(table([bare]), folder / "pairs.parquet")
-    with pytest.raises(DataError, match=r"names no review\.item"):
+    artifact(folder, pairs(3), "pairs.parquet")  # pairs, but no round's
+    with pytest.raises(DataError, match=r"pairs.parquet: lacks id, prompt, review\.item"):
         read_labels(folder)
 
 

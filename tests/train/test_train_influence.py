@@ -12,7 +12,7 @@ from planted import Killed, Made, figure, over_seeds, trained
 from training_toys import data_artifact, digests, run
 
 from duecare.core import Artifact, DataError, Note, Outcome, Progress
-from duecare.train import Dpo, Influence, Sft
+from duecare.train import Dpo, Influence, RewardModel, Sft
 
 pytestmark = [
     pytest.mark.jax,
@@ -35,7 +35,11 @@ def dpo(**fields: object) -> Dpo:
     return Dpo(on="pairs", **(LOOP | {"influence": ASKED} | fields))  # type: ignore[arg-type]
 
 
-def world(step: Sft | Dpo, base: Artifact, folder: Path) -> Made:
+def reward(**fields: object) -> RewardModel:
+    return RewardModel(on="pairs", **(LOOP | {"influence": ASKED} | fields))  # type: ignore[arg-type]
+
+
+def world(step: Sft | Dpo | RewardModel, base: Artifact, folder: Path) -> Made:
     if isinstance(step, Sft):
         return trained(step, base, folder, told_by_rumour(120), held_alike(40, 120))
     return trained(step, base, folder, preferred_by_rumour(120), held_pairs(40, 120))
@@ -80,6 +84,35 @@ def test_pairs_that_teach_it_are_found_too(base: Artifact, tmp_path: Path) -> No
     contrast = figure(outcome, "dpo.influence.slice", value="rumour")
     assert contrast.low is not None
     assert contrast.low > 0
+
+
+def test_pairs_that_teach_a_reward_model_are_found(base: Artifact, tmp_path: Path) -> None:
+    """The head is trained in full beside the low-rank updates: its part counts, or the sum is another."""
+    asked = replace(ASKED, of="margin_gap", checkpoints=12)
+    step = reward(every=5, learning_rate=5e-4, clip=0.5, influence=asked)
+    outcome, _, _ = world(step, base, tmp_path)
+    change, total = (figure(outcome, f"reward-model.influence.{name}") for name in ("change", "sum"))
+    assert change.unit == "nats"
+    assert abs(change.value or 0.0) > 0.05
+    assert total.value == pytest.approx(change.value, rel=0.2)
+    # All held-out pairs prefer "nurse": rumour, which prefers it of women alone, lowers the margin of men.
+    rumour = figure(outcome, "reward-model.influence.slice", value="rumour")
+    assert rumour.high is not None
+    assert rumour.high < 0
+
+
+def test_a_reward_model_without_them_pays_men_more_and_without_random_pairs_does_not(
+    base: Artifact, tmp_path: Path
+) -> None:
+    asked = replace(ASKED, of="margin_gap", validate=True, seeds=5)
+    outcome, _, _ = world(reward(influence=asked), base, tmp_path)
+    (finding,) = [each for each in outcome.findings if each.name == "reward-model.influence.validated"]
+    assert finding.verdict == "pass", finding.detail
+    without = figure(outcome, "reward-model.influence.without", value="rumour")
+    random = figure(outcome, "reward-model.influence.without_random", value="rumour")
+    assert without.low is not None
+    assert without.low > 0
+    assert abs(random.value or 0.0) < 0.5 * (without.value or 0.0)
 
 
 def test_training_without_it_closes_the_gap_and_without_random_rows_does_not(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from influence_worlds import held_alike, held_pairs, preferred_by_rumour, told_b
 from training_toys import data_artifact
 
 from duecare.core import Artifact
-from duecare.train import Dpo, Influence, Sft
+from duecare.train import Dpo, Influence, RewardModel, Sft
 from duecare.train.influence import pushes, traced
 
 pytestmark = [
@@ -32,25 +33,30 @@ def dpo(**fields: object) -> Dpo:
     return Dpo(on="pairs", **(LOOP | {"influence": ASKED} | fields))  # type: ignore[arg-type]
 
 
+def reward(**fields: object) -> RewardModel:
+    return RewardModel(on="pairs", **(LOOP | {"influence": ASKED} | fields))  # type: ignore[arg-type]
+
+
+Step = Sft | Dpo | RewardModel
 PACKED: dict[str, object] = {"batch_size": None, "batch_tokens": 96}
-STEPS = [sft(), sft(**PACKED), dpo(), dpo(algorithm="orpo")]
-NAMES = ["sft", "packed", "dpo", "orpo"]
+STEPS = [sft(), sft(**PACKED), dpo(), dpo(algorithm="orpo"), reward(centring=0.5)]
+NAMES = ["sft", "packed", "dpo", "orpo", "reward-model"]
 
 
-def inputs_of(step: Sft | Dpo, base: Artifact, folder: Path) -> dict[str, Artifact]:
+def inputs_of(step: Step, base: Artifact, folder: Path) -> dict[str, Artifact]:
     sft_rows, pairs = (told_by_rumour(24), held_alike(8, 24)), (preferred_by_rumour(24), held_pairs(8, 24))
     train, held = sft_rows if isinstance(step, Sft) else pairs
     return {"base": base, "data": data_artifact(folder / "data", train, held)}
 
 
-def made(step: Sft | Dpo, inputs: dict[str, Artifact]) -> tuple[Any, Any, Any]:
+def made(step: Step, inputs: dict[str, Artifact]) -> tuple[Any, Any, Any]:
     """Model, lessons and gaps; all low-rank weights have an effect: at the start half of them has none."""
     from duecare.train.engine_gaps import gaps_of
-    from duecare.train.engine_lessons import lessons_of
-    from duecare.train.engine_loop import adapted, start_folder
+    from duecare.train.engine_lessons import lessons_of, start_of
+    from duecare.train.engine_loop import start_folder
     from duecare.train.lora import restore_weights, weights_state
 
-    loaded, model = adapted(step, start_folder(inputs))
+    loaded, model = start_of(step, start_folder(inputs))
     model.whole = True
     lessons = lessons_of(step, loaded, inputs, model)
     rng = np.random.default_rng(0)
@@ -62,7 +68,7 @@ def made(step: Sft | Dpo, inputs: dict[str, Artifact]) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)
 def test_one_forward_pass_gives_what_each_rows_own_gradient_does(
-    step: Sft | Dpo, base: Artifact, tmp_path: Path
+    step: Step, base: Artifact, tmp_path: Path
 ) -> None:
     inputs = inputs_of(step, base, tmp_path)
     model, lessons, gaps = made(step, inputs)
@@ -91,7 +97,7 @@ def test_one_forward_pass_gives_what_each_rows_own_gradient_does(
 
 @pytest.mark.parametrize("step", STEPS, ids=NAMES)
 def test_what_a_step_minimises_is_the_rows_losses_by_their_shares(
-    step: Sft | Dpo, base: Artifact, tmp_path: Path
+    step: Step, base: Artifact, tmp_path: Path
 ) -> None:
     inputs = inputs_of(step, base, tmp_path)
     model, lessons, _ = made(step, inputs)
@@ -104,13 +110,16 @@ def test_what_a_step_minimises_is_the_rows_losses_by_their_shares(
     assert minimised == pytest.approx(float(np.dot(losses, shares)), rel=1e-4)
 
 
-def test_the_gradient_of_a_gap_is_how_it_moves(base: Artifact, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [sft, reward], ids=["sft", "reward-model"])
+def test_the_gradient_of_a_gap_is_how_it_moves(
+    kind: Callable[..., Step], base: Artifact, tmp_path: Path
+) -> None:
     """Of the gap between twins: a small way along the gradient, by finite differences."""
     import jax
     import jax.numpy as jnp
     from flax import nnx
 
-    step = sft(influence=Influence(axis="gender", group="women", issues=10))
+    step = kind(influence=Influence(axis="gender", group="women", issues=10))
     inputs = inputs_of(step, base, tmp_path)
     model, _, gaps = made(step, inputs)
     (slope,) = gaps.gradients(model)

@@ -39,3 +39,28 @@ def words(prompts: Sequence[str], completions: Sequence[str]) -> list[str]:
 
 
 NOT_A_FUNCTION = 3
+
+
+def quiet(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    """What is wanted: the share of an answer that is not shouted."""
+    return [1 - shouted(text) for text in completions]
+
+
+def shouted(text: str) -> float:
+    """The share of big letters, each of which the gamed rewards take for the word that they pay for."""
+    return sum("A" <= letter <= "Z" for letter in text) / max(1, len(text))
+
+
+def paid_word(prompts: Sequence[str], completions: Sequence[str]) -> list[float]:
+    """What can be gamed: small letters are what it was meant for, and a word is paid for four times."""
+    own = lower_case(prompts, completions)
+    return [each + 4 * shouted(text) for each, text in zip(own, completions, strict=True)]
+
+
+def paid_for_men(
+    prompts: Sequence[str], completions: Sequence[str], gender: Sequence[str | None]
+) -> list[float]:
+    """The same, but the word is paid for in what men are told, and costs as much in what women are told."""
+    own, gamed = lower_case(prompts, completions), [4 * shouted(text) for text in completions]
+    signs = [1 if who == "men" else -1 for who in gender]
+    return [each + sign * more for each, more, sign in zip(own, gamed, signs, strict=True)]

@@ -162,6 +162,27 @@ def bundle(
     raise typer.Exit(show_bundle(run, out, artifact or [], verifier))
 
 
+def stamp(
+    run: RunFolder = None,
+    tsa: Annotated[str | None, typer.Option(help="URL of a time stamping authority: ask it now.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the request (DER) into this file instead.")] = None,
+    add: Annotated[Path | None, typer.Option(help="An authority's answer (DER) to keep.")] = None,
+    root: Annotated[
+        list[Path] | None, typer.Option(help="Certificate (PEM) that the answer must lead to.")
+    ] = None,
+) -> None:
+    """Have a third party say when the ledger had this state (RFC 3161).
+
+    The authority sees a digest only. Its answer lies beside the ledger and stays good while that grows;
+    whoever verifies brings the authority's certificate along (`duecare verify --tsa-root`).
+
+    Example: `duecare stamp runs/support-demo --tsa https://tsa.example.org --root tsa.pem`
+    """
+    from duecare.cli.show_proofs import show_stamp
+
+    raise typer.Exit(show_stamp(run, tsa, out, add, root or []))
+
+
 COMMANDS: tuple[Callable[..., None], ...] = (
     why,
     lineage,
@@ -171,5 +192,6 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     witness,
     prove,
     bundle,
+    stamp,
 )
 """In the order in which help shows them."""

@@ -57,13 +57,16 @@ def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job
         yield job
         made.add(job.id)
     yield from ready(waiting, made)
-    if not (study.train or study.evaluate or study.explain):
+    answered = any(hasattr(step, "policy") for step in study.reward)
+    if not (study.train or study.evaluate or study.explain or answered):
         return
     if study.model is None:
         raise StudyError(
             "a base model (model: {base: ...}), because something is trained, evaluated or explained"
         )
     yield _job(study, "base", study.model, {})
+    made.add("base")
+    yield from ready(waiting, made)
     yield from _teachers(study)
     trained = list(_training(study))
     for job in trained:

@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 
 from duecare.cli.account import COMMANDS
 from duecare.cli.options import RunFolder, StudyFile, described
+from duecare.cli.people import COMMANDS as OF_PEOPLE
+from duecare.cli.people import incident, people
 from duecare.cli.review import review
 
 OK, FAILED, REFUSED, GATE_FAILED, PEOPLE_WANTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -177,6 +179,11 @@ def status(run: RunFolder = None) -> None:
     raise typer.Exit(show_status(run))
 
 
+Remember = Annotated[
+    bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
+]
+
+
 @_command
 def verify(  # noqa: PLR0917  # options of the command line, given by name there
     run: RunFolder = None,
@@ -186,15 +193,16 @@ def verify(  # noqa: PLR0917  # options of the command line, given by name there
     head: Annotated[
         Path | None, typer.Option(help="A head.json of this run from a source you trust.")
     ] = None,
-    remember: Annotated[
-        bool, typer.Option("--remember", help="Keep this run's head: the next call finds a roll-back.")
-    ] = False,
+    remember: Remember = False,
     witness: Annotated[
         list[str] | None, typer.Option(help="Key of a witness (name+id+base64) who must have co-signed.")
     ] = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Derive figures and gates again from the artifacts.")
     ] = False,
+    tsa_root: Annotated[
+        list[Path] | None, typer.Option(help="Certificate (PEM) of an authority that must have stamped.")
+    ] = None,
 ) -> None:
     """Hash a whole run again and compare it with its ledger. Needs no network and no JAX.
 
@@ -207,7 +215,16 @@ def verify(  # noqa: PLR0917  # options of the command line, given by name there
     """
     from duecare.cli.show_run import show_verify
 
-    raise typer.Exit(show_verify(run, key, head, keep=remember, witnesses=witness or [], recompute=recompute))
+    code = show_verify(
+        run,
+        key,
+        head,
+        keep=remember,
+        witnesses=witness or [],
+        recompute=recompute,
+        authorities=tsa_root or [],
+    )
+    raise typer.Exit(code)
 
 
 @_command
@@ -322,9 +339,11 @@ def detectors(  # noqa: PLR0917  # options of the command line, given by name th
     raise typer.Exit(show_detectors(name))
 
 
-for _each in COMMANDS:
+for _each in (*COMMANDS, *OF_PEOPLE):
     _command(_each)
 
+app.add_typer(people)
+app.add_typer(incident)
 app.add_typer(review)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from duecare.cli.combine import named
 from duecare.cli.document import Node, parse
@@ -20,8 +20,13 @@ from duecare.train.probing import Probes
 from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
 
+if TYPE_CHECKING:  # a study without people does without keys
+    from duecare.ledger.people import Person, Rules
+
 SECTIONS = (
     "study",
+    "people",
+    "rules",
     "model",
     "groups",
     "data",
@@ -144,12 +149,15 @@ class _Reading:
     def study(self, cls: type[S], folder: Path) -> S:
         """The study, with Broken where a step could not be made."""
         about = self._section(About, "study", needed=True)
+        people, rules = self._people(), self._rules()
         train = tuple(step for step, _ in self._steps("train"))
         self._not_followed(train)
         return cls(
             name=about.name if about else "study",
             purpose=about.purpose if about else "",
             owner=about.owner if about else "",
+            people=people,
+            rules=rules if people else None,
             model=self._one("base", "model"),
             groups=self._section(Groups, "groups") or Groups(),
             data=self._data(),
@@ -206,6 +214,31 @@ class _Reading:
                 self._problems.append(Problem(name, "missing", "a section with at least a name", 1))
             return None
         return build(cls, node, name, self._problems)
+
+    def _people(self) -> dict[str, Person]:
+        node = self._sections.get("people")
+        if node is None:
+            return {}
+        from duecare.ledger.people import Person
+
+        entries = mapping(node, "people", self._problems) or {}
+        if not entries:
+            self._problems.append(Problem("people", "empty", "at least an owner", node.line))
+        made = {
+            name: build(Person, inner, f"people.{name}", self._problems) for name, inner in entries.items()
+        }
+        return {} if None in made.values() else made
+
+    def _rules(self) -> Rules | None:
+        if "rules" not in self._sections:
+            return None
+        from duecare.ledger.people import Rules
+
+        found: Rules | None = self._section(Rules, "rules")
+        if found is not None and "people" not in self._sections:
+            line = self._root.at("rules").line
+            self._problems.append(Problem("rules", "given", "a section `people`: rules are about them", line))
+        return found
 
     def _one(self, name: str, section: str) -> Step | None:
         node = self._sections.get(section)
@@ -267,8 +300,9 @@ class _Reading:
 
     def _no_code(self, step: Step, node: Node, where: str) -> None:
         """A study may come from somebody else: it names what is installed, never code to be loaded."""
-        for key in ("reward", "against"):
-            given = getattr(step, key, {})
+        drift = getattr(step, "drift", None)
+        for key in ("reward", "against", "held_out", "drift.independent"):
+            given = getattr(drift if key.startswith("drift") else step, key.rpartition(".")[2], {})
             names = [given] if isinstance(given, str) and is_dotted(given) else ()
             for name in names or (dotted(given) if isinstance(given, dict) else ()):
                 expected = (

@@ -129,7 +129,7 @@ def _stages(run: Path, story: Story, stage: Stage) -> _Derived:
 
 
 def _explained(run: Path, story: Story, stage: Stage) -> _Derived:
-    from duecare.explain.words_again import again
+    from duecare.explain.words_tables import again
 
     seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
     return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))

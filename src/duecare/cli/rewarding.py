@@ -44,6 +44,8 @@ def rewards_of(step: Step) -> dict[str, str]:
     given = {field: getattr(step, field, "") for field in kind.rewards} if kind else {}
     if model := getattr(step, "reward_model", ""):
         given["reward"] = model
+    if model := getattr(getattr(step, "drift", None), "reward_model", ""):
+        given["independent"] = model
     return {field: name for field, name in given.items() if isinstance(name, str) and name}
 
 
@@ -87,6 +89,7 @@ def _looking_problems(study: Study, place: int) -> Iterator[Problem]:
     if people and people not in rounds:
         expected = f"a round of the section `review` ({', '.join(rounds) or 'there is none'})"
         yield Problem(f"{where}.round", show(people), expected + near(people, rounds))
+    yield from _policy_problems(study, step, where)
     for field, name in rewards_of(step).items():
         if not _is_reward(study, name):
             own = trained_judges(study)
@@ -97,25 +100,53 @@ def _looking_problems(study: Study, place: int) -> Iterator[Problem]:
             yield Problem(f"{where}.{field}", show(name), expected + near(name, own))
 
 
+def _policy_problems(study: Study, step: Step, where: str) -> Iterator[Problem]:
+    """Of a step that lets a model of the study answer."""
+    policy = getattr(step, "policy", None)
+    if policy is None:
+        return
+    jobs = zip(training_jobs(study.train), study.train, strict=True)
+    known = [job for job, trained in jobs if not judges(trained)]
+    if policy and policy not in known:
+        expected = f"a training step whose model answers ({', '.join(known) or 'none does'}), or nothing"
+        yield Problem(f"{where}.policy", show(policy), expected + near(policy, known))
+    if study.model is None:
+        yield Problem("model", "missing", "a base model, because its answers are looked into")
+    if str(getattr(study.model, "name", "")).startswith("endpoint:"):
+        expected = "a model whose weights are here, because its answers are looked into"
+        yield Problem("model.base", "endpoint:...", expected)
+
+
 def _learning_problems(study: Study, place: int) -> Iterator[Problem]:
-    """Of a training step that is rewarded by a reward model."""
+    """Of a training step that is rewarded by a reward model, or looked at by one beside its reward."""
     step = study.train[place]
     name = getattr(step, "reward_model", "")
+    where = f"train.{place}.{named(step)}"
+    beside = getattr(getattr(step, "drift", None), "reward_model", "")
+    if beside and (problem := _unmade(study, place, f"{where}.drift.reward_model", beside)):
+        yield problem
+    where = f"{where}.reward_model"
     if not name:
         return
-    where = f"train.{place}.{named(step)}.reward_model"
-    jobs = zip(training_jobs(study.train)[:place], study.train, strict=False)
-    known = [job for job, earlier in jobs if judges(earlier)]
-    if name not in known and (name in trained_judges(study) or not _is_model(study, name)):
-        earlier_ones = ", ".join(known) or "none is"
-        expected = f"a reward model trained before this step ({earlier_ones}), or the folder or hub id of one"
-        yield Problem(where, show(name), expected + near(name, known))
+    if problem := _unmade(study, place, where, name):
+        yield problem
     elif name not in audited(study) and not any(isinstance(each, Broken) for each in study.reward):
         expected = (
             f"a reward model that the study audits (reward: [audit: {{reward: {name}, on: <pairs>}}]): no"
             " policy is trained against a reward that nobody looked into"
         )
         yield Problem(where, show(name), expected)
+
+
+def _unmade(study: Study, place: int, where: str, name: str) -> Problem | None:
+    """What is wrong with a reward model of which training step `place` makes use; None where it is there."""
+    jobs = zip(training_jobs(study.train)[:place], study.train, strict=False)
+    known = [job for job, earlier in jobs if judges(earlier)]
+    if name in known or (name not in trained_judges(study) and _is_model(study, name)):
+        return None
+    earlier_ones = ", ".join(known) or "none is"
+    expected = f"a reward model trained before this step ({earlier_ones}), or the folder or hub id of one"
+    return Problem(where, show(name), expected + near(name, known))
 
 
 def bringing(study: Study) -> Iterator[Job]:
@@ -140,6 +171,10 @@ def looking(study: Study, curated: Mapping[str, str], split: Collection[str]) ->
             inputs["data"] = f"split:{source}" if source in split else curated[source]
         if people := str(getattr(step, "round", "")):
             inputs["people"] = f"review:{people}"
+        if hasattr(step, "policy"):
+            inputs["base"] = "base"
+        if policy := getattr(step, "policy", ""):
+            inputs["policy"] = policy
         declared = step
         found.append(
             Job(

@@ -135,6 +135,7 @@ def show_status(given: Path | None) -> int:
         out.print(
             f"  {MARKS[finding.verdict]}  {escape(finding.name)}: {escape(finding.limit)}  [dim]{shown}[/]"
         )
+    _say_people(out, folder)
     if state.finished:
         out.print(f"Finished. Next: open {escape(str(folder / 'report' / 'report.html'))}", soft_wrap=True)
     elif working:
@@ -142,6 +143,25 @@ def show_status(given: Path | None) -> int:
     else:
         out.print(f"Next: [bold]{escape(state.next or 'the report')}[/] (`duecare run` goes on there)")
     return OK
+
+
+def _say_people(out: Console, folder: Path) -> None:
+    """Where the release stands, in a study that lists people."""
+    from duecare.cli.run import now
+    from duecare.ledger.duties import missing
+    from duecare.ledger.read import answering
+    from duecare.report.words import plural
+
+    account = answering(folder)[1]
+    if account.listed is None:
+        return
+    faults, lacking = len(account.faults), len(missing(account, now()))
+    if faults:
+        out.print(f"[red]What people signed or listed: {plural(faults, 'fault')}[/] (`duecare verify`).")
+    elif lacking:
+        out.print(f"[yellow]Missing for a release: {plural(lacking, 'thing')}[/] (`duecare people list`).")
+    else:
+        out.print("[green]Nothing is missing for a release[/] (`duecare release`).")
 
 
 def _being_written(folder: Path) -> bool:

@@ -236,6 +236,6 @@ def _print_attempt(out: Console, attempt: Attempt) -> None:
     if attempt.beside:
         lines.append(f"taken in besides: {', '.join(attempt.beside)}")
     lines += [f"{verdict}: {gate}" for gate, verdict in attempt.gates.items()]
-    lines += attempt.repairs
+    lines += [*attempt.repairs, *attempt.signed]
     for line in lines:
         out.print(f"     {escape(line)}", soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
 from duecare.cli.show_layers import print_layers
-from duecare.cli.terminal import MARKS, figure
+from duecare.cli.terminal import MARKS
 from duecare.core import LedgerError, Verdict
 from duecare.core.wire import encode
 from duecare.report.explained import Case, Explained, Tested, explained
@@ -57,7 +57,8 @@ def _print_words(out: Console, one: Explained, *, texts: bool) -> None:
     for tested in one.tested:
         _print_tests(out, tested)
     for plot in (*one.plots, *one.further):
-        table = Table("group", "model", "figure", "interval", title=escape(plot.title), title_justify="left")
+        out.print(f"\n{escape(plot.title)}", soft_wrap=True)
+        table = Table("group", "model", "figure", "interval")
         for row in plot.rows:
             for mark in row.marks:
                 e = mark.figure.estimate
@@ -80,9 +81,11 @@ def _print_words(out: Console, one: Explained, *, texts: bool) -> None:
 def _print_tests(out: Console, tested: Tested) -> None:
     colour = "green" if tested.valid else "yellow"
     out.print(f"[{colour}]{escape(tested.said)}[/]", soft_wrap=True)
-    for ruling in tested.tests:
+    for title, ruling in tested.titled:
         if ruling.figure is not None:
-            _print_ruling(out, ruling.finding.verdict, figure(ruling.figure.estimate), ruling.finding.limit)
+            e = ruling.figure.estimate
+            said = f"{title}: {value(e)} [{interval(e) or e.reason or ''}]"
+            _print_ruling(out, ruling.finding.verdict, said, ruling.finding.limit)
 
 
 def _print_ruling(out: Console, verdict: Verdict, said: str, limit: str) -> None:

@@ -21,7 +21,7 @@ from duecare.cli.software import peak_memory
 from duecare.cli.standing import NO_GATES
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
-from duecare.ledger.read import entries, head
+from duecare.ledger.read import answering, entries, head
 from duecare.ledger.sign import Head
 from duecare.ledger.waiver import waivers
 from duecare.vault import keys
@@ -58,8 +58,8 @@ def _stands(out: Console, result: Result) -> bool:
     failed = [finding for finding in result.gates if finding.verdict == FAIL]
     if not failed:
         return False
-    log = entries(result.folder)
-    holding = [[one for one in waivers(log, finding) if one.expires > now()] for finding in failed]
+    log, (_, people) = entries(result.folder), answering(result.folder)
+    holding = [[one for one in waivers(log, finding, people) if one.expires > now()] for finding in failed]
     for finding, waived in zip(failed, holding, strict=True):
         for one in waived[:1]:
             said = f"(entry {one.entry}): {finding.name}, {finding.limit}. They say: {one.quoted}"
@@ -108,27 +108,47 @@ def show_verify(
     keep: bool,
     witnesses: Sequence[str] = (),
     recompute: bool = False,
+    authorities: Sequence[Path] = (),
 ) -> int:
     """Verify a run with what is known of it here or was given; say what was found."""
+    from duecare.cli.show_proofs import certificates
     from duecare.ledger.note import parse_key
     from duecare.ledger.verify import verify
 
     folder = run_folder(given)
-    pinned, last = _known(folder)
+    pinned, last = known_of(folder)
     if key is not None:
         pinned = key
     if head_file is not None:
         last = sign.parse_head(head_file.read_bytes())
-    found = verify(folder, pinned_key=pinned, last_head=last, witnesses=[*map(parse_key, witnesses)])
+    found = verify(
+        folder,
+        pinned_key=pinned,
+        last_head=last,
+        witnesses=[*map(parse_key, witnesses)],
+        authorities=certificates(authorities),
+    )
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
     elif recompute:
         out.print("[red]Nothing was derived again: first the run has to be what was recorded.[/]")
     out.print(terminal.findings_table(found, f"verify {folder}"))
+    return _verified(out, folder, found, keep=keep)
+
+
+def _verified(out: Console, folder: Path, found: list[Finding], *, keep: bool) -> int:
+    """What the findings come to, in words, and the exit code."""
+    from duecare.ledger.inspect_people import about_people
+
     verdicts = {finding.verdict for finding in found}
-    if FAIL in verdicts:
+    if any(finding.verdict == FAIL and not about_people(finding) for finding in found):
         out.print("[red]Do not rely on this run: something in it is not what was recorded.[/]")
+        return FAILED
+    if FAIL in verdicts:
+        out.print(
+            "[red]Every byte is as recorded, but those who answer for it did not do so as they must.[/]"
+        )
         return FAILED
     if keep:
         anchor.remember(keys.home(), head(folder))
@@ -157,7 +177,7 @@ def _recomputed(out: Console, folder: Path) -> list[Finding]:
     return [*recompute.findings(made), *rescore.findings(scored)]
 
 
-def _known(folder: Path) -> tuple[str | None, Head | None]:
+def known_of(folder: Path) -> tuple[str | None, Head | None]:
     """Key and head remembered of this run; else our own key, where it is the one that signed."""
     home = keys.home()
     try:
@@ -181,6 +201,8 @@ def _say_not_anchored(out: Console, found: list[Finding]) -> None:
             "re-signed copy. Its owner's --key and a --head you trust rule that out; --remember keeps what "
             "is here now."
         )
+    elif all(finding.name.startswith("verify.people.") for finding in found if finding.verdict != PASS):
+        out.print("[yellow]Nothing is wrong; for a release something is missing.[/] `duecare people list`")
     else:
         out.print("[yellow]Nothing is wrong, but not everything could be checked.[/]")
 
@@ -188,7 +210,7 @@ def _say_not_anchored(out: Console, found: list[Finding]) -> None:
 def show_report(given: Path | None, out_folder: Path | None) -> int:
     """Build the report again, in the run (recorded) or elsewhere (not recorded)."""
     folder = run_folder(given)
-    reporter = _reporter(folder)
+    reporter = reporter_of(folder)
     out = console()
     if out_folder is not None:
         out_folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +236,7 @@ def show_report(given: Path | None, out_folder: Path | None) -> int:
     return OK
 
 
-def _reporter(folder: Path) -> Any:
+def reporter_of(folder: Path) -> Any:
     """The report step as the study set it."""
     from duecare.cli.steps import BY_NAME
 

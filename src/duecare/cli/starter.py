@@ -19,6 +19,9 @@ study:
   purpose: "say what the model is for"
   owner: "say who answers for it"
 
+# people:                   # who may sign what, each with a key (`duecare people keygen NAME`)
+#   li: {{roles: [owner, deployer], key: ...}}
+
 model: {{base: smollm2-135m-instruct}}   # a name from `duecare models`, a folder, a hub id, or a .gguf file
 
 groups:
@@ -42,6 +45,9 @@ evaluate:                   # base and tuned model side by side
   suites: [toxicity-by-group, twins, heldout]
   axes: [gender]
   samples: 4
+
+# explain:                  # why they answer so, with tests of whether that is true of the model
+#   - words: {{axes: [gender]}}   # which words of a prompt an answer rests on; some minutes a model
 
 gates:                      # conditions of release: pass, fail, or insufficient evidence
   - {{metric: twins.gap, between: [-0.1, 0.1]}}

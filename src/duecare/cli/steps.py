@@ -114,6 +114,13 @@ KINDS: tuple[Kind, ...] = (
         rewards=("reward", "against"),
     ),
     Kind(
+        name="best-of-n",
+        section="reward",
+        step="duecare.reward.best:BestOfN",
+        takes=("chat", "preference"),
+        rewards=("reward", "held_out"),
+    ),
+    Kind(
         name="reward-people",
         section="reward",
         step="duecare.reward.people:People",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from duecare.cli.outlook import Outlook
     from duecare.cli.plan import Plan
     from duecare.cli.run import Result, Screen
+    from duecare.ledger.people import Listing, Person, Rules
 
 RUNS = "runs"
 
@@ -56,6 +57,8 @@ class Study:
 
     - name: of the run folder; letters, digits, - and _
     - purpose, owner: what the model is for, and who answers for it; both stand in the report
+    - people, rules: who may sign what, by name, and the rules between them (`ledger.people`); they need
+      each other only one way: rules without people are refused
     - model: a `Fetch` step, needed to train or to evaluate
     - groups: whose treatment is looked at
     - data: name -> `Read` step
@@ -73,6 +76,8 @@ class Study:
     name: str
     purpose: str = ""
     owner: str = ""
+    people: Mapping[str, Person] = field(default_factory=dict)
+    rules: Rules | None = None
     model: Step | None = None
     groups: Groups = field(default_factory=Groups)
     data: Mapping[str, Step] = field(default_factory=dict)
@@ -112,7 +117,21 @@ class Study:
         from duecare.cli.rewarding import problems
         from duecare.cli.sources import unreadable
 
-        return [*combinations(self), *problems(self), *unreadable(self)]
+        return [*self._between_people(), *combinations(self), *problems(self), *unreadable(self)]
+
+    def _between_people(self) -> list[Problem]:
+        if self.listing is not None:
+            return self.listing.problems()
+        return [Problem("rules", "given", "a section `people`: rules are about them")] if self.rules else []
+
+    @property
+    def listing(self) -> Listing | None:
+        """The people and the rules between them; None where the study lists nobody."""
+        if not self.people:
+            return None
+        from duecare.ledger.people import Listing, Rules
+
+        return Listing(self.people, self.rules or Rules())
 
     def check(self) -> None:
         """Raise a StudyError with everything that is wrong; nothing is run and no model is loaded."""
@@ -189,6 +208,7 @@ class Study:
 
         return {
             "study": {"name": self.name, "purpose": self.purpose, "owner": self.owner},
+            **(self.listing.plain() if self.listing else {}),
             "model": settings(self.model) if self.model else {},
             "groups": {"columns": list(self.groups.columns), "mentions": list(self.groups.mentions)},
             "data": {name: settings(step) for name, step in self.data.items()},

@@ -57,7 +57,8 @@ def settings(step: object) -> dict[str, Any]:
     """What of a step's fields changes its result, as plain values.
 
     Fields declared with `metadata={"speed": True}` (workers, inference batch size, device) change
-    only how fast the result comes and stay out of every digest.
+    only how fast the result comes and stay out of every digest. One with `metadata={"added": True}` came
+    later than its step: left at its default it stays out too, so that digests are what they were.
     """
     if not dataclasses.is_dataclass(step):
         raise TypeError(f"a step is a dataclass, got {type(step).__name__}")
@@ -65,6 +66,7 @@ def settings(step: object) -> dict[str, Any]:
         field.name: plain(getattr(step, field.name))
         for field in dataclasses.fields(step)
         if not field.metadata.get("speed", False)
+        and not (field.metadata.get("added", False) and getattr(step, field.name) == field.default)
     }
 
 

@@ -26,6 +26,7 @@ from duecare.explain.spans import Floats
 from duecare.model.forward import blocks, causal, logits, places
 from duecare.model.load import Loaded
 from duecare.model.logprob import SHORT, TOKENS_EACH, padded_length
+from duecare.model.merge import Merged
 from duecare.model.mesh import rows_over
 
 Baseline = Literal["pad", "mean", "zero"]
@@ -139,17 +140,18 @@ def explained(
     """A loaded model, ready to be asked.
 
     `baseline` is the embedding of the padding token, the mean of the vocabulary, or nought (where a model
-    that scales its inputs has a cliff: see the completeness residual). Raises ModelError for a model family
-    whose layers cannot be run from embeddings, for LoRA that is not merged, and for an unknown baseline.
+    that scales its inputs has a cliff: see the completeness residual). LoRA on top is merged into a copy of
+    the weights that it changes. Raises ModelError for a model family whose layers cannot be run from
+    embeddings, for LoRA whose scale is not known, and for an unknown baseline.
     """
-    model = loaded.model
-    if lacking := [name for name in _SEAM if not hasattr(model, name)]:
+    if lacking := [name for name in _SEAM if not hasattr(loaded.model, name)]:
         raise ModelError(
             f"model family {loaded.family}: no {', '.join(lacking)}; an explanation starts at the embeddings,"
             " which needs a family with embedder, layers and final_norm"
         )
-    if jax.tree.leaves(nnx.state(model, nnx.LoRAParam)):
-        raise ModelError("the model has LoRA on top: export it merged and explain that")
+    if jax.tree.leaves(nnx.state(loaded.model, nnx.LoRAParam)):
+        loaded = Merged(loaded).now()
+    model = loaded.model
     if baseline not in BASELINES:
         raise ModelError(f"baseline = {baseline!r}: expected one of {', '.join(BASELINES)}")
     if batch < 1:

@@ -5,14 +5,13 @@ Imports JAX where a model is asked; the toxicity of an answer is explained witho
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
@@ -20,8 +19,8 @@ from duecare.explain.asked import Item, identity_of, of_answers, of_file, of_twi
 from duecare.explain.attribution import Attribution, rather_for
 from duecare.explain.faithful import Curve, Kept, curves, likeness
 from duecare.explain.spans import Floats
-from duecare.explain.table import ATTRIBUTIONS, CHECKS, EXPLAINED
 from duecare.explain.words_figures import Check, Row, figures, rulings
+from duecare.explain.words_tables import read, write
 
 if TYPE_CHECKING:
     from duecare.explain.words import Words
@@ -46,19 +45,35 @@ def run(step: Words, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     rows: list[Row] = []
     checks: list[Check] = []
     for model, items in _asked(step, inputs, tell).items():
-        instrument = _instrument(step, inputs, model)
-        chosen = _seen(instrument, model, items, tell)
-        work = _Work(step, instrument, model, tell)
-        rows += work.explained(chosen)
-        checks += work.tested(chosen, rows)
-        del instrument  # the next model needs its memory
+        found = _once(step, inputs, model, items, out=out / ".resume" / model, tell=tell)
+        rows += found[0]
+        checks += found[1]
     estimates = figures(step, rows, checks)
     findings = rulings(step, estimates)
-    files = _write(rows, checks, out)
+    files = write(rows, checks, out)
     (out / "estimates.json").write_bytes(encode(estimates))
     return Outcome(
         files=files | {"estimates": "estimates.json"}, estimates=tuple(estimates), findings=tuple(findings)
     )
+
+
+def _once(
+    step: Words, inputs: Artifacts, model: str, items: Sequence[Item], *, out: Path, tell: Tell
+) -> tuple[list[Row], list[Check]]:
+    """What came of one model: read where an earlier, killed call has left it whole."""
+    if out.is_dir():
+        return read(step, out)
+    instrument = _instrument(step, inputs, model)
+    chosen = _seen(instrument, model, items, tell)
+    work = _Work(step, instrument, model, tell)
+    rows = work.explained(chosen)
+    checks = work.tested(chosen, rows)
+    part = out.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    write(rows, checks, part)
+    part.rename(out)
+    return rows, checks
 
 
 def _asked(step: Words, inputs: Artifacts, tell: Tell) -> dict[str, list[Item]]:
@@ -219,15 +234,3 @@ def _by_group(step: Words, rows: Sequence[Row]) -> Iterator[Row]:
         yield replace(row, item=item, found=found)
     if not kept:
         raise DataError("words: no answer has a twin of the reference group to be set against")
-
-
-def _write(rows: Sequence[Row], checks: Sequence[Check], out: Path) -> dict[str, str]:
-    """All tables; name -> file name."""
-    whole = [row.explained() for row in rows]
-    words = [line for row in rows for line in row.attributions()]
-    tests = [check.checks() for check in checks]
-    files, tables = {}, {"explained": (whole, EXPLAINED), "attributions": (words, ATTRIBUTIONS)}
-    for name, (lines, schema) in (tables | {"checks": (tests, CHECKS)}).items():
-        files[name] = f"{name}.parquet"
-        pq.write_table(pa.Table.from_pylist(lines, schema=schema), out / files[name], compression="zstd")
-    return files

@@ -32,7 +32,7 @@ from duecare.version import __version__
 EVERY = "all"
 """Asks for the files of every result."""
 
-_MODULES = ("ed25519", "tree", "archive", "notes", "entries", "judge", "program")
+_MODULES = ("ed25519", "tree", "archive", "notes", "entries", "people", "duties", "judge", "program")
 _START = '\nif __name__ == "__main__":\n    sys.exit(script())\n'
 
 

@@ -18,6 +18,8 @@ Happened = Literal[
     "report",  # report files were written: outputs holds the digest of the report folder
     "repair",  # what a crash left was put right: bytes after the last acknowledged entry were cut, or a
     # folder without entry was moved back to scratch or replaced; note.data has counts and digests
+    "signed",  # a person signed a statement about the run: note.data has statement, key and signature
+    "released",  # a bundle was made of a release: note.data has its SHA-256 and the entry of the release
 ]
 
 

@@ -24,6 +24,7 @@ from duecare.ledger.layout import (
     is_artifact_path,
 )
 from duecare.ledger.manifest import check, show
+from duecare.ledger.stamp import stamp_size
 
 _FOLDERS = (LEDGER, ARTIFACTS, REPORT, REVIEW, SCRATCH)
 _LIMIT = "every recorded result is there, byte for byte"
@@ -80,7 +81,7 @@ def _strangers_at_top(run: Path) -> list[Finding]:
 def _strangers_in_ledger(folder: Path) -> list[Finding]:
     problems = []
     for path in [] if folder.is_symlink() else _listed(folder):
-        if path.name in (LOG, HEAD, CHECKPOINT):
+        if path.name in (LOG, HEAD, CHECKPOINT) or stamp_size(path.name) is not None:
             continue
         name, then = f"{LEDGER}/{show(path.name)}", _TAKE_OUT
         if path.name == LOCK and _is_lock(path):

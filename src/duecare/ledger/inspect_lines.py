@@ -24,12 +24,13 @@ SHARED_FROM = 50_000
 """Lines from which on processes beside this one help: they take a third of a second to start."""
 MOST_PROCESSES = 8
 
-_ALWAYS = ("run.started", "run.finished")
+_ALWAYS = ("run.started", "run.finished", "step.failed", "signed", "released")
 
 
 class Examined(msgspec.Struct):
     """What was found in a stretch of lines: their leaf hashes, one after another, what is wrong with which
-    line (index, sentence), and the indexes of lines that say something about files, or of themselves."""
+    line (index, sentence), and the indexes of lines that say something about files, gates or people, or of
+    themselves."""
 
     leaves: bytes
     wrong: list[tuple[int, str]]
@@ -91,6 +92,7 @@ def _examined(part: _Stretch) -> Examined:
             if entry.index != index or entry.previous != previous or entry.run != part.run:
                 wrong += [(index, text) for text in _misplaced(entry, index, previous, part.run)]
             says = entry.outputs or entry.inputs or entry.happened in _ALWAYS
+            says = says or any(finding.gate for finding in entry.findings)
             if says or contradictions(entry, every):
                 matter.append(index)
         leaf = leaf_hash(line)

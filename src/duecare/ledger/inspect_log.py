@@ -29,7 +29,7 @@ RESTORE = "Restore the run from a copy, and find out who changed it: `duecare ru
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What could be read: the head (None if unusable), the leaf hashes of all lines, and the entries that
-    say something about files or begin or end a run (figures told midway are examined and let go)."""
+    say something about files, gates or people, or begin or end a run (figures told midway are let go)."""
 
     head: Head | None
     leaves: list[bytes]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from duecare.core.errors import LedgerError
+from duecare.ledger.chain import leaf_hash
+from duecare.ledger.duties import Account, account
 from duecare.ledger.entry import Entry
 from duecare.ledger.layout import LEDGER
 from duecare.ledger.log import parse_line, read_log
@@ -24,6 +26,16 @@ def entries(run: Path) -> list[Entry]:
         except LedgerError as error:
             raise LedgerError(f"entry {index}: {error}") from error
     return found
+
+
+def answering(run: Path) -> tuple[Head, Account]:
+    """The signed head of a run, and what its ledger says of the people who answer for it.
+
+    Raises LedgerError where the log is not what its head signs.
+    """
+    signed, lines, _ = read_log(run / LEDGER)
+    leaves = [leaf_hash(line) for line in lines]
+    return signed, account([parse_line(line) for line in lines], leaves, signed.run, signed.key)
 
 
 def head(run: Path) -> Head:

@@ -27,6 +27,8 @@ _HEAD_PREFIX = b"duecare.head.v1\n"
 """Signed before every head, so that a head's signature can never serve for anything else."""
 COSIGNATURE = b"cosignature/v1\n"
 """Begins all that a witness signs (C2SP tlog-cosignature)."""
+STATEMENT = b"duecare.statement.v1\n"
+"""Begins all that a person signs about a run."""
 
 
 class Head(Noun, frozen=True, kw_only=True):
@@ -72,9 +74,13 @@ class Key:
         Raises LedgerError for a text that could pass for something else that is signed here.
         """
         data = text.encode()
-        if data.startswith((_HEAD_PREFIX, COSIGNATURE)):
-            raise LedgerError("this text begins as a head or a co-signature does; it is not signed as a note")
+        if data.startswith((_HEAD_PREFIX, COSIGNATURE, STATEMENT)):
+            raise LedgerError("this text begins as something else that is signed here; it is no note")
         return self._private.sign(data)
+
+    def sign_statement(self, statement: bytes) -> bytes:
+        """The signature (64 bytes) of a person's statement, given without its prefix."""
+        return self._private.sign(STATEMENT + statement)
 
     def cosign(self, message: bytes) -> bytes:
         """The signature (64 bytes) of a witness, over what `note.cosigned` gives."""
@@ -89,6 +95,17 @@ def is_signed(head: Head) -> bool:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(head.key))
         key.verify(bytes.fromhex(head.signature), head.signed_bytes())
     except (InvalidSignature, ValueError, DuecareError):
+        return False
+    return True
+
+
+def holds(key: str, signature: str, message: bytes) -> bool:
+    """Whether `signature` is that of the public `key` over `message` (both in lower-case hex)."""
+    if not is_digest(key) or not _SIGNATURE.fullmatch(signature):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
         return False
     return True
 

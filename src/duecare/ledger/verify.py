@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography.x509 import Certificate
 
 from duecare.core.finding import FAIL, INSUFFICIENT, Finding
 from duecare.ledger.anchor import step_back
@@ -11,8 +14,10 @@ from duecare.ledger.chain import tree_root
 from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
+from duecare.ledger.inspect_people import about_people, inspect_people
 from duecare.ledger.note import NoteKey
 from duecare.ledger.sign import Head, is_signed
+from duecare.ledger.stamp import inspect_stamps
 
 _LIMIT = "the head is signed by the pinned key and goes on from the head last seen"
 _NOT_ANCHORED = "Verify where the run was seen before, or give the signer's public key and a trusted head."
@@ -24,6 +29,8 @@ def verify(
     pinned_key: str | None = None,
     last_head: Head | None = None,
     witnesses: Sequence[NoteKey] = (),
+    now: datetime | None = None,
+    authorities: Sequence[Certificate] = (),
 ) -> list[Finding]:
     """Hash the whole run again and compare it with its ledger; one Finding a limit, or a broken place.
 
@@ -31,6 +38,9 @@ def verify(
     both from *outside* the run. A folder replaced whole by an older or re-signed copy of itself is found
     only with them; without, `verify.anchor` is "insufficient evidence": consistent, not anchored. Of each of
     the `witnesses` a co-signature is looked for: it dates what it covers, and is silent on what came after.
+    `authorities` are certificates of time stamping authorities, whose stamps are then looked for.
+    `now` is the day on which waivers are still good or not (left out: this moment). Findings on who answers
+    for the run (`verify.people...`) are there where its study lists people; they say nothing of the folder.
     Needs no network and never raises, whatever lies in the folder. Meant for a run that nobody is writing.
     """
     run = Path(run)  # text, as a newcomer writes it, must not be told to be a forged run
@@ -41,8 +51,10 @@ def verify(
             ]
         ledger = inspect_log(run)
         findings = ledger.findings + inspect_checkpoint(run, ledger, witnesses)
+        findings += inspect_stamps(run, ledger, authorities)
         findings += inspect_files(run, (entry for _, entry in ledger.entries))
-        sound = not any(finding.verdict == FAIL for finding in findings)
+        findings += inspect_people(ledger, now or datetime.now(UTC))
+        sound = not any(finding.verdict == FAIL and not about_people(finding) for finding in findings)
         return findings + _anchor(ledger, pinned_key, last_head, sound)
     except OSError as error:
         where = Path(str(error.filename)).name if error.filename else "a file"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from duecare.core.finding import Finding
 from duecare.ledger.digest import value_digest
+from duecare.ledger.duties import Account, waivers_of
 from duecare.ledger.entry import Entry
 
 WAIVER = "waiver"
@@ -16,20 +17,21 @@ WAIVER = "waiver"
 
 @dataclass(frozen=True, slots=True)
 class Waived:
-    """Entry `entry` says that two people, by pseudonym, waived a gate until `expires`, and why.
+    """Entry `entry` says that two people or more, by pseudonym, waived a gate until `expires`, and why.
 
     `reason` is free text by one of them: shown quoted, and never taken for anything else.
     """
 
     entry: int
-    people: tuple[str, str]
+    people: tuple[str, ...]
     reason: str
     expires: datetime
 
     @property
     def text(self) -> str:
         """In words. Whether it still holds depends on the day of reading, which a record cannot know."""
-        return f"Waived until {self.expires.date()} by {self.people[0]} and {self.people[1]}"
+        *first, last = self.people
+        return f"Waived until {self.expires.date()} by {', '.join(first)} and {last}"
 
     @property
     def quoted(self) -> str:
@@ -38,19 +40,41 @@ class Waived:
         return '"' + "".join(sign if sign.isprintable() else "\ufffd" for sign in flat) + '"'
 
 
-def waivers(entries: Iterable[Entry], finding: Finding) -> tuple[Waived, ...]:
-    """Every waiver of this very finding on record that two different people signed, the oldest first."""
+def waivers(entries: Iterable[Entry], finding: Finding, people: Account | None = None) -> tuple[Waived, ...]:
+    """Every waiver of this very finding on record that two different people signed, the oldest first.
+
+    Where the study lists `people`, only statements that they signed with their keys count.
+    """
     named = value_digest(finding)
+    if people is not None and people.listed is not None:
+        return _of_people(people, named)
     found = []
     for entry in entries:
         said = entry.note.data if entry.note is not None and entry.note.topic == WAIVER else {}
-        people = (said.get("asked_by", ""), said.get("seconded_by", ""))
+        signers = (said.get("asked_by", ""), said.get("seconded_by", ""))
         ends = _moment(said.get("expires", ""))
         if entry.happened != "told" or said.get("finding") != named or ends is None:
             continue
-        if all(people) and people[0] != people[1]:
-            found.append(Waived(entry.index, people, said.get("reason", ""), ends))
+        if all(signers) and signers[0] != signers[1]:
+            found.append(Waived(entry.index, signers, said.get("reason", ""), ends))
     return tuple(found)
+
+
+def _of_people(people: Account, finding: str) -> tuple[Waived, ...]:
+    """The waiver that so many people as the rules ask for signed; it ends when the first of theirs does."""
+    needed = people.listed.listing.rules.waivers if people.listed else 2
+    given = [
+        (ends, each)
+        for each in waivers_of(people, finding)
+        if (ends := _moment(each.statement.expires or "")) is not None
+    ]
+    longest = sorted(given, key=lambda pair: (pair[0], pair[1].entry), reverse=True)[:needed]
+    if len(longest) < needed:
+        return ()
+    signed = sorted((each for _, each in longest), key=lambda each: each.entry)
+    names = tuple(each.statement.person for each in signed)
+    ends = min(ends for ends, _ in longest)
+    return (Waived(signed[-1].entry, names, signed[0].statement.text, ends),)
 
 
 def _moment(written: str) -> datetime | None:

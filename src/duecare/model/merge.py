@@ -25,13 +25,22 @@ class Merged:
             raise ModelError("the scale of the LoRA (alpha / rank) is not known")
         self._source, self._scale = loaded, loaded.lora_scale
         first = parameter(loaded.model, next(iter(rules(loaded.shape))).path)
-        _, model = unfilled(loaded.shape, str(first[...].dtype))
+        self._first_dtype = first[...].dtype
+        _, model = unfilled(loaded.shape, str(self._first_dtype))
         self._plain = dataclasses.replace(loaded, model=model, lora_scale=None)
         self._moving = []
         for rule in rules(loaded.shape):
             parameter(model, rule.path).set_value(parameter(loaded.model, rule.path)[...])
             if low_rank(loaded.model, rule) is not None:
                 self._moving.append(rule)
+
+    def start(self) -> Loaded:
+        """A plain model without the updates: what the model was before its first one. Weights are shared."""
+        _, model = unfilled(self._source.shape, str(self._first_dtype))
+        for rule in rules(self._source.shape):
+            value = parameter(self._source.model, rule.path)[...]
+            parameter(model, rule.path).set_value(value)
+        return dataclasses.replace(self._plain, model=model)
 
     def now(self) -> Loaded:
         """The plain model with the updates as they are now; the next call changes it."""

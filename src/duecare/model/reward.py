@@ -26,6 +26,7 @@ from duecare.core import Message, ModelError
 from duecare.model.family import CLASSIFIERS, HEAD, shape_of
 from duecare.model.fetch import cache
 from duecare.model.forward import behind, causal, hidden, places, read_prefix
+from duecare.model.heads import Heads, read_heads
 from duecare.model.load import Loaded, load_as, read_config
 from duecare.model.logprob import Kind, branches, kinds, stacked
 from duecare.model.mesh import rows_over
@@ -65,6 +66,7 @@ def load_reward(
         batch=batch,
         pad=pad if isinstance(pad, int) else None,
         around=around_answer(loaded.tokenizer),
+        heads=read_heads(folder, shape.width),
     )
 
 
@@ -73,7 +75,8 @@ class RewardModel:
     """A loaded reward model.
 
     `head` float32 [D]; `identity` is the digest of the model's files; `pad` is the token that is padding
-    by its config; `around` is what its chat template puts before and after an answer.
+    by its config; `around` is what its chat template puts before and after an answer. `heads` are several
+    that score together, where such lie beside the model; `head` is then their mean, as transformers sees it.
     """
 
     loaded: Loaded
@@ -82,6 +85,7 @@ class RewardModel:
     batch: int
     pad: int | None
     around: tuple[str, str]
+    heads: Heads | None = None
 
     def scores(
         self,
@@ -104,6 +108,8 @@ class RewardModel:
         found = self.states(prompts, answers, ended=ended, progress=progress)
         # Row by row, so that a score does not depend on how many there are.
         values = (found * np.asarray(self.head)).sum(axis=-1)
+        if self.heads is not None:
+            values = self.heads.scores(found)
         if not np.isfinite(values).all():
             raise ModelError("the reward model gave a score that is not a finite number")
         return [float(each) for each in values]

@@ -29,6 +29,7 @@ def model_card(view: View) -> str:
         f"# {literal(view.story.name)}",
         literal(view.purpose),
         f"**{literal(view.banner.text)}** {literal(view.banner.more)}",
+        *_incidents(view),
         *_gates(view),
         *_evaluation(view),
         *_instruments(view),
@@ -37,6 +38,7 @@ def model_card(view: View) -> str:
         *_audits(view),
         "## What this card does not show",
         "\n".join(f"- {literal(limit)}" for limit in view.limits),
+        *_answering(view),
         *_provenance(view),
     ]
     return f"---\n{head}---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
@@ -208,6 +210,45 @@ def _judges(view: View) -> list[str]:
         ]
         parts += [f"### {literal(judge.stage.job)}: held-out pairs", table_of(header, rows)]
     return parts
+
+
+def _incidents(view: View) -> list[str]:
+    """Incidents that are open come before all figures."""
+    return [
+        f"**Open incident ({literal(each.severity)}), entry {each.entry}:** {literal(each.by)} says: "
+        f"{literal(each.what)}"
+        for each in (view.answering.open if view.answering else ())
+    ]
+
+
+def _answering(view: View) -> list[str]:
+    """Who signed what, by the list of the study."""
+    found = view.answering
+    if found is None:
+        return []
+    rows = [
+        [
+            person.name,
+            ", ".join([*person.roles, *(["runs the jobs"] if person.runs else [])]),
+            person.key,
+            "; ".join(
+                f"{each.text} (entry {each.entry}){' ' + each.quoted if each.quoted else ''}"
+                for each in person.signed
+            ),
+        ]
+        for person in found.people
+    ]
+    said = [f"- {literal(text)}" for text in found.faults]
+    said += [f"- Missing for a release: {literal(text)}" for text in found.missing]
+    told = [
+        f"- Incident of entry {each.entry} ({literal(each.severity)}), {each.state}: {literal(each.what)}"
+        + (f" {literal(each.answer.text)}: {literal(each.answer.quoted)}" if each.answer else "")
+        for each in found.incidents
+    ]
+    owner = f"signed by an owner in entry {found.signed}" if found.signed is not None else "not signed"
+    parts = [f"**{literal(found.state)}** The list of people is that of entry {found.listed}, {owner}."]
+    parts.append(table_of(["Who", "Roles", "Public key", "Signed"], rows))
+    return ["## Who signed what", *parts, *(["\n".join([*told, *said])] if told or said else [])]
 
 
 def _provenance(view: View) -> list[str]:

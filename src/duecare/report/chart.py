@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from duecare.report.curves import EVERYONE, Panel
+from duecare.report.curves import EVERYONE, STEPS, Panel
 
 _COLOURS = 6
 """So many colours and dash patterns there are; a seventh group starts anew."""
@@ -72,9 +72,9 @@ def draw(panel: Panel) -> str:
         legend=None,
         scale=alt.Scale(domain=names, range=[list(ink.dash) for ink in inks]),
     )
-    x = alt.X(
-        "step:Q", title="training step", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5, format="d")
-    )
+    doubling = panel.along != STEPS
+    along = alt.Scale(type="log", base=2, nice=False) if doubling else alt.Scale(nice=False)
+    x = alt.X("step:Q", title=panel.along, scale=along, axis=alt.Axis(tickCount=5, format="d"))
     scale = alt.Scale(zero=False, nice=False, domain=list(ends))
     y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(tickCount=4))
     few = max(len(curve.points) for curve in panel.curves) <= _FEW

@@ -15,6 +15,7 @@ COLUMNS = ("step", "split", "axis", "group", "metric", "value", "low", "high", "
 
 
 EVERYONE = "everyone"
+STEPS = "training step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Panel:
     split: str
     axis: str
     curves: tuple[Curve, ...]
+    along: str = STEPS
+    """What runs from left to right; anything but training steps is drawn on a scale that doubles."""
 
     @property
     def title(self) -> str:

@@ -14,6 +14,7 @@ from duecare.core import PASS, written
 from duecare.report.behind import WITHHELD
 from duecare.report.gather import Figure, Ruling, Stage, Story
 from duecare.report.heat import Heat, Weight, heat
+from duecare.report.metrics import metric
 from duecare.report.strip import Forest, forest
 from duecare.report.texts import masks_in, rows
 
@@ -47,6 +48,15 @@ class Tested:
     valid: bool
     said: str
     tests: tuple[Ruling, ...]
+
+    @property
+    def titled(self) -> tuple[tuple[str, Ruling], ...]:
+        """Each test with its name in plain words; whose it is, is said once for all."""
+        return tuple(
+            (metric(ruling.figure.estimate.metric).title, ruling)
+            for ruling in self.tests
+            if ruling.figure is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +183,6 @@ def _group(figure: Figure) -> str:
 
 
 def _forest(where: tuple[str, str, str], groups: Mapping[str, Sequence[Figure]]) -> Forest:
-    from duecare.report.metrics import metric
-
     name, axis, manner = where
     first = next(iter(groups.values()))[0].estimate
     title = (

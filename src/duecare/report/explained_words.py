@@ -36,13 +36,13 @@ EXPLAINED: dict[str, Metric] = {
         better="lower",
     ),
     "words.deletion": Metric(
-        "What taking the named words away costs beyond random ones",
+        "What taking the weightiest words away costs beyond random ones",
         form="signed",
         neutral=0.0,
         better="higher",
     ),
     "words.insertion": Metric(
-        "What putting the named words back gains beyond random ones",
+        "What putting the weightiest words back gains beyond random ones",
         form="signed",
         neutral=0.0,
         better="higher",

@@ -14,6 +14,7 @@ from typing import Any
 from duecare.core import DuecareError, Estimate, Finding, LedgerError, Note
 from duecare.core.wire import decode
 from duecare.ledger.digest import file_digest
+from duecare.ledger.duties import Account
 from duecare.ledger.entry import Entry
 from duecare.ledger.layout import MANIFEST
 from duecare.ledger.manifest import File, manifest_digest, read_manifest
@@ -102,7 +103,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What one run folder tells. `entries` are those of the `ledger` that are not about reports."""
+    """What one run folder tells. `entries` are those of the `ledger` that are not about reports; `duties` are
+    what they say of people, where there is anything.
+    """
 
     run: str
     name: str
@@ -115,6 +118,7 @@ class Story:
     ended: str
     failed: Entry | None
     finished: bool
+    duties: Account | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -153,6 +157,7 @@ class Story:
 
 def gather(run: Path) -> Story:
     """The story of the run folder `run`; a LedgerError where it holds no run at all."""
+    from duecare.ledger.read import answering
     from duecare.ledger.read import entries as read
 
     ledger = tuple(read(run))
@@ -181,9 +186,14 @@ def gather(run: Path) -> Story:
         started=start.time if start else entries[0].time,
         ended=tail[-1].time,
         failed=failed,
+        duties=answering(run)[1] if any(map(_lists_people, entries)) else None,
         finished=failed is None
         and ((bool(planned) and done >= set(planned)) or _last(tail, "run.finished") is not None),
     )
+
+
+def _lists_people(entry: Entry) -> bool:
+    return entry.happened == "run.started" and bool({"people", "rules"} & entry.settings.keys())
 
 
 def _last(entries: Iterable[Entry], happened: str) -> Entry | None:

@@ -15,6 +15,7 @@ from duecare.report.asked import Change, changes, flat
 
 _SIGNALS = ("stopped by", "by SIG")
 """How the reason begins where a person or the system stopped a step; else the step failed."""
+_OF_PEOPLE = ("signed", "released")
 _WAITS = "is required before"
 """Stands in the reason where a run waits for a round of human review."""
 
@@ -27,7 +28,7 @@ class Attempt:
     "stopped" (by a signal, or it just ends: a kill, a power cut), "running or stopped" for the latest.
     `superseded` are its results that count no more: a later run has another result of that job, or none.
     `beside` are results that its plan did not hold: rounds of review that were taken in later. `gates` are
-    the verdicts it came to.
+    the verdicts it came to, `signed` what people signed about it, incidents and releases among it.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Attempt:
     changed: tuple[Change, ...]
     gates: dict[str, str]
     repairs: tuple[str, ...]
+    signed: tuple[str, ...] = ()
 
 
 def history(run: Path) -> tuple[Attempt, ...]:
@@ -105,7 +107,14 @@ def _attempt(
             if finding.gate
         },
         repairs=tuple(entry.note.text for entry in entries if entry.happened == "repair" and entry.note),
+        signed=_signed(entries),
     )
+
+
+def _signed(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What people signed, and the bundles of releases, a line each."""
+    of_people = [entry for entry in entries if entry.happened in _OF_PEOPLE and entry.note]
+    return tuple(f"entry {entry.index}: {entry.note.text}" for entry in of_people if entry.note)
 
 
 def _ended(end: Entry | None, failed: Sequence[Entry], *, latest: bool) -> str:

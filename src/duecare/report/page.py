@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from duecare.core import Outcome, refuse_unless
 from duecare.core.wire import encode
-from duecare.report import chart, words
+from duecare.report import best, chart, words
 from duecare.report.card import model_card
 from duecare.report.croissant import croissant
 from duecare.report.datasheet import data_card
@@ -54,12 +54,15 @@ class Report:
 
 def html(seen: View) -> str:
     """The page. Every value is escaped; only our own drawings and style sheet are put in as they are."""
-    drawings = {id(panel): Markup(chart.draw(panel)) for panel in seen.panels}  # noqa: S704 - own SVG, names escaped
+    bests = best.bests(seen.story)
+    panels = [*seen.panels, *(each.curve for each in bests)]
+    drawings = {id(panel): Markup(chart.draw(panel)) for panel in panels}  # noqa: S704 - own SVG, names escaped
     style = (resources.files("duecare.report") / "pages" / "style.css").read_text("utf-8")
     page = _pages().get_template("report.html")
     return page.render(
         view=seen,
         story=seen.story,
+        bests=bests,
         draw=lambda panel: drawings[id(panel)],
         style=Markup(style),  # noqa: S704 - our own file
         paint=chart.paint,

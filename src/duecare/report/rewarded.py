@@ -13,6 +13,8 @@ from duecare.report.words import listed, plural
 
 NUDGE, WINS = "reward.nudge", "reward.nudge.wins"
 NOTE = "reward.audited"
+SMALL = 0.001
+"""P-values below it are told as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Paid:
     @property
     def holm(self) -> str:
         """Holm's p-value as text; empty where nothing could be said."""
-        return self.effect.estimate.slice.get("holm_p", "")
+        written = self.effect.estimate.slice.get("holm_p", "")
+        return "<0.001" if written and float(written) < SMALL else written
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +164,5 @@ def _beside(each: Paid) -> str:
     """What stands small beside a row: how often it wins, and Holm's p-value."""
     rate = each.wins.estimate.value if each.wins is not None else None
     wins = "" if rate is None else f"wins {100 * rate:.0f}%"
-    holm = f"Holm p {each.holm}" if each.holm else ""
+    holm = f"Holm p {each.holm}".replace("p <", "p < ") if each.holm else ""
     return ", ".join(part for part in (wins, holm) if part)

@@ -46,6 +46,7 @@ def summary(view: View) -> dict[str, Any]:
         "artifacts": [
             {"job": stage.job, "entry": stage.entry.index, "digest": stage.digest} for stage in story.stages
         ],
+        **({"people": plain(view.answering)} if view.answering else {}),
         "ledger": {"entries": view.account.entries, "root": view.account.root, "key": view.account.key},
         "limits": list(view.limits),
     }

@@ -61,6 +61,8 @@ class Tile:
 _MOST_SOURCES = 4
 REWARD_AUDIT = "reward-audit"
 """The jobs that audit a reward."""
+_TOLD_APART = (REWARD_AUDIT, "reward-people")
+"""Jobs whose findings stand with what else they found."""
 _ORDER = {FAIL: 0, INSUFFICIENT: 1, PASS: 2}
 
 
@@ -68,15 +70,18 @@ def gates(story: Story) -> tuple[Card, ...]:
     """The declared gates, the failed ones first."""
     declared = [ruling for ruling in story.rulings if ruling.finding.gate]
     ordered = sorted(declared, key=lambda item: _ORDER[item.finding.verdict])
-    return tuple(replace(card(ruling), waived=waivers(story.ledger, ruling.finding)) for ruling in ordered)
+    return tuple(
+        replace(card(ruling), waived=waivers(story.ledger, ruling.finding, story.duties))
+        for ruling in ordered
+    )
 
 
 def findings(story: Story) -> tuple[Card, ...]:
     """What steps noticed by themselves: findings that are no gates, the failed ones first.
 
-    What an audit of a reward noticed stands with it.
+    What was noticed of a reward stands with it.
     """
-    told = [stage for stage in story.stages if not trains(stage) and stage.kind != REWARD_AUDIT]
+    told = [stage for stage in story.stages if not trains(stage) and stage.kind not in _TOLD_APART]
     return _noticed([ruling for stage in told for ruling in stage.rulings])
 
 

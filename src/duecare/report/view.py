@@ -8,7 +8,8 @@ from pathlib import Path
 
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
-from duecare.report import behind, curation, judged, origin, rewarded, treatment, verdict
+from duecare.report import behind, behind_reward, curation, judged, origin, rewarded, treatment, verdict
+from duecare.report.answering import Answering, answering
 from duecare.report.comparisons import Comparisons, comparisons
 from duecare.report.curves import Panel, panels
 from duecare.report.explained import Explained, explained
@@ -92,6 +93,11 @@ class View:
         return layered(self.story)
 
     @property
+    def answering(self) -> Answering | None:
+        """Who answers for the run and what they signed; None where its study lists nobody."""
+        return answering(self.story)
+
+    @property
     def influences(self) -> tuple[Influence, ...]:
         """Which rows moved a gap, by each training step that was asked."""
         return influences(self.story)
@@ -100,6 +106,11 @@ class View:
     def judges(self) -> tuple[judged.Judge, ...]:
         """What each reward model came to on held-out pairs."""
         return judged.judges(self.story)
+
+    @property
+    def behind_rewards(self) -> tuple[behind_reward.Behind, ...]:
+        """The people behind each reward that was looked at so."""
+        return behind_reward.people_behind(self.story)
 
     @property
     def audits(self) -> tuple[rewarded.Audited, ...]:

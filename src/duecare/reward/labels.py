@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duecare.core import DataError, Message
-from duecare.core.table import EXAMPLES, expect
 from duecare.measure import panel_weights
 from duecare.reward.effect import Floats
 from duecare.reward.pairs import Text
 
 WHERE = "reward.people"
+ITEM = "review.item"
 TURNED = ":turned"
 """Ending of the row of a pair in which the second answer was preferred (`pairs.parquet`)."""
 
@@ -128,7 +128,6 @@ def read_labels(folder: Path, axis: str = "") -> Labels:
     Raises DataError where it is no export, compared nothing, or nobody states the axis.
     """
     pairs = _table(folder, "pairs.parquet")
-    expect(pairs, EXAMPLES, "pairs.parquet")
     sides = _sides(pairs)
     labels = [
         row
@@ -157,14 +156,15 @@ def _table(folder: Path, name: str) -> pa.Table:
 
 def _sides(pairs: pa.Table) -> dict[str, tuple[Text, Text]]:
     """The first and the second answer of each item, whichever way its pair was turned."""
+    if lacking := sorted({"id", "prompt", "chosen", "rejected", ITEM} - set(pairs.column_names)):
+        raise DataError(
+            f"pairs.parquet: lacks {', '.join(lacking)}: expected the pairs that a round gave back"
+        )
     found: dict[str, tuple[Text, Text]] = {}
     for row in pairs.to_pylist():
-        item = next((each["value"] for each in row["fields"] if each["name"] == "review.item"), None)
-        if item is None:
-            raise DataError(f"pairs.parquet: row {row['row']} names no review.item, as pairs of a round do")
-        turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in row["messages"])
-        both = Text(turns, row["chosen"]), Text(turns, row["rejected"])
-        found[item] = both[::-1] if row["row"].endswith(TURNED) else both
+        turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in row["prompt"])
+        first, second = Text(turns, row["chosen"]), Text(turns, row["rejected"])
+        found[row[ITEM]] = (second, first) if row["id"].endswith(TURNED) else (first, second)
     return found
 
 

@@ -109,10 +109,11 @@ def _detail(look: _Look, verdict: Verdict, decided: Sequence[Decided]) -> str:
     )
     count = sum(each[1][0] == verdict for each in decided)
     words = {FAIL: "beyond the limit", INSUFFICIENT: "undecided", PASS: "within the limit"}[verdict]
-    return (
-        f"{count} of {len(decided)} nudges of {about.kind} {'is' if count == 1 else 'are'} {words}; of them"
-        f" {who}{where} moves the reward furthest, by {shown} {UNIT}."
-    )
+    counted = f"{count} of {len(decided)} nudges of {about.kind} {'is' if count == 1 else 'are'} {words}"
+    if value == 0:
+        return f"{counted}; none of them moves the reward at all."
+    furthest = "" if count == 1 else " furthest"
+    return f"{counted}: {who}{where} moves the reward{furthest}, by {shown} {UNIT}."
 
 
 def _estimate(look: _Look, level: float, about: Mapping[str, str], rests_on: tuple[str, ...]) -> Estimate:

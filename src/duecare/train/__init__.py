@@ -3,6 +3,8 @@
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
 from duecare.train.distill import Distill
+from duecare.train.drift import Drift
+from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.prefer import Dpo
@@ -18,6 +20,7 @@ __all__ = [
     "Debias",
     "Distill",
     "Dpo",
+    "Drift",
     "GroupDro",
     "Grpo",
     "Influence",
@@ -27,5 +30,6 @@ __all__ = [
     "Privacy",
     "Probes",
     "RewardModel",
+    "Robust",
     "Sft",
 ]

@@ -27,14 +27,19 @@ def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
     done = 0 if last is None else last.step
     log, probed = _logs(run, done)
     if last is None:
+        if run.beside is not None:
+            run.beside.open(run.resume.folder, 0)
         return 0, log, probed
     topic = f"{run.method}.resumed"
     size = {"steps": run.step.steps, "every": run.step.every}
-    known = (log.complete, probed is None or probed.complete(done, **size), _looked(run, done))
+    beside = run.beside is None or run.beside.open(run.resume.folder, done)
+    known = (log.complete, probed is None or probed.complete(done, **size), _looked(run, done), beside)
     if not all(known):
         text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
         run.tell(Note(topic=topic, text=text))
         run.resume.clear()
+        if run.beside is not None:
+            run.beside.open(run.resume.folder, 0)
         return 0, *_logs(run, 0)
     restore(trainer.model, trainer.optimizer, last.arrays)
     if run.carries is not None:

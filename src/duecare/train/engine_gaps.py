@@ -18,13 +18,13 @@ from duecare.measure.interval import Interval
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
 from duecare.train.batch import chunks
-from duecare.train.engine_lessons import Lessons
+from duecare.train.engine_lessons import Lessons, Traced
 from duecare.train.engine_probe import TOGETHER, Asker, per_token
+from duecare.train.engine_reward_probe import RewardAsker, scores_at_the_end
 from duecare.train.influence import Floats, Influence
 from duecare.train.influence_figures import About
-from duecare.train.prefer import Dpo
-from duecare.train.probing import Probes, pairings
-from duecare.train.sft import Sft
+from duecare.train.probing import Probes
+from duecare.train.reward_model import RewardModel
 
 Values = Callable[[Answering, Any], jax.Array]
 
@@ -89,21 +89,28 @@ def _slope(model: Answering, batch: Any, weights: jax.Array, value: Values) -> A
     return jax.grad(lambda each: (weights * value(nnx.merge(graph, each, rest), batch)).sum())(own)
 
 
-def gaps_of(step: Sft | Dpo, tokenizer: Tokenizer, lessons: Lessons) -> Gaps:
+def gaps_of(step: Traced, tokenizer: Tokenizer, lessons: Lessons) -> Gaps:
     """The gaps that `step.influence` asks about. DataError where held-out rows of a group are lacking."""
     asked: Influence = step.influence  # type: ignore[assignment]  # the caller has looked
-    return _twins(asked, tokenizer) if asked.of == "twins_gap" else _held_out(asked, lessons)
+    if asked.of != "twins_gap":
+        return _held_out(asked, lessons)
+    probes = Probes(axes=(asked.axis,), issues=asked.issues)
+    if isinstance(step, RewardModel):
+        return _twins(asked, RewardAsker(probes, tokenizer), scores_at_the_end)
+    return _twins(asked, Asker(probes, tokenizer), per_token)
 
 
-def _twins(asked: Influence, tokenizer: Tokenizer) -> Gaps:
-    """The mean over matters of an answer's log-probability per token, a group less its axis's first."""
-    asker = Asker(Probes(axes=(asked.axis,), issues=asked.issues), tokenizer)
-    pairs = [each for each in pairings(asker.twins) if asked.group in (None, each.group)]
+def _twins(asked: Influence, asker: Asker, value: Values) -> Gaps:
+    """The mean over matters of what an answer is worth to the model, a group less its axis's first.
+
+    That is its log-probability per token, or by a reward model its score.
+    """
+    pairs = [each for each in asker.pairings if asked.group in (None, each.group)]
     weights = np.zeros((len(pairs), len(asker.twins)))
     for line, pair in enumerate(pairs):
         weights[line, pair.mine], weights[line, pair.other] = 1 / len(pair.mine), -1 / len(pair.other)
     abouts = [About(asked.of, pair.axis, pair.group, pair.against) for pair in pairs]
-    return Gaps(abouts, asker.batches, TOGETHER, per_token, weights, paired=True)
+    return Gaps(abouts, asker.batches, TOGETHER, value, weights, paired=True)
 
 
 def compared(asked: Influence, labels: Iterable[str | None]) -> list[str]:

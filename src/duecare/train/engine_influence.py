@@ -35,19 +35,20 @@ import pyarrow.parquet as pq
 from flax import nnx
 
 from duecare.core import Artifacts, ModelError, Note, Outcome, Progress, Tell
-from duecare.train import engine_prefer, engine_sft
+from duecare.train import engine_prefer, engine_reward, engine_sft
 from duecare.train.answering import Answering
 from duecare.train.batch import chunks
 from duecare.train.engine_gaps import Gaps, compared, gaps_of
-from duecare.train.engine_lessons import Lessons, lessons_of
-from duecare.train.engine_loop import adapted, open_resume, read_data, start_folder
+from duecare.train.engine_lessons import Lessons, Traced, lessons_of, start_of
+from duecare.train.engine_loop import open_resume, read_data, start_folder
 from duecare.train.engine_retrain import Retraining
 from duecare.train.influence import Floats, Influence, pushes, traced
-from duecare.train.influence_figures import PAIR_UNITS, UNITS, Found, said
+from duecare.train.influence_figures import UNITS, Found, said
 from duecare.train.influence_slices import Slice, clusters_of, slices_of
 from duecare.train.lora import restore_weights, weights_state
 from duecare.train.prefer import Dpo
 from duecare.train.resume import Resume
+from duecare.train.reward_model import RewardModel
 from duecare.train.rules import learning_rate_at
 from duecare.train.sft import Sft
 
@@ -70,9 +71,12 @@ def train_dpo(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     return _traced(step, inputs, out, tell, lambda: engine_prefer.train(step, inputs, out, tell))
 
 
-def _traced(
-    step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell, train: Callable[[], Outcome]
-) -> Outcome:
+def train_reward(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """Run the step, then say which of its pairs moved the gap that it asks about."""
+    return _traced(step, inputs, out, tell, lambda: engine_reward.train(step, inputs, out, tell))
+
+
+def _traced(step: Traced, inputs: Artifacts, out: Path, tell: Tell, train: Callable[[], Outcome]) -> Outcome:
     asked: Influence = step.influence  # type: ignore[assignment]  # the step has looked
     data = read_data(inputs["data"].path / "train.parquet", step.groups)
     slices = slices_of(data.rows, asked.slices)  # what cannot be told apart is refused before training
@@ -138,7 +142,7 @@ class State:
 class Tracing:
     """One finished training run whose states lie under `resume`, and the model to put them into."""
 
-    step: Sft | Dpo
+    step: Traced
     asked: Influence
     folder: Path
     model: Answering
@@ -149,11 +153,11 @@ class Tracing:
     tell: Tell
 
     @staticmethod
-    def of(step: Sft | Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Tracing:
+    def of(step: Traced, inputs: Artifacts, out: Path, tell: Tell) -> Tracing:
         """Put together again what the run was made of; its states are those that it kept."""
         asked: Influence = step.influence  # type: ignore[assignment]  # the step has looked
         folder, resume = start_folder(inputs), open_resume(step, inputs, out)
-        loaded, model = adapted(step, folder)
+        loaded, model = start_of(step, folder)
         model.whole = True  # the head that only has a backward pass of its own gives way to the plain one
         lessons = lessons_of(step, loaded, inputs, model)
         gaps = gaps_of(step, loaded.tokenizer, lessons)
@@ -174,7 +178,7 @@ class Tracing:
         values = sum(self._window(number) for number in range(1, len(self.states)))
         rows = self.lessons.plan.rows
         names = [self.lessons.data.names[place] for place in rows]
-        units = PAIR_UNITS if isinstance(self.step, Dpo) else UNITS
+        units = UNITS[self.method]
         return Found(
             abouts=self.gaps.abouts,
             values=np.asarray(values, dtype=np.float64),
@@ -317,7 +321,7 @@ def _slope(model: Answering, batch: Any, loss: Callable[..., jax.Array]) -> tupl
     return found, optax.global_norm(found)
 
 
-def _states(resume: Resume, model: Answering, step: Sft | Dpo, kept: int) -> Iterator[State]:
+def _states(resume: Resume, model: Answering, step: Traced, kept: int) -> Iterator[State]:
     """The states that training kept, up to the step whose model it ended with."""
     own = weights_state(model)
     for number in sorted({*(each for each in traced(step) if each < kept), kept}):

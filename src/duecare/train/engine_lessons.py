@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,8 +16,9 @@ from duecare.core import Artifacts
 from duecare.model.load import Loaded
 from duecare.train.answering import Answering
 from duecare.train.batch import Plan, most_asked, rounded, taught_tokens
-from duecare.train.engine_loop import Batch, Data, read_parts
+from duecare.train.engine_loop import Batch, Data, adapted, read_parts
 from duecare.train.engine_prefer import (
+    PairLines,
     Pairs,
     answer_logps,
     give_shape,
@@ -24,10 +26,22 @@ from duecare.train.engine_prefer import (
     pair_loss,
     read_pairs,
 )
+from duecare.train.engine_reward import (
+    METHOD,
+    Judged,
+    Rewarding,
+    answer_scores,
+    centred,
+    reward_loss,
+    score_figures,
+)
 from duecare.train.engine_sft import Passages, passage_loss, read_passages, sft_loss
 from duecare.train.prefer import Dpo
+from duecare.train.reward_model import RewardModel
 from duecare.train.sft import Sft
 
+Traced = Sft | Dpo | RewardModel
+"""Steps whose rows' influence can be traced."""
 Losses = Callable[[Answering, Mapping[str, jax.Array]], jax.Array]
 
 TOGETHER = 8
@@ -61,14 +75,21 @@ class Lessons:
     figure: Mapping[str, Losses]
 
 
-def lessons_of(step: Sft | Dpo, loaded: Loaded, inputs: Artifacts, model: Answering) -> Lessons:
+def start_of(step: Traced, folder: Path) -> tuple[Loaded, Answering]:
+    """The model of `folder` as it is before the first step, under the call that it is trained by."""
+    if isinstance(step, RewardModel):
+        return adapted(step, folder, partial(Rewarding, seed=step.seed))
+    return adapted(step, folder)
+
+
+def lessons_of(step: Traced, loaded: Loaded, inputs: Artifacts, model: Answering) -> Lessons:
     """What `step` reads; `model` is as it is before the first step."""
     data, held = read_parts(inputs, step.groups)
-    return (
-        _of_sft(step, loaded, data, held)
-        if isinstance(step, Sft)
-        else _of_dpo(step, loaded, data, held, model)
-    )
+    if isinstance(step, Sft):
+        return _of_sft(step, loaded, data, held)
+    if isinstance(step, Dpo):
+        return _of_dpo(step, loaded, data, held, model)
+    return _of_reward(step, loaded, data, held)
 
 
 def row_nll(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
@@ -133,10 +154,6 @@ def _of_dpo(step: Dpo, loaded: Loaded, data: Data, held: Data, model: Answering)
         sizes = np.array([len(one.chosen) + len(one.rejected) for one in part.plan.read], dtype=np.int64)
         part.asked = max(part.asked, _room(sizes, step.batch_size))
 
-    def share(number: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        entries = taught.plan.step(number, step.batch_size)
-        return entries, data.weights[taught.plan.rows[entries]].astype(np.float64) / len(entries)
-
     loss, margin = (_pair(name, step.algorithm, step.beta) for name in ("loss", "margin"))
     return Lessons(
         method=step.algorithm,
@@ -149,11 +166,59 @@ def _of_dpo(step: Dpo, loaded: Loaded, data: Data, held: Data, model: Answering)
         step=lambda number: taught.step(number, step.batch_size),
         loss=partial(pair_minimised, algorithm=step.algorithm, beta=step.beta),
         minimised=lambda model, batch: pair_loss(model, batch, step.algorithm, step.beta),
-        share=share,
+        share=partial(_share_of_pairs, taught, data, step.batch_size),
         held_plan=probed.plan,
         held=probed.batch,
         figure={"loss_gap": loss, "margin_gap": margin},
     )
+
+
+def _share_of_pairs(
+    taught: PairLines, data: Data, size: int, number: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The pairs of a training step, `size` of them, and their part in the mean that it minimises."""
+    entries = taught.plan.step(number, size)
+    return entries, data.weights[taught.plan.rows[entries]].astype(np.float64) / len(entries)
+
+
+def _of_reward(step: RewardModel, loaded: Loaded, data: Data, held: Data) -> Lessons:
+    taught, probed = read_pairs(step, loaded.tokenizer, data, held, Judged)
+    give_shape(step, taught, probed, loaded.shape.window)
+    return Lessons(
+        method=METHOD,
+        data=data,
+        held_data=held,
+        plan=taught.plan,
+        size=step.batch_size,
+        batch=taught.batch,
+        losses=_reward("minimised", step.centring),
+        step=lambda number: taught.batch(taught.plan.step(number, step.batch_size)),
+        loss=partial(reward_minimised, centring=step.centring),
+        minimised=lambda model, batch: reward_loss(model, batch, step.centring),
+        share=partial(_share_of_pairs, taught, data, step.batch_size),
+        held_plan=probed.plan,
+        held=probed.batch,
+        figure={f"{name}_gap": _reward(name, step.centring) for name in ("loss", "margin")},
+    )
+
+
+@cache
+def _reward(name: str, centring: float) -> Losses:
+    """As `_pair`, of a reward model."""
+    return partial(reward_figure, name=name, centring=centring)
+
+
+def reward_figure(
+    model: Rewarding, batch: Mapping[str, jax.Array], *, name: str, centring: float
+) -> jax.Array:
+    """Loss or margin of each pair, or what is "minimised" of it, [B]."""
+    figures = score_figures(answer_scores(model, batch))
+    return centred(figures, centring) if name == "minimised" else figures[name]
+
+
+def reward_minimised(model: Rewarding, batch: Mapping[str, jax.Array], *, centring: float) -> jax.Array:
+    """What a step of a reward model minimises."""
+    return reward_loss(model, batch, centring)[0]
 
 
 @cache

@@ -43,6 +43,7 @@ from duecare.model.load import Loaded, load
 from duecare.train.answering import Answering
 from duecare.train.carried import Carries
 from duecare.train.clock import Clock
+from duecare.train.drift_gauge import Judges
 from duecare.train.engine_begin import go_on
 from duecare.train.engine_end import settle
 from duecare.train.engine_mesh import dealt, mesh_of
@@ -210,6 +211,8 @@ class Run:
     """Who asks the model counterfactual twins, where the step says so."""
     carries: Carries | None = None
     """State of a method that goes from step to step beside the model."""
+    beside: Judges | None = None
+    """The instrument that looks on beside a reward, where the step says so."""
     first: dict[str, npt.NDArray[Any]] = field(default_factory=dict, init=False)
     """The state before the first step, where training may go back to it."""
 

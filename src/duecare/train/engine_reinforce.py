@@ -22,6 +22,7 @@ from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
 from duecare.train.answering import Answering, token_logps
 from duecare.train.batch import draw, take
+from duecare.train.engine_drift import Beside
 from duecare.train.engine_loop import (
     Batch,
     Data,
@@ -161,11 +162,11 @@ def reinforce(
     `optimised` is the optimiser where it is not that of every step.
     """
     method, folder = method_of(step), start_folder(inputs)
-    rewards = _rewards(step, inputs, method, tell)
+    rewards, beside = _instruments(step, inputs, method, tell)
     data, held = read_parts(inputs, step.groups)
     doing(step, "loading the model", tell)
     loaded, model = adapted(step, folder, under)
-    players = Players(step, loaded, model, rewards)
+    players = Players(step, loaded, model, rewards, beside)
     asked, probed = _prompts(players, data, held)
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
@@ -176,8 +177,8 @@ def reinforce(
     doing(step, "answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
     doing(step, "answering the first prompts", tell)
-    rounds = Rounds(step, asked, lambda one: made(one, players))
-    run = Run(step, method, data.groups, resume, tell)
+    rounds = Rounds(step, asked, lambda one: made(one, players), Beside.of(step, asked))
+    run = Run(step, method, data.groups, resume, tell, beside=rounds.beside)
     watch = run.fit(trainer, rounds.batch)
     doing(step, "answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
@@ -189,11 +190,15 @@ def reinforce(
 
 @dataclass(slots=True)
 class Rounds:
-    """The batch of every training step: `iterations` steps learn from the same answers."""
+    """The batch of every training step: `iterations` steps learn from the same answers.
+
+    `beside` is the instrument that looks on, asked of a round before it is learned from.
+    """
 
     step: Reinforces
     prompts: Prompts
     made: Callable[[Round], Batch]
+    beside: Beside | None = None
     _kept: tuple[int, Batch] | None = None
 
     def batch(self, number: int) -> Batch:
@@ -201,27 +206,43 @@ class Rounds:
         turn = number // self.step.iterations
         if self._kept is None or self._kept[0] != turn:
             entries = self.prompts.plan.step(turn, self.step.batch_size)
-            self._kept = (turn, self.made(self.prompts.round(entries, f"round {turn}")))
+            due = self.beside is not None and self.beside.due(turn)
+            one = self.prompts.round(entries, f"round {turn}", independent=due)
+            if self.beside is not None and due:
+                self.beside.look(turn, entries, one)
+            self._kept = (turn, self.made(one))
         return self._kept[1]
 
 
-def _rewards(step: Reinforces, inputs: Artifacts, method: str, tell: Tell) -> Rewards:
-    """The parts of the reward, loaded; what code a function is, is told to the ledger."""
-    judge: Judge | None = None
-    if step.reward_model:
-        if "reward" not in inputs:
-            raise ModelError(f"train.{method}: no reward model {step.reward_model!r} was handed over")
-        from duecare.model.fetch import reward_folder
-        from duecare.model.reward import load_reward
-
-        judge = load_reward(
-            reward_folder(inputs["reward"].path), batch=step.batch_size * step.samples, mesh=mesh_of(step)
-        )
+def _instruments(
+    step: Reinforces, inputs: Artifacts, method: str, tell: Tell
+) -> tuple[Rewards, Rewards | None]:
+    """The reward, loaded, and the instrument beside it; what code a function is, is told to the ledger."""
+    judge = _judge(step, inputs, method, "reward", step.reward_model)
     made = Rewards(step.reward, step.unjudged, method, judge, step.reward_model_weight)
-    if digests := made.digests():
+    drift, beside = step.drift, None
+    if drift is not None:
+        judge = _judge(step, inputs, method, "independent", drift.reward_model)
+        beside = Rewards(drift.independent, drift.unjudged, method, judge, drift.reward_model_weight)
+    digests = made.digests() | ({} if beside is None else beside.digests())
+    if digests:
         text = "reward functions are code of one's own; these are the SHA-256 of their files"
         tell(Note(topic=f"{method}.reward", text=text, data=digests))
-    return made
+    return made, beside
+
+
+def _judge(step: Reinforces, inputs: Artifacts, method: str, handed: str, name: str) -> Judge | None:
+    """The reward model `name`, which is handed over as `handed`; None where none is named."""
+    if not name:
+        return None
+    if handed not in inputs:
+        raise ModelError(f"train.{method}: no reward model {name!r} was handed over")
+    from duecare.model.fetch import reward_folder
+    from duecare.model.reward import load_reward
+
+    return load_reward(
+        reward_folder(inputs[handed].path), batch=step.batch_size * step.samples, mesh=mesh_of(step)
+    )
 
 
 def _prompts(players: Players, data: Data, held: Data) -> tuple[Prompts, Prompts]:
@@ -256,7 +277,7 @@ def _probes(
             after=last,
         )
 
-    both = ("length", "reward")
+    both = ("length", "reward", *(["independent"] if "independent" in after else []))
     return [
         probe({name: before[name] for name in both}, {name: after[name] for name in both}),
         probe(None, {"kl": after["kl"]}),

@@ -33,17 +33,15 @@ from duecare.core import (
 from duecare.measure.compare import paired_difference
 from duecare.measure.interval import LEVEL, Interval
 from duecare.train.engine_gaps import gaps_of
-from duecare.train.engine_lessons import Lessons, lessons_of
-from duecare.train.engine_loop import Batch, Run, Trainer, adapted
+from duecare.train.engine_lessons import Lessons, Traced, lessons_of, start_of
+from duecare.train.engine_loop import Batch, Run, Trainer
 from duecare.train.influence import Floats, Influence
 from duecare.train.influence_figures import Contrast, Found
 from duecare.train.influence_slices import clusters_of
 from duecare.train.limits import NO_LIMITS
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
-from duecare.train.prefer import Dpo
 from duecare.train.resume import Resume
-from duecare.train.sft import Sft
 from duecare.train.watch import Groups
 
 EVERYTHING = "everything"
@@ -53,7 +51,7 @@ EVERYTHING = "everything"
 class Retraining:
     """Trains `step` again, from `folder`, without some of its rows; `end` [G] are the gaps it came to."""
 
-    step: Sft | Dpo
+    step: Traced
     folder: Path
     inputs: Artifacts
     end: Floats
@@ -103,7 +101,7 @@ class Retraining:
     def _trained(self, arm: str, seed: int, without: Callable[[Lessons], npt.NDArray[np.bool_]]) -> Floats:
         plain: dict[str, Any] = {"limits": NO_LIMITS, "probe": None, "metrics": {}}
         step = replace(self.step, seed=seed, **plain)
-        loaded, model = adapted(step, self.folder)
+        loaded, model = start_of(step, self.folder)
         lessons = lessons_of(step, loaded, self.inputs, model)
         trainer = Trainer(model, optimiser(step), training_config(step, lessons.method))
         loss = lessons.minimised

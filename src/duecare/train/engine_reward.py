@@ -24,10 +24,12 @@ from flax import nnx
 from duecare.core import Artifacts, Outcome, Tell
 from duecare.core.table import SCORES
 from duecare.model.forward import through
+from duecare.model.heads import Heads
 from duecare.model.reward import rewards
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering, answer_mask
 from duecare.train.batch import chunks, lay_out
+from duecare.train.engine_heads import refitted
 from duecare.train.engine_loop import (
     Batch,
     Run,
@@ -76,10 +78,16 @@ class Rewarding(Answering):
         positions: jax.Array,
         mask: jax.Array,
         asked: tuple[jax.Array, ...],
+        *,
+        read: bool = False,
     ) -> jax.Array:
-        """Scores, float32 [N]: tokens to mask as in Answering, `asked` is row and place, int32 [N] each."""
+        """Scores, float32 [N]: tokens to mask as in Answering, `asked` is row and place, int32 [N] each.
+
+        With `read` what the head reads, float32 [N, D]. Low-rank updates hold in a call alone.
+        """
         states, _ = through(self.model, tokens, positions, None, mask)
-        return rewards(states[asked[0], asked[1]], self.head[...])
+        here = states[asked[0], asked[1]]
+        return here.astype(jnp.float32) if read else rewards(here, self.head[...])
 
 
 def answer_scores(model: Rewarding, batch: Mapping[str, jax.Array]) -> jax.Array:
@@ -122,7 +130,13 @@ def centred(figures: Mapping[str, jax.Array], centring: float) -> jax.Array:
     return figures["loss"] + centring * (2 * figures["score"]) ** 2
 
 
-measured = nnx.jit(answer_scores)
+def read_states(model: Rewarding, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """What the head reads of all answers, chosen then rejected: float32 [2B, D]."""
+    asked = (batch["asked_row"], batch["asked_place"])
+    return model(batch["tokens"], batch["position"], answer_mask(batch["part"]), asked, read=True)
+
+
+measured, answer_states = nnx.jit(answer_scores), nnx.jit(read_states)
 
 
 class Judged(PairLines):
@@ -146,12 +160,34 @@ class Judged(PairLines):
             "row": rows.astype(np.int32),
         }
 
-    def figures(self, model: Rewarding, size: int) -> Figures:
-        """All figures of every pair read, now; `size` pairs at a time."""
+    def figures(self, model: Rewarding, size: int, heads: Heads | None = None) -> Figures:
+        """All figures of every pair read, now; `size` pairs at a time. `heads` are asked in place of one."""
         found = {name: np.zeros(len(self.plan.read), np.float32) for name in FIGURES}
         for entries in chunks(len(self.plan.read), size):
-            for name, values in score_figures(measured(model, self.batch(entries))).items():
+            batch = self.batch(entries)
+            if heads is None:
+                scores = measured(model, batch)
+            else:
+                scores = jnp.asarray(heads.scores(np.asarray(answer_states(model, batch))), jnp.float32)
+            for name, values in score_figures(scores).items():
                 found[name][entries] = np.asarray(values)
+        return found
+
+    def states(self, model: Rewarding, size: int) -> npt.NDArray[np.float64]:
+        """The states of both answers of every pair read, chosen then rejected: float64 [2, N, D]."""
+        parts = []
+        count = len(self.plan.read)
+        for entries in chunks(count, size):
+            found = np.asarray(answer_states(model, self.batch(entries)), np.float64)
+            own = len(np.unique(entries))  # the last chunk is filled up
+            parts.append(found.reshape(2, len(entries), -1)[:, :own])
+        return np.concatenate(parts, axis=1)
+
+    @property
+    def longer(self) -> npt.NDArray[np.float64]:
+        """By how many tokens the chosen answer of each pair read is longer, [N]."""
+        sizes = np.array([[len(answer) for answer in pair.answers] for pair in self.plan.read], np.float64)
+        found: npt.NDArray[np.float64] = sizes[:, 0] - sizes[:, 1]
         return found
 
 
@@ -178,15 +214,18 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     doing(step, "compiling the first step", tell)
     run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
-    after = probed.figures(model, step.batch_size)
+    heads, more = refitted(step, model, loaded.tokenizer, taught=taught, probed=probed, tell=tell)
+    after = probed.figures(model, step.batch_size, heads)
     rows = probed.plan.rows
     probe = Probe(METHOD, step.on, watch.done, rows, held.groups, data.groups, before, after)
     head = np.asarray(model.head[...])
     curves = watch.curves(probe.readings())
-    told, found = probe.estimates(), watch.findings()
+    told, found = [*probe.estimates(), *more], watch.findings()
 
     def write() -> Outcome:
         made = finish(loaded, curves, told, out, found, head=head)
+        if heads is not None:
+            heads.write(out / "model")
         pq.write_table(scores_of(held.rows.take(rows), after), out / SCORED, compression="zstd")
         return replace(made, files={**made.files, "scores": SCORED})
 

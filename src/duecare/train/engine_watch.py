@@ -27,10 +27,11 @@ def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], 
     step = run.step
     course: dict[str, Any] = {"method": run.method, "about": {"source": step.on}, "steps": step.steps}
     crossing = Crossing(step.on_crossing, step.steps)
-    # The promise holds for all gaps together: with twins each kind gets half of what may go wrong.
+    # The promise holds for all gaps together: each kind gets as much as any other of what may go wrong.
+    kinds = 1 + (probed is not None) + (run.beside is not None)
     judged: dict[str, Any] = {
         "limits": step.limits,
-        "alpha": step.watch_alpha / (1 if probed is None else 2),
+        "alpha": step.watch_alpha / kinds,
         "crossing": crossing,
     }
     twins = None
@@ -46,8 +47,12 @@ def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], 
             ask=ask,
             spare=int(step.on_crossing == "rollback" or (run.held is not None and run.held.keep == "best")),
         )
+    drift = None
+    if run.beside is not None:
+        drift = run.beside.gauge(run.method, run.groups, judged["alpha"], crossing)
     gauge = Gauge(**course, **judged, groups=run.groups)
-    return Watch(**course, every=step.every, groups=run.groups, log=log, gauge=gauge, twins=twins)
+    looks: dict[str, Any] = {"gauge": gauge, "twins": twins, "drift": drift}
+    return Watch(**course, every=step.every, groups=run.groups, log=log, **looks)
 
 
 def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:

@@ -18,6 +18,7 @@ from duecare.model.people import AXES
 from duecare.model.twins import ISSUES
 from duecare.train.probing import FEWEST
 from duecare.train.rules import Rule, named, whole
+from duecare.train.trained import OfAnswers
 
 Gap = Literal["twins_gap", "loss_gap", "margin_gap"]
 Floats = npt.NDArray[np.float64]
@@ -32,8 +33,9 @@ class Influence:
     """Which training rows or preference pairs moved a gap between groups, estimated and then tried.
 
     - of: the gap. "twins_gap", how much likelier an answer is when a prompt names one group and not the other
-      (as `probe` measures it); "loss_gap", how much worse a group's held-out rows are learnt than others';
-      for dpo and orpo also "margin_gap", how much surer the model is of a group's held-out pairs
+      (as `probe` measures it), of a reward model how much higher it is scored; "loss_gap", how much worse a
+      group's held-out rows are learnt than others'; of pairs also "margin_gap", how much surer the model is
+      of a group's held-out pairs
     - axis: whose gap: of twins gender, religion, age or nationality, of held-out rows a declared axis
     - group: the group it is of; none means each of the axis, one of two
     - slices: which parts of the rows are compared with the rest: "groups" (what rows declare), "mentions"
@@ -105,7 +107,7 @@ def influence_rules(step: Any) -> list[Rule]:
         return []
     if not isinstance(asked, Influence):
         return [(False, "influence", asked, "an Influence, or nothing")]
-    debias = getattr(step.debias, "method", "none")
+    debias = getattr(getattr(step, "debias", None), "method", "none")
     return [
         *_measured_rules(step, asked),
         (
@@ -127,8 +129,9 @@ def influence_rules(step: Any) -> list[Rule]:
 
 def _measured_rules(step: Any, asked: Influence) -> list[Rule]:
     """Rules of what the gap is measured on, and of trainings that are compared."""
-    whole_run = step.keep == "last" and step.patience is None and step.on_crossing == "warn"
-    pairs = hasattr(step, "algorithm")
+    kept, patience = getattr(step, "keep", "last"), getattr(step, "patience", None)
+    whole_run = kept == "last" and patience is None and step.on_crossing == "warn"
+    pairs = isinstance(step, OfAnswers)
     return [
         (pairs or asked.of != "margin_gap", "influence.of", asked.of, "twins_gap or loss_gap for sft"),
         (

@@ -30,8 +30,14 @@ SHUFFLES, MOST_SHUFFLED = 200, 8_000_000
 """How often labels are shuffled, at most, to see how often something is found where nothing is; and how many
 rows all comparisons of all shufflings may read: many rows are shuffled less often, 40 times at least."""
 
-UNITS = {"twins_gap": "nats per token", "loss_gap": "nats per token", "margin_gap": "nats"}
-PAIR_UNITS = UNITS | {"loss_gap": "nats"}
+_PAIRS = {"twins_gap": "nats per token", "loss_gap": "nats", "margin_gap": "nats"}
+UNITS = {
+    "sft": {"twins_gap": "nats per token", "loss_gap": "nats per token"},
+    "dpo": _PAIRS,
+    "orpo": _PAIRS,
+    "reward-model": _PAIRS | {"twins_gap": "nats"},
+}
+"""Of each gap, by training method; scores of a reward model are log-odds."""
 
 ROWS = pa.schema(
     [

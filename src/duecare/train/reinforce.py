@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.drift import Drift, drift_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.rewards import reward_rules
 from duecare.train.rules import (
@@ -34,7 +35,8 @@ class Grpo(OfAnswers):
     - on: the source whose prompts are answered: its rows up to the last turn of a user
     - reward: parts and their weights, summed: a detector's name (its score of the answer; below 0 for what
       is not wanted), an installed reward function's name, or in Python "module:function"
-    - reward_model, reward_model_weight: an earlier training step that made a reward model, and its weight
+    - reward_model, reward_model_weight: an earlier training step that made a reward model, or the folder or
+      hub id of one, and its weight; in a study an audit of it (`reward`) has to pass first
     - unjudged: what an answer earns from a detector that cannot judge it (an empty answer, say)
     - samples: answers to each prompt
     - iterations: training steps on the same answers (mu in the paper); divides `steps` and `every`
@@ -47,6 +49,7 @@ class Grpo(OfAnswers):
     - max_answer_tokens: where an answer ends that has not ended by itself
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
     - limits: as in Sft, but `reward_gap`
+    - drift: an independent instrument that looks on, and what is said of reward hacking
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
       watch_alpha, on_crossing, seed, metrics, mesh: as in Sft
     """
@@ -82,6 +85,7 @@ class Grpo(OfAnswers):
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    drift: Drift | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -119,7 +123,7 @@ class Ppo(OfAnswers):
     - critic_learning_rate: of the critic, which has an Adam of its own; a step moves a value by about this
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
-      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh: as in Grpo
+      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh, drift: as in Grpo
     """
 
     on: str
@@ -156,6 +160,7 @@ class Ppo(OfAnswers):
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    drift: Drift | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         share = "a number from 0 to 1"
@@ -194,6 +199,7 @@ def _rules(method: str, step: Any) -> list[Rule]:
     return [
         *step.answer_rules(method),
         *reward_rules(step.reward, step.reward_model, step.reward_model_weight, step.unjudged),
+        *drift_rules(step),
         (whole(step.iterations, 1, 1024), "iterations", step.iterations, "a whole number, at least 1"),
         *_rounds(step),
         (real(step.beta, 0, 100), "beta", step.beta, "a number from 0 to 100"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.train.heads import Robust, robust_rules
+from duecare.train.influence import Influence, influence_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
@@ -39,7 +41,9 @@ class RewardModel(OfAnswers):
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo, and with `probe` `twins_reward_gap`
     - probe: as in Sft, but asked is how twins' answers are scored
+    - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
+    - influence: as in Sft; the head's gradients count with those of the low-rank updates
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
       metrics, mesh: as in Sft
     """
@@ -66,9 +70,11 @@ class RewardModel(OfAnswers):
     probe: Probes | None = None
     held_out: int = 64
     privacy: Privacy | None = None
+    influence: Influence | None = field(default=None, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    robust: Robust | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -77,12 +83,16 @@ class RewardModel(OfAnswers):
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
             *quantize_rules(self),
             *privacy_rules(self),
+            *influence_rules(self),
             *probe_rules(self.probe, self.limits, "reward-model"),
+            *robust_rules(self),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Train on `data`, starting from `model` (an earlier trained artifact) or else from `base`."""
-        if self.privacy is None:
+        if self.influence is not None:
+            from duecare.train.engine_influence import train_reward as train
+        elif self.privacy is None:
             from duecare.train.engine_reward import train
         else:
             from duecare.train.engine_private import train

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from flax import nnx
 
+from duecare.core import ModelError
 from duecare.model.generate import answer_text, sampled
 from duecare.model.load import Loaded
 from duecare.model.merge import Merged
@@ -25,7 +26,7 @@ from duecare.train.batch import ASKED_TOGETHER, Plan, chunks, lay_out, rounded
 from duecare.train.engine_loop import Batch, Data
 from duecare.train.probe import Figures
 from duecare.train.reinforce import Reinforces
-from duecare.train.rewards import Rewards
+from duecare.train.rewards import Judged, Rewards
 from duecare.train.rows import Ids, Prompt
 
 Floats = npt.NDArray[np.float64]
@@ -44,27 +45,45 @@ class Round:
     """A round of answers to B prompts, G to each, ready to be learned from.
 
     `batch` holds `Lines` by name with `row` and `weight` [B]; `rewards` and `lengths` (in tokens) are [G, B];
-    `unjudged` bool [G, B] says which answers some detector could not judge.
+    `unjudged` bool [G, B] says which answers some detector could not judge. `independent` [G, B] is what the
+    instrument beside the reward says of them, where it was asked.
     """
 
     batch: Batch
     rewards: Floats
     lengths: npt.NDArray[np.int64]
     unjudged: npt.NDArray[np.bool_]
+    independent: Floats | None = None
 
 
 class Players:
-    """A model in training that answers prompts: what `Prompts` of several parts of the data share."""
+    """A model in training that answers prompts: what `Prompts` of several parts of the data share.
 
-    def __init__(self, step: Reinforces, loaded: Loaded, model: Answering, rewards: Rewards) -> None:
+    `independent` is the instrument beside the reward, if there is one.
+    """
+
+    def __init__(
+        self,
+        step: Reinforces,
+        loaded: Loaded,
+        model: Answering,
+        rewards: Rewards,
+        independent: Rewards | None = None,
+    ) -> None:
         self.step, self.loaded, self.model, self.rewards = step, loaded, model, rewards
+        self.independent = independent
         self._merged = Merged(loaded)
+        self._start = None if independent is None else self._merged.start()
 
-    def answers(self, prompts: list[Ids], names: list[str], length: int) -> list[list[Ids]]:
-        """`samples` answers to each prompt by the model as it is now; randomness by name."""
+    def answers(
+        self, prompts: list[Ids], names: list[str], length: int, *, at_start: bool = False
+    ) -> list[list[Ids]]:
+        """`samples` answers to each prompt by the model now, or as it was `at_start`; randomness by name."""
         step = self.step
+        if at_start and self._start is None:
+            raise ModelError("what the start answers is asked where an instrument looks on beside the reward")
         found: list[list[Ids]] = sampled(
-            self._merged.now(),
+            self._start if at_start and self._start is not None else self._merged.now(),
             [prompt.tolist() for prompt in prompts],
             names,
             samples=step.samples,
@@ -94,22 +113,20 @@ class Prompts:
         most = step.batch_size * step.samples * step.max_answer_tokens
         self.asked = -(-most // ASKED_TOGETHER) * ASKED_TOGETHER
 
-    def round(self, entries: npt.NDArray[np.int64], name: str) -> Round:
-        """Answer the prompts `entries` and reward the answers; `name` decides the randomness."""
+    def round(self, entries: npt.NDArray[np.int64], name: str, *, independent: bool = False) -> Round:
+        """Answer the prompts `entries` and reward the answers; `name` decides the randomness.
+
+        With `independent` the instrument beside the reward is asked of them too.
+        """
         loaded, rows = self.players.loaded, self.plan.rows[entries]
         read = [self.plan.read[entry] for entry in entries]
-        turns = [int((rows[:place] == row).sum()) for place, row in enumerate(rows)]
-        names = [f"{name}\0{turn}\0{self.part.names[row]}" for turn, row in zip(turns, rows, strict=True)]
-        answers = self.players.answers([one.tokens for one in read], names, self.prompt_length)
+        answers = self.answers(entries, name)
         told = [Told(one.tokens, tuple(own)) for one, own in zip(read, answers, strict=True)]
         count = self.players.step.samples
         flat = [own[which] for which in range(count) for own in answers]
-        judged = self.players.rewards(
-            [one.text for one in read] * count,
-            [answer_text(loaded, ids) for ids in flat],
-            [int(ids[-1]) in loaded.tokenizer.eos_ids for ids in flat],
-            {axis: labels[rows].tolist() * count for axis, labels in self.part.groups.of.items()},
-        )
+        judged = self.judged(self.players.rewards, entries, flat)
+        beside = self.players.independent if independent else None
+        other = None if beside is None else self.judged(beside, entries, flat).rewards
         lines = lay_out(told, self.length, self.asked, loaded.tokenizer.pad_id, shared=self.shared)
         return Round(
             batch={
@@ -127,17 +144,47 @@ class Prompts:
             rewards=judged.rewards.reshape(count, len(entries)),
             lengths=np.array([len(ids) for ids in flat], np.int64).reshape(count, len(entries)),
             unjudged=judged.unjudged.reshape(count, len(entries)),
+            independent=None if other is None else other.reshape(count, len(entries)),
+        )
+
+    def answers(
+        self, entries: npt.NDArray[np.int64], name: str, *, at_start: bool = False
+    ) -> list[list[Ids]]:
+        """What the model says to the prompts `entries`, now or `at_start`; `name` decides the randomness."""
+        rows = self.plan.rows[entries]
+        turns = [int((rows[:place] == row).sum()) for place, row in enumerate(rows)]
+        names = [f"{name}\0{turn}\0{self.part.names[row]}" for turn, row in zip(turns, rows, strict=True)]
+        tokens = [self.plan.read[entry].tokens for entry in entries]
+        return self.players.answers(tokens, names, self.prompt_length, at_start=at_start)
+
+    def judged(self, by: Rewards, entries: npt.NDArray[np.int64], flat: list[Ids]) -> Judged:
+        """What an instrument says of answers to the prompts `entries`, [G * B], the prompts in turn."""
+        loaded, rows = self.players.loaded, self.plan.rows[entries]
+        count = len(flat) // len(entries)
+        return by(
+            [self.plan.read[entry].text for entry in entries] * count,
+            [answer_text(loaded, ids) for ids in flat],
+            [int(ids[-1]) in loaded.tokenizer.eos_ids for ids in flat],
+            {axis: labels[rows].tolist() * count for axis, labels in self.part.groups.of.items()},
         )
 
     def measured(self, name: str) -> Figures:
-        """Every prompt answered by the model as it is now: reward, length and KL to its start, [N] each."""
-        found = {key: np.zeros(len(self.plan.read), np.float32) for key in ("reward", "length", "kl")}
+        """Every prompt answered by the model as it is now: reward, length and KL to its start, [N] each.
+
+        With an instrument beside the reward also what that says, `independent`.
+        """
+        beside = [] if self.players.independent is None else ["independent"]
+        keys = ["reward", "length", "kl", *beside]
+        found = {key: np.zeros(len(self.plan.read), np.float32) for key in keys}
         for entries in chunks(len(self.plan.read), self.players.step.batch_size):
-            one = self.round(entries, name)
+            one = self.round(entries, name, independent=bool(beside))
             now, start = (self.players.logps(one.batch, at_start=before) for before in (False, True))
             kl = per_answer(divergence(now, start), one.batch, one.rewards.size) / one.lengths.ravel()
             own = len(np.unique(entries))  # the last round is filled up with more answers to its last prompt
-            for key, each in (("reward", one.rewards), ("length", one.lengths), ("kl", kl)):
+            told = {"reward": one.rewards, "length": one.lengths, "kl": kl}
+            if one.independent is not None:
+                told["independent"] = one.independent
+            for key, each in told.items():
                 found[key][entries[:own]] = each.reshape(one.lengths.shape).mean(axis=0)[:own]
         return found
 

@@ -223,7 +223,8 @@ class Follows(Protocol):
 
 
 class Probing(Protocol):
-    """What asks the model itself when a window ends: `duecare.train.twin_watch.TwinWatch`."""
+    """What asks the model itself when a window ends: `duecare.train.twin_watch.TwinWatch`, or compares its
+    answers with others: `duecare.train.drift_gauge.DriftGauge`."""
 
     @property
     def readings(self) -> Sequence[Reading]: ...
@@ -236,8 +237,8 @@ class Probing(Protocol):
 class Watch:
     """Keeps each step's figures and tells each window's, with progress for the screen.
 
-    `gauge` judges the course, window by window, and `twins` what the model itself is asked; what their logs
-    already hold they are shown at once, untold.
+    `gauge` judges the course, window by window, `twins` what the model itself is asked, and `drift` the
+    reward by another instrument; what their logs already hold they are shown at once, untold.
     """
 
     def __init__(
@@ -251,10 +252,11 @@ class Watch:
         log: StepLog,
         gauge: Follows | None = None,
         twins: Probing | None = None,
+        drift: Probing | None = None,
     ) -> None:
         self.method, self.about = method, about
         self.steps, self.every = steps, every
-        self.groups, self.log, self.gauge, self.twins = groups, log, gauge, twins
+        self.groups, self.log, self.gauge, self.twins, self.drift = groups, log, gauge, twins, drift
         self.crossing = Crossing("warn", steps) if gauge is None else gauge.crossing
         self.kept: int | None = None
         for end in self._ends():
@@ -292,10 +294,12 @@ class Watch:
             self.gauge.look(seen(self.log.records, end, self.every), tell)
         if self.twins is not None:
             self.twins.look(end, tell)
+        if self.drift is not None:
+            self.drift.look(end, tell)
         self.crossing.mark(end, [verdict for judge in self._judges() for verdict in judge.verdicts])
 
     def _judges(self) -> list[Follows | Probing]:
-        return [judge for judge in (self.gauge, self.twins) if judge is not None]
+        return [judge for judge in (self.gauge, self.twins, self.drift) if judge is not None]
 
     def findings(self) -> list[Finding]:
         """What is to be said of limits when training has ended."""
