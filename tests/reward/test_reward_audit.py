@@ -206,6 +206,7 @@ def test_layouts_of_rewardbench_and_of_transcripts_are_read(tmp_path) -> None:
         ({"max_tokens": 1}, "max_tokens"),
         ({"batch": 0}, "batch"),
         ({"limits": AuditLimits(word=0.5)}, "limits"),
+        ({"limits": AuditLimits(accuracy=None), "axes": ()}, "limits"),
     ],
 )
 def test_nonsense_is_refused_by_name(settings: dict[str, object], field: str) -> None:

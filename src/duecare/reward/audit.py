@@ -98,6 +98,12 @@ class Audit:
                 "single words",
             ),
             (bool(nudged), "kinds", list(self.kinds), "a kind, an axis or a word at least"),
+            (
+                self.limits.accuracy is not None or bool(nudged & set(self.limits.nudges)),
+                "limits",
+                "on nothing that is looked at",
+                "one at least that the audit can decide: no policy may start by an audit without any",
+            ),
             (not idle, "limits", idle, "limits on kinds that are nudged (kinds, axes, words)"),
         ]
 
