@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duecare.report.drift_words import DRIFT
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.layered_words import LAYERED
@@ -97,7 +96,6 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 METRICS: dict[str, Metric] = {
     **REWARDS,
-    **DRIFT,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from duecare.report.drift_words import DRIFT
 from duecare.report.shown import Metric
 
 REWARDS: dict[str, Metric] = {
+    **DRIFT,
     "reward.rank.accuracy": Metric(
         "Pairs that the reward ranks as they were labelled",
         "Share of held-out pairs whose chosen answer earns more; a tie is no hit, and 50% is chance.",
