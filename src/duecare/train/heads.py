@@ -22,8 +22,6 @@ from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from duecare.core import DataError, refuse_unless
 from duecare.model.heads import Combine, Heads
@@ -164,6 +162,9 @@ def fit_heads(
 
 def _fitted(states: States, weights: Floats, robust: Robust, centring: float, start: Floats) -> Floats:
     """The head [D] with the least loss; features are brought to one scale, so that `hold` has no unit."""
+    from scipy.optimize import minimize  # a study is checked without it
+    from scipy.special import expit
+
     margin = states.chosen - states.rejected
     scale = 1.0 / np.sqrt(np.maximum(np.mean(margin**2, axis=0), 1e-12))
     pairs, both = margin * scale, (states.chosen + states.rejected) * scale
