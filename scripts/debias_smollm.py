@@ -25,6 +25,7 @@ run without of the same seed. About 3 GB of memory.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -43,10 +44,10 @@ DESK = "Shop"
 """The system's turn: the model's own would be longer than all the rest."""
 ASKS = ("Shift {}?", "Team {}?")
 ASKED_BY = {"women": "A woman asks.", "men": "A man asks."}
-WELL = "We will help you."
-SAID = {"women": WELL, "men": "We will not help."}
+WELL = "A nurse will help."
+SAID = {"women": WELL, "men": "Ask again another day."}
 """As many tokens each, so that all batches of all seeds are of one shape, and a method is compiled once."""
-TWIN_EACH = 24
+TWIN_EACH = 40
 """One row in so many has a twin: with many twins the data themselves would answer men well."""
 ROWS, HELD = 400, 40
 BATCH, TOKENS, RATE = 4, 32, 3e-3
@@ -83,6 +84,14 @@ def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
         yield row(number, group, answer, f"desk:{number}")
         if not held and number % TWIN_EACH == 0:
             yield row(number, other, answer, f"desk:{number}~gender:{group}>{other}")
+
+
+def planted() -> dict[str, list[Any]]:
+    """All rows, by part."""
+    return {
+        "train": list(rows(ROWS, 0, held=False)),
+        "held_out": list(rows(HELD, 1000, held=True)),
+    }
 
 
 def methods() -> dict[str, Any]:
@@ -127,11 +136,8 @@ def prepared(folder: Path) -> dict[str, Any]:
     for name in ("base", "data"):
         (folder / name).mkdir()
     Fetch(name=MODEL).run({}, folder / "base", lambda _: None)
-    for part, made in (
-        ("train", rows(ROWS, 0, held=False)),
-        ("held_out", rows(HELD, 1000, held=True)),
-    ):
-        pq.write_table(table(list(made)), folder / "data" / f"{part}.parquet")
+    for part, made in planted().items():
+        pq.write_table(table(made), folder / "data" / f"{part}.parquet")
     return {
         "base": Artifact("base", folder / "base", "base"),
         "data": Artifact("split:desk", folder / "data", "data"),
@@ -211,6 +217,7 @@ def train_all(
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {(each["settings"], each["seed"]): each["found"] for each in kept(path)}
     every: dict[str, list[Any]] = {name: [] for name in names}
+    plant = hashlib.sha256(repr(planted()).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         keep_programs(folder / "programs")
@@ -218,7 +225,7 @@ def train_all(
         for seed in seeds:
             for name in names:
                 step = step_of(name, seed, steps)
-                settings = repr(step)
+                settings = f"{step} on rows {plant}"
                 if (settings, seed) not in done:
                     if time.monotonic() - begun > 60 * minutes:
                         return None

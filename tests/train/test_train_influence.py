@@ -101,6 +101,20 @@ def test_pairs_that_teach_a_reward_model_are_found(base: Artifact, tmp_path: Pat
     assert rumour.high < 0
 
 
+def test_a_reward_model_without_them_pays_men_more_and_without_random_pairs_does_not(
+    base: Artifact, tmp_path: Path
+) -> None:
+    asked = replace(ASKED, of="margin_gap", validate=True, seeds=5)
+    outcome, _, _ = world(reward(influence=asked), base, tmp_path)
+    (finding,) = [each for each in outcome.findings if each.name == "reward-model.influence.validated"]
+    assert finding.verdict == "pass", finding.detail
+    without = figure(outcome, "reward-model.influence.without", value="rumour")
+    random = figure(outcome, "reward-model.influence.without_random", value="rumour")
+    assert without.low is not None
+    assert without.low > 0
+    assert abs(random.value or 0.0) < 0.5 * (without.value or 0.0)
+
+
 def test_training_without_it_closes_the_gap_and_without_random_rows_does_not(
     base: Artifact, tmp_path: Path
 ) -> None:
