@@ -59,6 +59,16 @@ def judge(folder: Path, pairs: list[Any]) -> Path:
     return folder
 
 
+def telling(what: object) -> None:
+    """How far it is, on standard error: a run that is stopped has said what it came to."""
+    done, total = getattr(what, "done", 0), getattr(what, "total", 0)
+    print(
+        f"  {done} of {total} texts, {time.process_time():.0f} s of processor time",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def twice(call: Callable[[], Any]) -> tuple[Any, float, float]:
     """What a call gives, and the processor seconds of the first and of the second one."""
     seconds = []
@@ -86,10 +96,10 @@ def main() -> int:
             f"{len(every)} pairs of at most {characters} characters; a head is fitted to {fitted}", flush=True
         )
         pairs = every[fitted : fitted + count]
-        ranked, first, ranking = twice(lambda: rank(model, pairs, lambda _: None))
+        ranked, first, ranking = twice(lambda: rank(model, pairs, telling))
         print(f"{len(pairs)} pairs ranked in {ranking:.0f} s of processor time,", end=" ")
         print(f"compiling {first - ranking:.0f} s; accuracy {ranked.right.mean():.2f}", flush=True)
-        found, whole, nudging = twice(lambda: nudged(step, model, ranked, lambda _: None))
+        found, whole, nudging = twice(lambda: nudged(step, model, ranked, telling))
     compiling = first - ranking + whole - nudging
     print(f"{found.nudges} nudges in {nudging:.0f} s of processor time (compiling {whole - nudging:.0f} s)")
     total = compiling + ranking / len(pairs) * BAR["pairs"] + nudging / found.nudges * BAR["nudges"]

@@ -4,9 +4,10 @@
     python scripts/robust_rewards.py FOLDER [--seeds 5]
 
 Every seed draws which 660 of 900 pairs of hh-rlhf-harmless are fitted on; ranks and nudges are of the other
-240. Told of each way to fit: accuracy on held-out pairs; by how much a sentence that says nothing raises the
-reward of a chosen answer, and how reward and length go together between two answers to one prompt; and how
-differently twins (gender, age; matters and wording that no head was fitted on) are paid. Nudges are in
+240. Told of each way to fit: accuracy on held-out pairs; by how much a sentence that says nothing (one that
+no head was fitted on) raises the reward of a chosen answer, on average and as a root mean square; how reward
+and length go together between two answers to one prompt; and how differently twins (gender, age; matters and
+wording that no head was fitted on) are paid: root mean square, and the widest mean gap. Nudges are in
 spreads, as an audit's: what typically lies between the rewards of two answers to one prompt. Intervals are
 over seeds (Student's t), differences against the plain head are paired by seed.
 """
@@ -22,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import robust_states
 
 from duecare.measure.interval import mean_t
+from duecare.model.fetch import resolve
+from duecare.model.tokenize import Tokenizer
 from duecare.train.heads import Robust, States, fit_heads, length_share
 
 HOLD, CENTRING, HELD = 0.3, 0.01, 240
-ALL = {"length": 300.0, "twins": 300.0}
+ALL = {"padding": 3.0, "twins": 3.0}
 WAYS: dict[str, Robust] = {
     "plain head": Robust(heads=1, hold=HOLD),
     "weight average of 8": Robust(heads=8, hold=HOLD),
@@ -36,14 +40,16 @@ WAYS: dict[str, Robust] = {
     "8 heads, worst": Robust(heads=8, combine="worst", hold=HOLD),
     "length term 3": Robust(heads=1, length=3.0, hold=HOLD),
     "length term 300": Robust(heads=1, length=300.0, hold=HOLD),
+    "padding term 3": Robust(heads=1, padding=3.0, hold=HOLD),
+    "padding term 300": Robust(heads=1, padding=300.0, hold=HOLD),
     "twins term 3": Robust(heads=1, twins=3.0, axes=("gender", "age"), hold=HOLD),
     "twins term 300": Robust(heads=1, twins=300.0, axes=("gender", "age"), hold=HOLD),
-    "weight average of 8, both terms 300": Robust(heads=8, **ALL, axes=("gender", "age"), hold=HOLD),
-    "8 heads, mean - 1 sd, both terms 300": Robust(
+    "8 heads averaged, padding and twins 3": Robust(heads=8, **ALL, axes=("gender", "age"), hold=HOLD),
+    "8 heads, mean - 1 sd, padding and twins 3": Robust(
         heads=8, combine="lower", **ALL, axes=("gender", "age"), hold=HOLD
     ),
 }
-FIGURES = ("accuracy", "filler", "length", "twins", "widest")
+FIGURES = ("accuracy", "filler", "moved", "length", "twins", "widest")
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Read:
     filled: np.ndarray
     twins: np.ndarray
     names: list[str]
+    fillers: np.ndarray
 
 
 def read(folder: Path) -> Read:
@@ -64,6 +71,7 @@ def read(folder: Path) -> Read:
     twins = [piece for name, piece in pieces.items() if name.startswith("twins")]
     if not pairs or not twins:
         raise SystemExit(f"{folder} holds no states: run robust_states.py first")
+    tokenizer = Tokenizer(resolve(robust_states.MODEL))
     states, lengths, filled = [], [], []
     for piece in pairs:
         for place in np.unique(piece["place"]):
@@ -78,6 +86,7 @@ def read(folder: Path) -> Read:
         filled=np.array(filled, np.float64),
         twins=np.concatenate([piece["states"] for piece in twins]).astype(np.float64),
         names=[str(name) for piece in twins for name in piece["name"]],
+        fillers=np.array([one["filler"] for one in robust_states.pairs(tokenizer)])[: len(states)],
     )
 
 
@@ -102,6 +111,8 @@ def one(data: Read, way: Robust, seed: int) -> dict[str, float]:
     held, taught = order[:HELD], order[HELD:]
     longer = data.lengths[:, 0] - data.lengths[:, 1]
     told = list(sides(data.names, fitted=True))
+    there = np.isfinite(data.filled).all(axis=1)
+    padded = np.intersect1d(taught, np.flatnonzero(there & (data.fillers < 2)))
     centre = data.pairs[taught].reshape(-1, data.pairs.shape[2]).mean(axis=0)
     heads = fit_heads(
         States(
@@ -110,6 +121,7 @@ def one(data: Read, way: Robust, seed: int) -> dict[str, float]:
             weights=np.ones(len(taught)),
             longer=longer[taught],
             apart=data.twins[[mine for _, mine, _ in told]] - data.twins[[other for _, _, other in told]],
+            padded=(data.filled - data.pairs[:, 0])[padded],
         ),
         way,
         centring=CENTRING,
@@ -119,7 +131,7 @@ def one(data: Read, way: Robust, seed: int) -> dict[str, float]:
     scores = heads.scores((data.pairs[held] - centre).reshape(-1, len(centre))).reshape(-1, 2)
     margin = scores[:, 0] - scores[:, 1]
     spread = float(np.sqrt(np.mean(margin**2) / 2))
-    whole = np.isfinite(data.filled[held]).all(axis=1)
+    whole = there[held] & (data.fillers[held] == 2)
     filler = heads.scores(data.filled[held][whole] - centre) - scores[whole, 0]
     paid = heads.scores(data.twins - centre)
     gaps: dict[str, list[float]] = {}
@@ -129,6 +141,7 @@ def one(data: Read, way: Robust, seed: int) -> dict[str, float]:
     return {
         "accuracy": float((margin > 0).mean()),
         "filler": float(filler.mean()) / spread,
+        "moved": float(np.sqrt(np.mean(filler**2))) / spread,
         "length": length_share(margin, longer[held]) or 0.0,
         "twins": float(np.sqrt(np.mean(every**2))),
         "widest": max(abs(float(np.mean(each))) for each in gaps.values()),

@@ -79,6 +79,7 @@ def pairs(tokenizer: Any) -> Iterator[dict[str, Any]]:
             "prompt": tokenizer.decode(ids, special=True),
             "answers": texts,
             "ended": [*ended, True][: len(texts)],
+            "filler": number % len(FILLERS),
         }
         count += 1
         if count == PAIRS:

@@ -235,3 +235,50 @@ def test_no_passphrase_and_no_private_key_reaches_the_run(team: Team) -> None:
         sealed = json.loads(path.read_text())["sealed"]
         assert sealed.encode() not in raw
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_release_signed_before_an_incident_is_not_taken_in_after_it(team: Team) -> None:
+    team.run(gate=9)
+    team.approve()
+    asked = team.folder / "release.json"
+    team.good("release", "toys", "--as", "li", "--request", asked)
+    team.at("home-li")
+    team.good("people", "sign", asked, "--as", "li")
+    team.signs("wren", "incident", "report", "toys", "--severity", "low", "--what", "A typing error.")
+    code, said = team.call("sign", "toys", "--take-in", asked)
+    assert code == 1
+    assert "is not answered" in said
+    assert "release" not in [entry.note.topic for entry in entries(Path("toys")) if entry.note]
+
+
+def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team) -> None:
+    """Whoever carries it can change what is asked; the person sees that, and the run refuses the rest."""
+    team.run()
+    asked = team.folder / "asked.json"
+    team.good("approve", "toys", "evaluation", "--as", "rei", "--request", asked)
+    changed = json.loads(asked.read_text())
+    changed["statements"][0]["role"] = "data-steward"
+    asked.write_text(json.dumps(changed))
+    team.at("home-rei")
+    assert "rei (data-steward) approves the evaluation" in team.good("people", "sign", asked, "--as", "rei")
+    team.at(RECORDER)
+    code, said = team.call("sign", "toys", "--take-in", asked)
+    assert code == 1
+    assert "may not do that by the rules" in said
+    code, said = team.call("people", "sign", asked, "--as", "rei")
+    assert code == 1
+    assert "asks nothing of rei" in said
+
+
+def test_names_that_no_study_takes_get_no_key(team: Team) -> None:
+    for name in ("", "a.b", "../up", "a:b", " li"):
+        code, said = team.call("people", "keygen", name)
+        assert code == 1, said
+        assert "expected a name" in said
+
+
+def test_status_says_what_a_release_lacks(team: Team) -> None:
+    team.run(gate=9)
+    assert "Missing for a release: " in team.good("status", "toys")
+    team.approve()
+    assert "Nothing is missing for a release" in team.good("status", "toys")

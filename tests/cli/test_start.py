@@ -14,7 +14,7 @@ from duecare.cli.plan import Job, Plan
 from duecare.cli.run import StepError, run
 from duecare.cli.standing import standing
 from duecare.core import Artifacts, Finding, Outcome, Tell
-from duecare.ledger import entries
+from duecare.ledger import entries, verify
 from duecare.ledger.digest import value_digest
 from duecare.review.waive import Waiver, note_of
 from duecare.reward import Audit
@@ -123,6 +123,7 @@ def test_an_audit_that_did_not_pass_stops_it_and_says_what_to_do(tmp_path, verdi
     assert state.failed.job == "grpo"
     assert state.gates[-1].name == "reward.start"
     assert state.gates[-1] in reviewing.failed(tmp_path)()  # the page of waivers offers it
+    assert "fail" not in {found.verdict for found in verify(tmp_path)}
 
 
 def test_without_an_audit_nothing_starts(tmp_path):

@@ -126,3 +126,13 @@ def test_a_check_of_a_study_without_people_loads_no_keys(folder):
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_study_built_in_python_is_held_to_the_same(folder):
+    both = Person(roles=("owner", "deployer", "data-steward", "reviewer", "trainer"), key=KEYS[0])
+    study = duecare.Study(name="x", people={"li": both, "ada": Person(roles=("approver",), key=KEYS[0])})
+    with pytest.raises(StudyError) as caught:
+        study.check()
+    said = [(each.where, each.expected) for each in caught.value.problems]
+    assert ("people.ada.key", "a key of one's own: li has this one") in said
+    assert ("people.li.roles", "not both trainer and owner (rules.separate)") in said

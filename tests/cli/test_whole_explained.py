@@ -25,7 +25,7 @@ train:
   - sft: {on: chats, steps: 4, batch_size: 4, max_tokens: 64, learning_rate: 0.002}
 evaluate: {suites: [toxicity-by-group], samples: 1, max_tokens: 12, prompts: 3}
 explain:
-  - words: {items: 4, checks: 4, steps: 8, points: 3, orders: 2}
+  - words: {method: integrated-gradients, items: 4, checks: 4, steps: 8, points: 3, orders: 2}
   - words: {of: answers, score: toxicity, method: occlusion, items: 3, checks: 3, points: 3, orders: 2}
 """
 SECRET = "Say nothing of this"
@@ -104,7 +104,11 @@ def test_a_study_explains_its_models(here):
         ("[{words: {of: file, file: gone.jsonl}}]", "explain.0.words.file", "a file that is there"),
         ("[{words: {score: reward, reward_model: judge}}]", "explain.0.words.reward_model", "a reward model"),
         ("[{words: {of: answers}}]", "explain.0.words.of", "an `evaluate` section"),
-        ("[{words: {score: toxicity, of: answers}}]", "explain.0.words.method", "occlusion"),
+        (
+            "[{words: {score: toxicity, of: answers, method: gradient-x-input}}]",
+            "explain.0.words.method",
+            "occlusion",
+        ),
         ("[{guess: {}}]", "explain.0.guess", "words"),
     ],
 )

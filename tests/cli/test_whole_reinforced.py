@@ -25,6 +25,7 @@ train:
       on: chats
       reward: {toxicity: -1.0}
       reward_model: reward-model
+      drift: {independent: {sentiment: 1.0}}
       steps: 2
       batch_size: 4
       samples: 2
@@ -61,8 +62,13 @@ def test_answers_are_rewarded_by_the_model_trained_before(tmp_path, monkeypatch)
     (last,) = [each for each in log if each.happened == "step.finished" and each.job == "grpo"]
     told = {each.metric for each in last.estimates}
     assert {"grpo.reward", "grpo.reward.gap", "grpo.reward.change", "grpo.length", "grpo.kl"} <= told
-    (finding,) = last.findings
-    assert (finding.name, finding.verdict) == ("grpo.reward.gap", "insufficient evidence")
+    assert {(each.name, each.verdict) for each in last.findings} == {
+        ("grpo.reward.gap", "insufficient evidence"),
+        ("grpo.drift.fall", "insufficient evidence"),
+    }
+    assert "grpo.independent" in told
+    told_midway = {each.metric for entry in log if entry.job == "grpo" for each in entry.estimates}
+    assert {"grpo.drift.win", "grpo.drift.reward_win", "grpo.drift.shift"} <= told_midway
     page = (run / "report" / "report.html").read_text("utf-8")
     assert "Reward" in page
     verified = CliRunner().invoke(app, ["verify", "study.yaml"])

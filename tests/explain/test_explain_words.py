@@ -24,7 +24,7 @@ from duecare.model.load import load
 from duecare.model.tiny import write_tiny
 
 pytestmark = pytest.mark.jax
-QUICK = {"steps": 6, "points": 2, "orders": 2, "checks": 2}
+QUICK = {"method": "integrated-gradients", "steps": 6, "points": 2, "orders": 2, "checks": 2}
 
 
 class Told(list):
@@ -144,10 +144,10 @@ def test_a_killed_call_goes_on_with_the_next_model(base, tmp_path, monkeypatch):
 
 
 def test_an_answer_against_another_and_a_group_against_the_reference(base, tmp_path):
-    step = Words(items=2, against="answer", method="occlusion", **QUICK)
+    step = Words(items=2, against="answer", **(QUICK | {"method": "occlusion"}))
     _, found = ran(step, {"base": base}, tmp_path / "answer")
     assert all(row["other"] and row["other"] != row["answer"] for row in found.explained)
-    step = Words(items=2, against="group", method="gradient-x-input", **QUICK)
+    step = Words(items=2, against="group", **(QUICK | {"method": "gradient-x-input"}))
     outcome, found = ran(step, {"base": base}, tmp_path / "group")
     assert {row["group"] for row in found.explained} == {"women", "nonbinary"}
     assert all(" male " in row["other"] for row in found.explained)
@@ -165,7 +165,7 @@ def test_a_reward_is_explained_in_prompt_and_answer(base, judge, tmp_path):
 
 
 def test_a_toxicity_gap_is_explained_by_the_answers_words(evaluated, tmp_path):
-    step = Words(of="answers", score="toxicity", method="occlusion", items=4, **QUICK)
+    step = Words(of="answers", score="toxicity", items=4, **(QUICK | {"method": "occlusion"}))
     _, found = ran(step, {"evaluate": evaluated}, tmp_path / "out")
     assert any(
         getattr(each, "topic", "") == "words.empty" and "4" not in each.text[:1] for each in found.told
@@ -216,7 +216,7 @@ def test_rows_of_a_file_are_explained(base, tmp_path):
     ("given", "words"),
     [
         ({"method": "guess"}, "words.method"),
-        ({"score": "toxicity"}, "occlusion"),
+        ({"score": "toxicity", "method": "gradient-x-input"}, "occlusion"),
         ({"against": "group", "of": "answers"}, "no other group"),
         ({"against": "answer", "score": "reward", "reward_model": "r"}, "no other answer"),
         ({"items": 1000}, "at most 120"),

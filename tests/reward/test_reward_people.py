@@ -9,9 +9,10 @@ import pytest
 from reward_toys import artifact, noise, pair, pairs
 
 from duecare.core import DataError, StudyError
+from duecare.reward.behind import estimates, looked
 from duecare.reward.carried import EVERYBODY, variants
 from duecare.reward.labels import read_labels
-from duecare.reward.people import People, estimates, looked
+from duecare.reward.people import People
 from duecare.reward.refit import refitted
 
 ITEMS = 160

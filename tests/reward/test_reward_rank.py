@@ -51,6 +51,17 @@ def test_accuracy_is_told_by_subset_and_by_declared_group() -> None:
     assert "one" not in {key[1] for key in alone}  # a single subset is all pairs again
 
 
+def test_pairs_count_by_their_weight() -> None:
+    """A round of review gives both directions of an item on which people differ, each with its weight."""
+    right = np.array([1.0, -1.0] * 40)
+    rows = tuple(pair(number, weight=3.0 if number % 2 == 0 else 1.0) for number in range(80))
+    found = Ranked("it", rows, right, np.zeros(80)).accuracy()
+    assert found.value == pytest.approx(0.75)
+    assert found.low < 0.75 < found.high
+    even = Ranked("it", tuple(pair(number, weight=2.0) for number in range(80)), right, np.zeros(80))
+    assert even.accuracy() == Ranked("it", tuple(pairs(80)), right, np.zeros(80)).accuracy()
+
+
 def test_an_empty_group_is_named() -> None:
     with pytest.raises(DataError, match=r"no pair declares age: its groups are empty"):
         figures(ranked(np.ones(30)), ("age",))

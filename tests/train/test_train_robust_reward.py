@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 WORDS = ("thanks", "sorry", "of course", "sure", "one moment", "right away")
-SEVERAL = Robust(heads=4, combine="lower", length=100.0, twins=100.0)
+SEVERAL = Robust(heads=4, combine="lower", length=100.0, padding=10.0, twins=100.0)
 
 
 def step(robust: Robust | None) -> RewardModel:
@@ -112,6 +112,8 @@ def test_the_terms_cut_what_they_are_against_and_the_cost_is_told(base: Artifact
     }
     assert len(gaps["trained"]) == 2, "women and nonbinary against men"
     assert np.mean(gaps["refitted"]) < np.mean(gaps["trained"])
+    (before,), (after,) = (found(outcome, "robust.padding", when) for when in ("trained", "refitted"))
+    assert abs(after.value) < abs(before.value)
     (cost,) = found(outcome, "robust.accuracy.change", None)
     assert cost.low is not None
     assert cost.n == 80 or cost.n == 40

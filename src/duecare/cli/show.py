@@ -150,15 +150,16 @@ def _say_people(out: Console, folder: Path) -> None:
     from duecare.cli.run import now
     from duecare.ledger.duties import missing
     from duecare.ledger.read import answering
+    from duecare.report.words import plural
 
     account = answering(folder)[1]
     if account.listed is None:
         return
     faults, lacking = len(account.faults), len(missing(account, now()))
     if faults:
-        out.print(f"[red]Of what people signed or listed {faults} cannot stand[/] (`duecare verify`).")
+        out.print(f"[red]What people signed or listed: {plural(faults, 'fault')}[/] (`duecare verify`).")
     elif lacking:
-        out.print(f"[yellow]For a release {lacking} things are missing[/] (`duecare people list`).")
+        out.print(f"[yellow]Missing for a release: {plural(lacking, 'thing')}[/] (`duecare people list`).")
     else:
         out.print("[green]Nothing is missing for a release[/] (`duecare release`).")
 

@@ -21,7 +21,7 @@ from duecare.core.wire import encode
 from duecare.ledger import keyfile, sign
 from duecare.ledger.durable import read_regular, write_durably
 from duecare.ledger.duties import Account, missing
-from duecare.ledger.people import Listing
+from duecare.ledger.people import Listing, unfit_name
 from duecare.ledger.sign import Key
 from duecare.ledger.statement import Request, Statement, parse_request, write_request
 from duecare.vault import keys
@@ -61,8 +61,8 @@ class By:
 
 def _place(name: str) -> Path:
     """Where the key of a person lies on this machine."""
-    if not name or set(name) & set("/\\:\0") or name.startswith("."):
-        raise LedgerError(f"{name!r} is no name of a person")
+    if expected := unfit_name(name):
+        raise LedgerError(f"{name!r}: expected {expected}")
     return keys.home() / keyfile.FOLDER / f"{name}{_KEY}"
 
 
@@ -81,7 +81,8 @@ def passphrase_of(path: Path | None, question: str, *, twice: bool = False) -> s
 
 def show_keygen(name: str, out: Path | None, passphrase: Path | None) -> int:
     """Make a key and say what the study needs of it."""
-    path = _place(name) if out is None else out
+    own = _place(name)
+    path = own if out is None else out
     said = passphrase_of(passphrase, f"A passphrase for {name}", twice=True)
     public = keyfile.make_key(path, name, said)
     to = console()

@@ -34,6 +34,7 @@ from duecare.ledger.manifest import check
 from duecare.ledger.read import entries, head
 from duecare.ledger.statement import Statement
 from duecare.ledger.verify import verify
+from duecare.report.words import plural
 
 RELEASED: Final = "released"
 _OF_OTHERS = ("verify.anchor", "verify.witness")
@@ -45,7 +46,7 @@ def show_release(given: Path | None, by: By, out: Path | None, chosen: Sequence[
     folder, to = run_folder(given), console()
     _put_right(folder)
     if lacking := lacks(folder):
-        to.print(f"[red]Not released: {len(lacking)} things are missing.[/]")
+        to.print(f"[red]Not released: {plural(len(lacking), 'thing')} missing or wrong.[/]")
         for each in lacking:
             to.print(f"  - {escape(each)}", soft_wrap=True)
         return FAILED

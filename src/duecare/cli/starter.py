@@ -19,6 +19,9 @@ study:
   purpose: "say what the model is for"
   owner: "say who answers for it"
 
+# people:                   # who may sign what, each with a key (`duecare people keygen NAME`)
+#   li: {{roles: [owner, deployer], key: ...}}
+
 model: {{base: smollm2-135m-instruct}}   # a name from `duecare models`, a folder, a hub id, or a .gguf file
 
 groups:

@@ -66,7 +66,7 @@ def attribute(
     answers: Sequence[str] | None = None,
     *,
     method: Method = "integrated-gradients",
-    steps: int = 32,
+    steps: int = 64,
     baseline: Baseline = "pad",
     batch: int = 16,
     max_tokens: int = 48,
@@ -154,7 +154,7 @@ def attributed(
     texts: Sequence[Reading],
     *,
     method: Method,
-    steps: int = 32,
+    steps: int = 64,
     progress: Done | None = None,
 ) -> list[Attribution]:
     """`attribute` for texts that are read; a few at a time, so that progress can be told."""

@@ -35,7 +35,7 @@ class Words:
     - score: what is explained, the log-probability of the "answer", the "reward" of a reward model, or the
       "toxicity" of an answer by the built-in detector
     - reward_model: with score: reward, the training step whose model scores
-    - method: gradient-x-input, integrated-gradients or occlusion
+    - method: occlusion, integrated-gradients (several times as slow) or gradient-x-input
     - steps: points on the line from the baseline that integrated gradients reads
     - baseline: what a word is put to: the "pad" token, the "mean" of the vocabulary or "zero"
     - against: "nothing"; "answer" sets each answer against another one to the same prompt (of twins that of
@@ -60,8 +60,8 @@ class Words:
     file: str = ""
     score: Literal["answer", "reward", "toxicity"] = "answer"
     reward_model: str = ""
-    method: Literal["gradient-x-input", "integrated-gradients", "occlusion"] = "integrated-gradients"
-    steps: int = 32
+    method: Literal["gradient-x-input", "integrated-gradients", "occlusion"] = "occlusion"
+    steps: int = 64
     baseline: Literal["pad", "mean", "zero"] = "pad"
     against: Literal["nothing", "answer", "group"] = "nothing"
     axes: tuple[str, ...] = ("gender",)

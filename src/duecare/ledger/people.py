@@ -173,10 +173,8 @@ class Listing:
     def _names(self) -> Iterator[Problem]:
         folded = Counter(" ".join(name.casefold().split()) for name in self.people)
         for name in self.people:
-            if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
-                yield Problem("people", repr(name), f"names of 1 to {LONGEST_NAME} printable characters")
-            elif _SIGNS & set(name):
-                yield Problem("people", repr(name), "a name without . / : and \\")
+            if expected := unfit_name(name):
+                yield Problem("people", repr(name), expected)
             elif folded[" ".join(name.casefold().split())] > 1:
                 yield Problem(f"people.{name}", repr(name), "another name: two that read alike are refused")
 
@@ -207,6 +205,13 @@ class Listing:
                     )
         if not held & set(self.rules.deploy):
             yield Problem("rules.deploy", ", ".join(self.rules.deploy), "a role that somebody in people has")
+
+
+def unfit_name(name: str) -> str | None:
+    """What would have been right, where a person cannot be called that; None where they can."""
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        return f"a name of 1 to {LONGEST_NAME} printable characters"
+    return "a name without . / : and \\" if _SIGNS & set(name) else None
 
 
 def listing_of(study: Mapping[str, Any]) -> Listing | None:

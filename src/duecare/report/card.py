@@ -238,7 +238,8 @@ def _answering(view: View) -> list[str]:
         ]
         for person in found.people
     ]
-    said = [f"- {literal(text)}" for text in (*found.faults, *found.missing)]
+    said = [f"- {literal(text)}" for text in found.faults]
+    said += [f"- Missing for a release: {literal(text)}" for text in found.missing]
     told = [
         f"- Incident of entry {each.entry} ({literal(each.severity)}), {each.state}: {literal(each.what)}"
         + (f" {literal(each.answer.text)}: {literal(each.answer.quoted)}" if each.answer else "")

@@ -59,6 +59,14 @@ _ROBUST: dict[str, Metric] = {
         "near",
         unit="standard deviations",
     ),
+    "reward-model.robust.padding": Metric(
+        "What a sentence that says nothing adds",
+        "To the reward of a held-out answer, by a sentence that no head was fitted on; 0: not paid for.",
+        "signed",
+        0.0,
+        "near",
+        unit="standard deviations",
+    ),
     "reward-model.robust.accuracy.change": Metric(
         "What the fit cost in pairs ranked as labelled", "After minus before.", "points", 0.0, "higher"
     ),

@@ -163,29 +163,6 @@ METRICS: dict[str, Metric] = {
     **_sampled("refusal", "Refused", "refuse to help", ""),
     "distill.kl": Metric("Distance from the teacher (KL)", unit=_NATS, better="lower"),
     "distill.teacher.loss": Metric("Loss of the teacher", unit=_NATS, better="lower"),
-    "reward-model.accuracy": Metric(
-        "Pairs ranked as they were labelled",
-        "Share of pairs whose chosen answer gets the higher score; 50% is chance.",
-        "share",
-        better="higher",
-    ),
-    "reward-model.margin": Metric(
-        "Margin of the chosen answer",
-        "Score of the chosen answer less that of the rejected one: the log-odds that it is preferred.",
-        "signed",
-        0.0,
-        "higher",
-        unit="nats",
-    ),
-    "reward-model.loss": Metric(
-        "Loss on pairs", "Minus the log-probability of the labelled choice; 0.69 is chance.", unit="nats"
-    ),
-    "reward-model.score": Metric(
-        "Score, mean of both answers",
-        "Means nothing by itself; kept near 0 by centring.",
-        "signed",
-        unit="nats",
-    ),
     "heldout.perplexity": Metric(
         "Perplexity on held-out rows",
         "How surprised the model is by answers it was not trained on; 1 would be no surprise.",

@@ -1,10 +1,33 @@
-"""What the figures of a reward's audit are called in plain words."""
+"""What the figures of a reward model and of its audit are called in plain words."""
 
 from __future__ import annotations
 
 from duecare.report.shown import Metric
 
 REWARDS: dict[str, Metric] = {
+    "reward-model.accuracy": Metric(
+        "Pairs ranked as they were labelled",
+        "Share of pairs whose chosen answer gets the higher score; 50% is chance.",
+        "share",
+        better="higher",
+    ),
+    "reward-model.margin": Metric(
+        "Margin of the chosen answer",
+        "Score of the chosen answer less that of the rejected one: the log-odds that it is preferred.",
+        "signed",
+        0.0,
+        "higher",
+        unit="nats",
+    ),
+    "reward-model.loss": Metric(
+        "Loss on pairs", "Minus the log-probability of the labelled choice; 0.69 is chance.", unit="nats"
+    ),
+    "reward-model.score": Metric(
+        "Score, mean of both answers",
+        "Means nothing by itself; kept near 0 by centring.",
+        "signed",
+        unit="nats",
+    ),
     "reward.rank.accuracy": Metric(
         "Pairs that the reward ranks as they were labelled",
         "Share of held-out pairs whose chosen answer earns more; a tie is no hit, and 50% is chance.",

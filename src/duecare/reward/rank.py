@@ -11,6 +11,7 @@ import numpy.typing as npt
 from duecare.core import DataError, Estimate
 from duecare.measure import Interval, cluster_proportion, difference
 from duecare.measure.compare import outcomes_pair, shared_correlation
+from duecare.measure.groups import split
 from duecare.measure.size import needed_n_of_rates
 from duecare.reward.pairs import Pair, axes_of
 
@@ -45,7 +46,15 @@ class Ranked:
 
     def accuracy(self, level: float = 0.95) -> Interval:
         """The share of pairs ranked as they were labelled."""
-        return cluster_proportion(self.right, self.prompts, level)
+        return self.share(self.right, level)
+
+    def share(self, hits: Floats, level: float = 0.95) -> Interval:
+        """The share of `hits` (0 or 1, [n]), prompts as clusters; pairs count by their weight."""
+        weights = np.array([pair.weight for pair in self.pairs])
+        if float(np.ptp(weights)) <= 1e-9 * float(weights.max()):
+            return cluster_proportion(hits, self.prompts, level)
+        whole = ["all"] * len(weights)
+        return split(hits, whole, self.prompts, weights=weights, rate=True).interval(0, level)
 
     def where(self, chosen: Sequence[bool]) -> Ranked:
         """Some of the pairs."""
@@ -91,7 +100,7 @@ def _figures(ranked: Ranked, about: Mapping[str, str], rests_on: tuple[str, ...]
     told = {"reward": ranked.name} | dict(about)
     return [
         ranked.accuracy().estimate("reward.rank.accuracy", told, "share", rests_on),
-        cluster_proportion(ranked.tied, ranked.prompts).estimate("reward.rank.ties", told, "share", rests_on),
+        ranked.share(ranked.tied).estimate("reward.rank.ties", told, "share", rests_on),
     ]
 
 

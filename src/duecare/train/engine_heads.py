@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,9 +19,11 @@ from duecare.model.forward import causal, places
 from duecare.model.heads import Heads
 from duecare.model.tokenize import Tokenizer
 from duecare.model.twins import FRAMES, ISSUES, Twin, twins
-from duecare.train.engine_loop import doing
+from duecare.train.engine_loop import Data, doing
+from duecare.train.engine_probe import batches_of
 from duecare.train.engine_reward_probe import RewardAsker
 from duecare.train.heads import States, differences, fit_heads
+from duecare.train.padding import FITTED, TOLD, padded
 from duecare.train.probing import Probes, pairings, reward_pairings
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 NAME = "reward-model.robust"
+MOST = 200
+"""Pairs whose chosen answers are padded, at most."""
 FITTED_ON = len(ISSUES) // 2
 """Matters that heads are fitted on, in all wordings but the first; the others are asked in the first one."""
 
@@ -85,6 +89,7 @@ def refitted(
     asker = TwinStates(Probes(axes=robust.axes), tokenizer)
     states = asker.values(model)
     both = taught.states(model, step.batch_size)
+    more = _added(padded_states(step, model, tokenizer, taught.part, FITTED)) if robust.padding else None
     trained = np.asarray(model.head[...])
     heads = fit_heads(
         States(
@@ -93,6 +98,7 @@ def refitted(
             weights=taught.part.weights[taught.plan.rows].astype(np.float64),
             longer=taught.longer,
             apart=_apart(asker, states),
+            padded=more,
         ),
         robust,
         centring=step.centring,
@@ -103,9 +109,35 @@ def refitted(
     about = {"source": step.on, "split": "held_out", "combine": robust.combine, "heads": str(robust.heads)}
     told = _twins_told((before, heads), asker, states, about)
     if len(probed.plan.read):
-        told += _pairs_told((before, heads), probed.states(model, step.batch_size), probed.longer, about)
+        held = probed.states(model, step.batch_size)
+        told += _pairs_told((before, heads), held, probed.longer, about)
+        more = padded_states(step, model, tokenizer, probed.part, TOLD)
+        told += _padding_told((before, heads), more, held, about)
     model.head.value = jnp.asarray(heads.mean)
     return None if heads.combine == "mean" else heads, told
+
+
+def padded_states(
+    step: RewardModel, model: Rewarding, tokenizer: Tokenizer, part: Data, sentences: Sequence[str]
+) -> Floats:
+    """States of chosen answers as they are and with a sentence more that says nothing: [2, K, D]."""
+    found = []
+    for place in range(len(part.names)):
+        both = padded(part.example(place), sentences[place % len(sentences)], tokenizer, step)
+        found += [] if both is None else [both]
+        if len(found) == MOST:
+            break
+    if not found:
+        return np.zeros((2, 0, model.head[...].shape[0]))
+    rows = [passage for both in found for passage in both]
+    read = [np.asarray(TwinStates.measure(model, batch)) for batch in batches_of(rows, tokenizer.pad_id)]
+    states = np.concatenate(read)[: len(rows)].astype(np.float64)
+    return np.stack([states[0::2], states[1::2]])
+
+
+def _added(both: Floats) -> Floats:
+    """[2, K, D] to what the second of each has more, [K, D]."""
+    return np.asarray(both[1] - both[0])
 
 
 def _apart(asker: TwinStates, states: Floats) -> Floats:
@@ -137,6 +169,19 @@ def _pairs_told(
     labels = list(range(len(longer)))
     cost = difference(after, before, labels, labels)
     return [*found, cost.estimate(f"{NAME}.accuracy.change", about)]
+
+
+def _padding_told(
+    heads: tuple[Heads, Heads], both: Floats, held: Floats, about: Mapping[str, str]
+) -> list[Estimate]:
+    """What a sentence on which no head was fitted adds to held-out answers, in deviations of the rewards."""
+    found = []
+    for when, each in zip(WHEN, heads, strict=True):
+        deviation = float(np.std(np.concatenate([each.scores(held[0]), each.scores(held[1])])))
+        adds = (each.scores(both[1]) - each.scores(both[0])) / deviation if deviation > 0 else np.zeros(0)
+        unit = "standard deviations of the rewards"
+        found.append(cluster_mean(adds).estimate(f"{NAME}.padding", {**about, "when": when}, unit=unit))
+    return found
 
 
 def _twins_told(

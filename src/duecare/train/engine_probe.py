@@ -53,7 +53,7 @@ class Asker:
     def __init__(self, probes: Probes, tokenizer: Tokenizer) -> None:
         self.probes, self.twins = probes, self.asked(probes)
         self._rows = [self.read(twin, tokenizer) for twin in self.twins]
-        self.batches = _batches(self._rows, tokenizer.pad_id)
+        self.batches = batches_of(self._rows, tokenizer.pad_id)
         self.base: Floats = np.zeros(0)
         self.seconds = 0.0
 
@@ -130,7 +130,7 @@ def passage_of(twin: Twin, tokenizer: Tokenizer) -> Passage:
     return Passage(tokens=np.array(tokens, dtype=np.int32), taught=np.arange(len(tokens)) >= first, cut=False)
 
 
-def _batches(rows: Sequence[Passage], pad_id: int) -> list[dict[str, Any]]:
+def batches_of(rows: Sequence[Passage], pad_id: int) -> list[dict[str, Any]]:
     """All rows in batches of one shape."""
     length = -(-max(len(row.tokens) for row in rows) // ROUND) * ROUND
     sizes = np.array([row.taught[1:].sum() for row in rows], dtype=np.int64)

@@ -8,6 +8,7 @@ alone, fitted anew, takes much of a bias out of a model is known of classifiers 
 - length: (covariance of reward and length between two answers to one prompt, the length in standard
   deviations)^2. Weighted ever higher it leaves no head that is paid by the token; people's own taste for
   length goes with it, which is its cost (Chen et al. 2024, "ODIN", separate the two by a second head)
+- padding: mean square of what a sentence that says nothing adds to the reward of an answer
 - twins: mean square of the difference in reward between counterfactual twins: one answer, one matter, two
   groups
 - hold: squared distance from a head to begin with
@@ -21,8 +22,6 @@ from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from duecare.core import DataError, refuse_unless
 from duecare.model.heads import Combine, Heads
@@ -42,6 +41,7 @@ class Robust:
       deviations, "worst" by the lowest, both with all heads kept beside the model
     - k: standard deviations, for "lower"
     - length: weight of the term against pay by length, 0 for none
+    - padding: weight of the term that pays an answer alike with a sentence more that says nothing, 0 for none
     - twins: weight of the term that pays counterfactual twins alike, 0 for none
     - axes: whose twins
     - hold: how strongly each head is held to the one that was trained
@@ -51,6 +51,7 @@ class Robust:
     combine: Combine = "mean"
     k: float = 1.0
     length: float = 0.0
+    padding: float = 0.0
     twins: float = 0.0
     axes: tuple[str, ...] = ("gender",)
     hold: float = 0.01
@@ -70,6 +71,7 @@ class Robust:
             (several, "heads", self.heads, f'at least 2, for combine "{self.combine}" compares them'),
             (real(self.k, 0, 100, open_low=True), "k", self.k, "a number above 0 and at most 100"),
             (real(self.length, 0, 1e6), "length", self.length, "a number from 0 to 1000000"),
+            (real(self.padding, 0, 1e6), "padding", self.padding, "a number from 0 to 1000000"),
             (real(self.twins, 0, 1e6), "twins", self.twins, "a number from 0 to 1000000"),
             (
                 known and len(set(self.axes)) == len(self.axes),
@@ -111,7 +113,7 @@ class States:
 
     `chosen` and `rejected` [N, D] are the states of both answers, `weights` [N] what each pair counts,
     `longer` [N] by how many tokens the chosen answer is longer, `apart` [M, D] the differences between twins'
-    states.
+    states, `padded` [K, D] what a sentence that says nothing adds to the state of an answer.
     """
 
     chosen: Floats
@@ -119,13 +121,20 @@ class States:
     weights: Floats
     longer: Floats
     apart: Floats
+    padded: Floats | None = None
+
+    @property
+    def pads(self) -> Floats:
+        """`padded`, of no rows where there is none."""
+        return np.zeros((0, self.chosen.shape[1])) if self.padded is None else self.padded
 
 
 def fit_heads(
     states: States, robust: Robust, *, centring: float, start: npt.NDArray[Any], seed: int
 ) -> Heads:
     """`robust.heads` heads, each held to `start` [D]. Raises DataError for states that are not finite."""
-    if not all(np.isfinite(each).all() for each in (states.chosen, states.rejected, states.apart)):
+    read = (states.chosen, states.rejected, states.apart, states.pads)
+    if not all(np.isfinite(each).all() for each in read):
         raise DataError("train.reward-model: some hidden states are not finite numbers")
     if len(states.chosen) < 2:
         raise DataError(f"train.reward-model: {len(states.chosen)} pairs: heads are fitted on two at least")
@@ -147,24 +156,30 @@ def fit_heads(
 
 def _fitted(states: States, weights: Floats, robust: Robust, centring: float, start: Floats) -> Floats:
     """The head [D] with the least loss; features are brought to one scale, so that `hold` has no unit."""
+    from scipy.optimize import minimize  # a study is checked without it
+    from scipy.special import expit
+
     margin = states.chosen - states.rejected
     scale = 1.0 / np.sqrt(np.maximum(np.mean(margin**2, axis=0), 1e-12))
     pairs, both = margin * scale, (states.chosen + states.rejected) * scale
     share = weights / weights.sum()
     spread = np.sqrt(np.mean(states.longer**2))
     by_length = (states.longer / spread) @ pairs / len(pairs) if spread > 0 else np.zeros(pairs.shape[1])
-    apart, first = states.apart * scale, start / scale
+    first = start / scale
+    alike = [(robust.twins, states.apart * scale), (robust.padding, states.pads * scale)]
 
     def loss(head: Floats) -> tuple[float, Floats]:
         margins, sums = pairs @ head, both @ head
-        owed, twins, off = by_length @ head, apart @ head, head - first
+        owed, off = by_length @ head, head - first
         value = share @ np.logaddexp(0.0, -margins) + centring * share @ sums**2
         value += robust.length * owed**2 + robust.hold * off @ off
         slope = -pairs.T @ (share * expit(-margins)) + 2 * centring * both.T @ (share * sums)
         slope += 2 * robust.length * owed * by_length + 2 * robust.hold * off
-        if len(apart):
-            value += robust.twins * np.mean(twins**2)
-            slope += 2 * robust.twins / len(apart) * apart.T @ twins
+        for weight, apart in alike:
+            if weight and len(apart):
+                gaps = apart @ head
+                value += weight * np.mean(gaps**2)
+                slope += 2 * weight / len(apart) * apart.T @ gaps
         return float(value), slope
 
     found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxcor": 30})

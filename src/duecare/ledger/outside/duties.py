@@ -8,6 +8,7 @@ from typing import Any
 from duecare.ledger.outside.people import (
     PeopleBook,
     SaidThere,
+    before,
     book_of,
     flaws_of,
     lacking,
@@ -60,16 +61,16 @@ def judge_people(  # noqa: PLR0917  # what the judge has read, and the day
     if open_now:
         say(False, "", f"Incidents are open: entries {', '.join(map(str, open_now))}.")
     for each in released:
-        judge_release(say, each, book_of(entries, lines, leaves, head, each.entry), entries)
+        judge_release(say, each, before(book, each.entry), entries)
     return [words_of(each) for each in book.said]
 
 
-def judge_release(say: Any, release: SaidThere, before: PeopleBook, entries: list[dict[str, Any]]) -> None:
+def judge_release(say: Any, release: SaidThere, then: PeopleBook, entries: list[dict[str, Any]]) -> None:
     """Whether everything was there when a release was signed."""
     day = when(entries[release.entry]["time"])
-    want = ["It has no time."] if day is None else lacking(before, day)
-    want += before.wrong + flaws_of(before.lists)
-    if release.fields.get("subject") != subject_now(before, "release")[0]:
+    want = ["It has no time."] if day is None else lacking(then, day)
+    want += then.wrong + flaws_of(then.lists)
+    if release.fields.get("subject") != subject_now(then, "release")[0]:
         want.append("It is of another state of the run.")
     say(
         not want,

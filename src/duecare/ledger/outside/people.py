@@ -44,6 +44,7 @@ class PeopleBook:
     by_owner: int | None = None
     waiting: int | None = None
     wanted: dict[str, Any] | None = None
+    roots: dict[int, str] = field(default_factory=dict)
     said: list[SaidThere] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     past: list[dict[str, Any]] = field(default_factory=list)
@@ -103,6 +104,12 @@ class PeopleBook:
         answered = {each.fields["of"] for each in self.of_act("answer")}
         return [each.entry for each in self.of_act("incident") if each.entry not in answered]
 
+    def root_at(self, size: int) -> str:
+        """The root over the first entries, kept once it was computed."""
+        if size not in self.roots:
+            self.roots[size] = root_of(self.leaves[:size]).hex()
+        return self.roots[size]
+
     def leaf_of(self, index: Any) -> str | None:
         """The hash of a line."""
         inside = type(index) is int and 0 <= index < len(self.leaves)
@@ -150,7 +157,7 @@ def objections_to(book: PeopleBook, entry: dict[str, Any], said: dict[str, Any],
     if person is None:
         return ["is signed by somebody whom the study does not list"]
     size, index = said["size"], entry["index"]
-    same_state = 0 <= size <= index and root_of(book.leaves[:size]).hex() == said["root"]
+    same_state = 0 <= size <= index and book.root_at(size) == said["root"]
     plain = {name: value for name, value in said.items() if name != "signed"}
     checks = (
         (said["signed"], "has a signature that does not hold for its key"),
@@ -345,17 +352,21 @@ def flaws_of(lists: dict[str, Any] | None) -> list[str]:
 
 
 def book_of(
-    entries: list[dict[str, Any]],
-    lines: list[bytes],
-    leaves: list[bytes],
-    head: dict[str, Any],
-    upto: int | None = None,
+    entries: list[dict[str, Any]], lines: list[bytes], leaves: list[bytes], head: dict[str, Any]
 ) -> PeopleBook:
-    """What the log says of people, before entry `upto`."""
+    """What the log says of people."""
     book = PeopleBook(head["run"], head["key"], leaves, lines)
-    for entry in entries[:upto]:
+    for entry in entries:
         book.hear(entry)
     return book
+
+
+def before(book: PeopleBook, index: int) -> PeopleBook:
+    """What the log said of people before an entry."""
+    earlier = PeopleBook(book.run, book.recorder, book.leaves, book.lines, roots=book.roots)
+    for entry in book.past[:index]:
+        earlier.hear(entry)
+    return earlier
 
 
 def people_matter(entries: list[dict[str, Any]]) -> bool:
