@@ -26,11 +26,10 @@ def texts_of(pairs: list[Pair]) -> tuple[list[Side], np.ndarray, list[str]]:
 
 
 def known(model: Any, pairs: list[Pair], group: np.ndarray | None = None) -> list[probes.Known]:
-    from duecare.explain.engine_layers import states_at
+    from duecare.explain.engine_layers import vectors_at
 
     sides, own, clusters = texts_of(pairs)
-    states = states_at(model, sides, range(LAYERS + 1))
-    vectors = {depth: probes.pooled(each, sides, "last") for depth, each in states.items()}
+    vectors = vectors_at(model, sides, range(LAYERS + 1), "last")
     return probes.by_depth(vectors, own if group is None else group, clusters, 0)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from duecare.core import Artifact, DataError, StudyError
+from duecare.core import Artifact, DataError, Example, Group, StudyError
+from duecare.core.table import table
 from duecare.explain import Layers, layers_table
 from duecare.explain.lens import by_answer, estimates
 from duecare.explain.twinned import Pair, Side
@@ -22,6 +23,8 @@ from duecare.explain.twinned import Pair, Side
         ({"axes": ("height",)}, "one or more of gender"),
         ({"groups": ("men",)}, "groups of these axes that are not the first: nonbinary, women"),
         ({"axes": ("gender", "religion"), "groups": ("women",)}, "a group of every axis"),
+        ({"declared": ("age", "age")}, "group columns, each once"),
+        ({"rows": 19}, "rows = 19"),
         ({"manner": "polite"}, "one of respectful, dismissive"),
         ({"issues": 19}, "issues = 19"),
         ({"issues": 41}, "issues = 41"),
@@ -67,15 +70,32 @@ def test_a_run_writes_tables_figures_and_verdicts(tmp_path: Path, monkeypatch: p
         "stage:sft": artifact(tmp_path, "sft", 1),
         "tuned": artifact(tmp_path, "tuned", 2),
     }
+    rows = [
+        Example(
+            row=f"chats:{number}",
+            key=f"{number:064x}",
+            source="chats",
+            kind="text",
+            text=f"{'old' if number % 2 else 'new'} {number * 7919}",
+            groups=(Group(axis="age", value="older" if number % 2 else "young"),),
+        )
+        for number in range(24)
+    ]
+    (tmp_path / "split").mkdir()
+    pq.write_table(table(rows), tmp_path / "split" / "held_out.parquet")
+    inputs["data:chats"] = Artifact("split:chats", tmp_path / "split", "sha256:0")
     out, told = tmp_path / "out", list[Any]()
     out.mkdir()
-    step = Layers(groups=("women",), issues=20, patched=4, heads=1, sites=1, neutral=2)
+    step = Layers(
+        groups=("women",), declared=("age",), rows=24, issues=20, patched=4, heads=1, sites=1, neutral=2
+    )
     outcome = step.run(inputs, out, told.append)
     layers, patching = (pq.read_table(out / outcome.files[name]) for name in ("layers", "patching"))
     assert layers.schema.equals(layers_table.LAYERS)
     assert patching.schema.equals(layers_table.PATCHING)
     assert set(layers["model"].to_pylist()) == {"base", "sft", "tuned"}
     assert set(layers["layer"].to_pylist()) == {0, 1, 2}
+    assert set(layers["axis"].to_pylist()) == {"gender", "age, as rows declare it"}
     assert set(patching["model"].to_pylist()) == {"base", "tuned"}
     cells = {(row["part"], row["layer"], row["position"]) for row in patching.to_pylist()}
     assert len(cells) == 3 * 5 + 2 * 2
@@ -96,14 +116,14 @@ def test_a_run_writes_tables_figures_and_verdicts(tmp_path: Path, monkeypatch: p
     for each in outcome.findings:
         assert ("not validated" in each.detail) == (each.verdict != "pass")
         assert each in told
-    again = tmp_path / "again"
-    again.mkdir()
-    assert step.run(inputs, again, lambda _: None).estimates == outcome.estimates
 
 
 def test_a_run_without_a_base_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="an input named base"):
         Layers().run({}, tmp_path, lambda _: None)
+    base = {"base": Artifact("base", tmp_path, "sha256:0")}
+    with pytest.raises(DataError, match="expected a split of the data"):
+        Layers(declared=("age",)).run(base, tmp_path, lambda _: None)
 
 
 def test_the_lens_is_told_by_depth_and_of_pairs() -> None:

@@ -83,8 +83,8 @@ def stage(tmp_path: Path, probe: Verdict, site: Verdict) -> Stage:
     )
     note = Note(
         topic="explain.layers",
-        text="the gender that a prompt names can be read from layer 2 on",
-        data={"model": "base"},
+        text="gender: the group can be read from layer 2 on",
+        data={"model": "base", "axis": "gender"},
     )
     cost = Figure(
         "9.2", 9, "layers", estimate("explain.erase.kl", 0.2, model="base", axis="gender", layer="2")
@@ -107,7 +107,7 @@ def test_what_is_not_validated_is_not_drawn(tmp_path: Path, probe: Verdict, site
     assert bool(one.chart) == one.valid == (site == PASS)
     assert ("Not validated" in part.known.said) == (probe != PASS)
     assert ("Not validated" in one.said) == (site != PASS)
-    assert part.notes == ("the gender that a prompt names can be read from layer 2 on",)
+    assert part.notes == ("gender: the group can be read from layer 2 on",)
     assert len(part.costs) == 1
     assert "women against men" in part.lens
 

@@ -12,7 +12,7 @@ import numpy as np
 from duecare.core import DataError
 from duecare.explain.lens import Lens, by_answer
 from duecare.explain.patching import Effects, Mapped, grid, mapped
-from duecare.explain.probes import PLACES, Known, Place, by_depth, pooled
+from duecare.explain.probes import PLACES, Known, Place, by_depth
 from duecare.explain.twinned import REGIONS, Side, paired, rendered, tokenised
 
 
@@ -50,7 +50,7 @@ def known_by_layer(
     `groups` [N] is what each of `prompts` [N] declares; `clusters` [N] says which belong together (each is
     its own, if not given). `depths` from 0, all if not given. Two models are compared by `probes.changes`.
     """
-    from duecare.explain.engine_layers import depth_of, states_at
+    from duecare.explain.engine_layers import depth_of, vectors_at
 
     units = [str(place) for place in range(len(prompts))] if clusters is None else list(clusters)
     _same(prompts=prompts, groups=groups, clusters=units)
@@ -63,8 +63,7 @@ def known_by_layer(
     sides = [_prompt(loaded.tokenizer, prompt) for prompt in prompts]
     names = sorted(set(groups))
     told = np.array([names.index(group) for group in groups], dtype=np.int64)
-    states = states_at(loaded, sides, chosen)
-    return by_depth({depth: pooled(each, sides, at) for depth, each in states.items()}, told, units, seed)
+    return by_depth(vectors_at(loaded, sides, chosen, at), told, units, seed)
 
 
 def gap_map(

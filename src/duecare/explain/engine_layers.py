@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from duecare.explain.patching import Cell, Effects, masks
+from duecare.explain.probes import Place, pooled
 from duecare.explain.twinned import Pair, Side
 from duecare.model.activation import Asked, Kind, asked, patched, recorded, slopes
 from duecare.model.load import Loaded
@@ -20,7 +21,7 @@ Tick = Callable[[int], None]
 TOGETHER = 8
 """Texts read at once where all of their states are kept."""
 CELLS = 16
-"""Rows of one pair patched at once."""
+"""Rows of one pair patched at once, at most."""
 
 
 def silent_tick(_: int) -> None:
@@ -84,6 +85,7 @@ def effects(
     Direction: the run on `mine` is given parts of the run on `other`.
     """
     wanted = _kinds(cells)
+    batch = -(-len(cells) // -(-len(cells) // CELLS))  # as few as CELLS allows, all of one size
     sides = of_sides(loaded, [side for pair in pairs for side in (pair.mine, pair.other)])
     length, rows, gap = sides.tokens.shape[1], [], []
     for number, pair in enumerate(pairs):
@@ -99,7 +101,7 @@ def effects(
             both.rows([0]),
             donors,
             {kind: chosen[kind] for kind in wanted},
-            batch=min(CELLS, len(cells)),
+            batch=batch,
         )
         rows.append(said.astype(np.float64) - float(values[0]))
         gap.append(float(values[0]) - float(values[1]))
@@ -142,13 +144,32 @@ def states_at(
     loaded: Loaded, sides: Sequence[Side], depths: Sequence[int], tick: Tick = silent_tick
 ) -> dict[int, list[Any]]:
     """The stream at chosen depths: for each the states float32 [T, D] of every text, in order."""
+    return _kept(loaded, sides, depths, lambda own, _: own, tick)
+
+
+def vectors_at(
+    loaded: Loaded, sides: Sequence[Side], depths: Sequence[int], at: Place, tick: Tick = silent_tick
+) -> dict[int, Floats]:
+    """The stream at chosen depths, one vector a text: for each float64 [N, D]; see `probes.pooled`."""
+    found = _kept(loaded, sides, depths, lambda own, side: pooled(own, side, at), tick)
+    return {depth: np.stack(each) for depth, each in found.items()}
+
+
+def _kept(
+    loaded: Loaded,
+    sides: Sequence[Side],
+    depths: Sequence[int],
+    keep: Callable[[npt.NDArray[np.float32], Side], Any],
+    tick: Tick,
+) -> dict[int, list[Any]]:
     texts, kept = of_sides(loaded, sides), {depth: list[Any]() for depth in depths}
     start = 0
     for batch, count in chunked(texts):
         found, _ = recorded(loaded, batch, ("stream",))
+        mine = sides[start : start + count]
         for depth in depths:
             whole = np.asarray(found["stream"][depth], dtype=np.float32)
-            kept[depth] += [whole[row, : len(sides[start + row].tokens)] for row in range(count)]
+            kept[depth] += [keep(whole[row, : len(side.tokens)], side) for row, side in enumerate(mine)]
         start += count
         tick(count)
     return kept

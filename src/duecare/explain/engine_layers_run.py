@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from duecare.core import Artifacts, DataError, Estimate, Finding, Note, Outcome,
 from duecare.core.wire import encode
 from duecare.explain import causal, layers_table, probes
 from duecare.explain import lens as lenses
+from duecare.explain.declared import declared
 from duecare.explain.engine_causal import erased, sites_tested
-from duecare.explain.engine_layers import chunked, depth_of, effects, guessed_heads, of_sides, states_at
+from duecare.explain.engine_layers import chunked, depth_of, effects, guessed_heads, of_sides, vectors_at
 from duecare.explain.patching import Effects, depths, estimates, grid, halves, mapped, strongest
 from duecare.explain.twinned import Pair, Side, neutral_of, pairs_of
 from duecare.model.activation import lens
@@ -28,13 +29,21 @@ from duecare.model.mesh import make_mesh
 if TYPE_CHECKING:
     from duecare.explain.layers import Layers
 
-STAGE = "stage:"
+STAGE, DATA = "stage:", "data:"
+
+
+def of_rows(axis: str) -> str:
+    """What a declared axis is called beside that of twins, which may have its name."""
+    return f"{axis}, as rows declare it"
 
 
 def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """See `Layers.run`."""
     if "base" not in inputs:
         raise DataError("layers: expected an input named base")
+    splits = {name: each.path for name, each in inputs.items() if name.startswith(DATA)}
+    if step.declared and not splits:
+        raise DataError("layers.declared: expected a split of the data, whose held-out rows declare it")
     found = _Found()
     known: dict[str, dict[str, list[probes.Known]]] = {}
     mesh = None if step.mesh is None else make_mesh(*step.mesh)
@@ -42,6 +51,7 @@ def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         loaded = load(folder_of(inputs[artifact].path), mesh=mesh)
         work = _Work(step, loaded, name, tell, found)
         known[name] = {axis: work.explained(axis, whole=not artifact.startswith(STAGE)) for axis in step.axes}
+        known[name] |= {of_rows(axis): work.declared(axis, splits) for axis in step.declared}
         del loaded, work  # the next model needs its memory
         gc.collect()
     for name, axes in known.items():
@@ -150,16 +160,34 @@ class _Work:
         self, pairs: Sequence[Pair], about: dict[str, str], chosen: Sequence[int]
     ) -> list[probes.Known]:
         sides, names, clusters = _texts(pairs)
-        states = states_at(self.loaded, sides, chosen, self._progress("what layers know"))
-        vectors = {depth: probes.pooled(each, sides, self.step.at) for depth, each in states.items()}
-        order = sorted(set(names))
+        return self._known(sides, names, clusters, about, chosen)
+
+    def declared(self, axis: str, folders: Mapping[str, Path]) -> list[probes.Known]:
+        """What the layers know of a group that held-out rows of the study declare."""
+        step = self.step
+        rows = declared(self.loaded.tokenizer, folders, axis, step.rows, step.seed)
+        chosen = [0, *depths(depth_of(self.loaded), step.every)]
+        about = {"model": self.model, "axis": of_rows(axis)}
+        columns = [each.side for each in rows], [each.group for each in rows], [each.cluster for each in rows]
+        return self._known(*columns, about, chosen)
+
+    def _known(
+        self,
+        sides: Sequence[Side],
+        names: Sequence[str],
+        clusters: Sequence[str],
+        about: dict[str, str],
+        chosen: Sequence[int],
+    ) -> list[probes.Known]:
+        order, tick = sorted(set(names)), self._progress("what layers know")
+        vectors = vectors_at(self.loaded, sides, chosen, self.step.at, tick)
         group = np.array([order.index(name) for name in names], dtype=np.int64)
         known = probes.by_depth(vectors, group, clusters, self.step.seed)
         self._keep(list(probes.estimates(known, about)), {each.depth: each.found for each in known})
         first = probes.first_known(known)
         said = "cannot be read for certain at any" if first is None else f"can be read from layer {first} on"
-        text = f"the {about['axis']} that a prompt names {said} ({self.step.at} position)"
-        self.tell(Note(topic="explain.layers", text=text, data={"model": self.model}))
+        text = f"{about['axis']}: the group {said} ({self.step.at} position)"
+        self.tell(Note(topic="explain.layers", text=text, data=about))
         return known
 
     def _erasure(self, pairs: Sequence[Pair], known: Sequence[probes.Known], about: dict[str, str]) -> None:

@@ -29,6 +29,8 @@ class Layers:
 
     - axes: of gender, religion, age, nationality
     - groups: which groups are compared with each axis's first; none named, all
+    - declared: group columns of the data; of its held-out rows is told what layers know of these too
+    - rows: held-out rows that are read for that, at most
     - manner: which fixed answer, the respectful or the dismissive one
     - issues: matters that are asked about, 20 to 40
     - patched: how many of them are patched, in all cells; 0 leaves the map out
@@ -42,11 +44,13 @@ class Layers:
       only
     """
 
-    READS: ClassVar[tuple[str, ...]] = ("base", "tuned", "stages")
+    READS: ClassVar[tuple[str, ...]] = ("base", "tuned", "stages", "data")
     """What of a study's jobs the step is given, where there are any."""
 
     axes: tuple[str, ...] = ("gender",)
     groups: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    rows: int = 200
     manner: Literal["respectful", "dismissive"] = "respectful"
     issues: int = 30
     patched: int = 12
@@ -59,48 +63,43 @@ class Layers:
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
     def __post_init__(self) -> None:
-        most = len(ISSUES)
-        others = {
-            each.group
-            for axis in self.axes
-            if axis in AXES
-            for each in AXES[axis]
-            if each.group != REFERENCE[axis]
-        }
-        axes = bool(self.axes) and len(set(self.axes)) == len(self.axes) and set(self.axes) <= set(AXES)
-        groups = set(self.groups) <= others and len(set(self.groups)) == len(self.groups)
-        covered = not self.groups or all(
-            any(each.group in self.groups for each in AXES.get(axis, ())) for axis in self.axes
-        )
+        most, whole = len(ISSUES), "a whole number"
+        patched = self.patched == 0 or _within(self.patched, 4, self.issues)
+        declared = len(set(self.declared)) == len(self.declared) and all(self.declared)
         refuse_unless(
             "layers",
-            (axes, "axes", self.axes, f"one or more of {', '.join(AXES)}, each once"),
-            (
-                groups,
-                "groups",
-                self.groups,
-                f"groups of these axes that are not the first: {_listed(others)}",
-            ),
-            (covered, "groups", self.groups, "a group of every axis, or none"),
+            *self._groups(),
+            (declared, "declared", self.declared, "group columns, each once"),
+            (_within(self.rows, FEWEST, 100_000), "rows", self.rows, f"{FEWEST} or more"),
             (self.manner in MANNERS, "manner", self.manner, f"one of {', '.join(MANNERS)}"),
             (_within(self.issues, FEWEST, most), "issues", self.issues, f"{FEWEST} to {most}"),
-            (
-                self.patched == 0 or _within(self.patched, 4, self.issues),
-                "patched",
-                self.patched,
-                "4 or more, at most as many as issues; or 0",
-            ),
-            (_within(self.every, 1, 1000), "every", self.every, "a whole number, 1 or more"),
+            (patched, "patched", self.patched, "4 or more, at most as many as issues; or 0"),
+            (_within(self.every, 1, 1000), "every", self.every, f"{whole}, 1 or more"),
             (_within(self.heads, 0, 50), "heads", self.heads, "0 to 50"),
             (_within(self.sites, 1, 50), "sites", self.sites, "1 to 50"),
             (self.at in PLACES, "at", self.at, f"one of {', '.join(PLACES)}"),
             (_within(self.neutral, 2, most), "neutral", self.neutral, f"2 to {most}"),
-            (_within(self.seed, 0, 2**32), "seed", self.seed, "a whole number, 0 or more"),
+            (_within(self.seed, 0, 2**32), "seed", self.seed, f"{whole}, 0 or more"),
             (self.mesh is None or min(self.mesh) >= 1, "mesh", self.mesh, "two whole numbers of at least 1"),
         )
 
+    def _groups(self) -> list[tuple[bool, str, object, str]]:
+        """Axes there are, and of each a group to compare with its first."""
+        axes = bool(self.axes) and len(set(self.axes)) == len(self.axes) and set(self.axes) <= set(AXES)
+        named = {axis: {each.group for each in AXES.get(axis, ())} for axis in self.axes}
+        others = set().union(*named.values()) - {REFERENCE.get(axis) for axis in self.axes}
+        groups = set(self.groups) <= others and len(set(self.groups)) == len(self.groups)
+        covered = not self.groups or all(set(self.groups) & mine for mine in named.values())
+        first = f"groups of these axes that are not the first: {', '.join(sorted(others)) or 'none'}"
+        return [
+            (axes, "axes", self.axes, f"one or more of {', '.join(AXES)}, each once"),
+            (groups, "groups", self.groups, first),
+            (covered, "groups", self.groups, "a group of every axis, or none"),
+        ]
+
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Inputs: `base`; where given `tuned`, and the models between as `stage:<job>`."""
+        """Inputs: `base`; where given `tuned`, the models between as `stage:<job>`, and splits
+        as `data:<source>`."""
         from duecare.explain.engine_layers_run import run
 
         return run(self, inputs, out, tell)
@@ -108,7 +107,3 @@ class Layers:
 
 def _within(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names)) or "none"

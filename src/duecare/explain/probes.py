@@ -29,17 +29,13 @@ Place = Literal["last", "mean"]
 PLACES: tuple[Place, ...] = ("last", "mean")
 
 
-def pooled(states: Sequence[Floats], sides: Sequence[Side], at: Place) -> npt.NDArray[np.float64]:
-    """One vector a prompt, float64 [N, D], of states [T, D] each: that of the last token before the answer,
-    or the mean over the prompt from where twins differ on."""
-    found = []
-    for own, side in zip(states, sides, strict=True):
-        if at == "last":
-            found.append(own[side.first - 1])
-            continue
-        inside = (side.region >= 0) & (side.region < REGIONS.index("answer"))
-        found.append(own[inside].mean(axis=0))
-    return np.asarray(found, dtype=np.float64)
+def pooled(states: Floats, side: Side, at: Place) -> npt.NDArray[np.float64]:
+    """One vector of a prompt, float64 [D], of its states [T, D]: that of the last token before the answer, or
+    the mean over the prompt from where twins differ on."""
+    if at == "last":
+        return np.asarray(states[side.first - 1], dtype=np.float64)
+    inside = (side.region >= 0) & (side.region < REGIONS.index("answer"))
+    return np.asarray(states[inside].mean(axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,12 +322,14 @@ def _changed(
     change: tuple[Any, ...],
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     region, depth, mean, left, right = change
+    # Each position is given the matrices of its region once, not each depth every region.
+    inside, which = (region >= 0)[..., None], jnp.maximum(region, 0)
+    centre, out, into = mean[which], left[which], right[which]
 
     def move(number: int, x: jax.Array) -> jax.Array:
-        wide, moved = x.astype(jnp.float32), jnp.zeros(x.shape, jnp.float32)
-        for each in range(mean.shape[0]):
-            step = (wide - mean[each]) @ right[each].T @ left[each].T
-            moved = jnp.where((region == each)[..., None], step, moved)
+        wide = x.astype(jnp.float32)
+        told = jnp.einsum("btd,btkd->btk", wide - centre, into)
+        moved = jnp.where(inside, jnp.einsum("btk,btdk->btd", told, out), 0.0)
         return jnp.where(number == depth, (wide - moved).astype(x.dtype), x)
 
     tokens, real, place, target, counted = asked

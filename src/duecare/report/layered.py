@@ -126,7 +126,7 @@ def _part(stage: Stage, model: str, axis: str, read: Sequence[Row], mapped: Sequ
     notes = tuple(
         note.text
         for _, note in stage.notes
-        if note.topic == "explain.layers" and note.data.get("model") == model and f"the {axis} " in note.text
+        if note.topic == "explain.layers" and (note.data.get("model"), note.data.get("axis")) == (model, axis)
     )
     return Part(model, axis, notes, _known(stage, model, axis, read), _lens(model, axis, read), maps, costs)
 
