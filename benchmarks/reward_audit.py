@@ -26,7 +26,7 @@ import numpy as np
 MODEL = "smollm2-135m-instruct"
 BAR = {"pairs": 500, "nudges": 2000, "minutes": 20, "cores": 2}
 PULL = 0.3
-DEFAULT = ("100", "400", "60", "600")
+DEFAULT = ("12", "100", "6", "200")
 
 
 def read(folder: Path, characters: int) -> Path:
