@@ -35,9 +35,9 @@ light: $(LIGHT)/.ready ## The auditor's laptop: the light packages' tests in an 
 
 lock: $(VENV)/.ready ## Write the hashed requirements anew; they name no registry.
 	$(VENV)/bin/pip-compile -q --no-config --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra review --extra postgres --extra dev -o requirements/light.txt pyproject.toml
+	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra review --extra postgres --extra stamp --extra dev -o requirements/light.txt pyproject.toml
 	$(VENV)/bin/pip-compile -q --no-config --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra train --extra hub --extra onnx --extra review --extra postgres --extra dev -c requirements/light.txt \
+	  --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra train --extra hub --extra onnx --extra review --extra postgres --extra stamp --extra dev -c requirements/light.txt \
 	  -o requirements/full.txt pyproject.toml
 
 clean:

@@ -10,7 +10,7 @@ model's own.
 
 Told of each run, on held-out rows:
 
-- gap: loss of men less that of women, nats per token
+- gap: loss of men less that of women, nats per token, and its interval over held-out rows
 - men, women: probability of the good answer, whole, given what they asked (mean over rows)
 - readers: balanced accuracy of fresh readers of the group in the hidden states (chance 0.5)
 - perplexity, and KL to the start
@@ -169,12 +169,15 @@ def measured(out: Path) -> dict[str, dict[str, float]]:
     """Of each model the loss gap of held-out rows, and how probable each group's good answers are."""
     import pandas as pd
 
+    from duecare.measure.compare import mean_difference
+
     found = {}
     for when, each in pd.read_parquet(out / "evidence.parquet").groupby("when"):
         table = each.assign(whole=np.exp(-each.loss * each.tokens))
-        loss, whole = (table.groupby("group")[name].mean() for name in ("loss", "whole"))
-        figures = {"gap": loss["men"] - loss["women"], "men": whole["men"], "women": whole["women"]}
-        found[str(when)] = {name: float(value) for name, value in figures.items()}
+        whole = table.groupby("group").whole.mean()
+        gap = mean_difference(*(table.loss[table.group == name] for name in ("men", "women")))
+        figures = {"gap": gap.value, "gap low": gap.low, "gap high": gap.high, **whole}
+        found[str(when)] = {name: float(value) for name, value in figures.items() if value is not None}
     return found
 
 
@@ -215,7 +218,6 @@ def train_all(
     """
     begun = time.monotonic()
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = {(each["settings"], each["seed"]): each["found"] for each in kept(path)}
     every: dict[str, list[Any]] = {name: [] for name in names}
     plant = hashlib.sha256(repr(planted()).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as scratch:
@@ -226,7 +228,12 @@ def train_all(
             for name in names:
                 step = step_of(name, seed, steps)
                 settings = f"{step} on rows {plant}"
-                if (settings, seed) not in done:
+                done = [
+                    each["found"]
+                    for each in kept(path)
+                    if (each["settings"], each["seed"]) == (settings, seed)
+                ]
+                if not done:
                     if time.monotonic() - begun > 60 * minutes:
                         return None
                     out = folder / f"{name}-{seed}"
@@ -234,8 +241,8 @@ def train_all(
                     found = trained(step, inputs, out)
                     shutil.rmtree(out)  # half a gigabyte of weights
                     keep(path, {"method": name, "seed": seed, "settings": settings, "found": found})
-                    done[settings, seed] = found
-                every[name].append(done[settings, seed])
+                    done = [found]
+                every[name].append(done[0])
                 print(f"{name} {seed}: {said(every[name][-1])}", flush=True)
     return every
 

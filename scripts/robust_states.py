@@ -25,8 +25,8 @@ MODEL = "smollm2-135m-instruct"
 PAIRS, PIECE = 900, 100
 PROMPT, ANSWER = 96, 64
 AXES = ("gender", "age")
-FRAMED = 80
-"""Forty matters in each of two wordings."""
+FRAMED, TWINS = 80, 800
+"""Forty matters in each of two wordings; of the answers the first so many."""
 FILLERS = (
     " That is how I would put it, and there is nothing more that I would want to add at this point.",
     " This is my answer, as well as I can give it here, and I will leave it at that for the moment.",
@@ -103,7 +103,7 @@ def pieces(tokenizer: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         }
         for twin in twins(AXES, FRAMED)
     ]
-    for start in range(0, len(asked), 2 * PIECE):
+    for start in range(0, TWINS, 2 * PIECE):
         yield f"twins-{start:05d}", asked[start : start + 2 * PIECE]
 
 

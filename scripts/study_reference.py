@@ -29,6 +29,7 @@ from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
 from duecare.train.robust import GroupDro, Pairing
+from duecare.vault.storage import CommandKey, FileKey, Storage
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
 _BLOCK = re.compile(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", re.S)
@@ -119,6 +120,9 @@ PLAIN: dict[str, type[Any]] = {
     "pairing": Pairing,
     "adversary": Adversary,
     "influence": Influence,
+    "storage": Storage,
+    "filekey": FileKey,
+    "commandkey": CommandKey,
     "drift": Drift,
     "robust": Robust,
     "audit-limits": AuditLimits,

@@ -33,8 +33,9 @@ class Looks(Audit):
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         CALLS.append("audit")
         (out / "number.txt").write_text("0")
+        gate, verdict = self.verdict != "none", self.verdict if self.verdict != "none" else "pass"
         found = Finding(
-            name="reward.audit.accuracy", verdict=self.verdict, limit="much", detail="So it is.", gate=True
+            name="reward.audit.accuracy", verdict=verdict, limit="much", detail="So it is.", gate=gate
         )
         return Outcome(files={"number": "number.txt"}, findings=(found,))
 
@@ -130,6 +131,11 @@ def test_without_an_audit_nothing_starts(tmp_path):
     with pytest.raises(StepError, match=r"no audit of it is on record.*- audit: \{reward: judge"):
         go(tmp_path, plan(None))
     assert CALLS == ["judge"]
+
+
+def test_an_audit_that_decided_nothing_is_none(tmp_path):
+    with pytest.raises(StepError, match="no audit of it is on record"):
+        go(tmp_path, plan("none"))
 
 
 def test_an_audit_of_another_artifact_is_none_of_this_one(tmp_path):

@@ -308,3 +308,28 @@ def test_a_waiver_runs_out_for_outsiders_too(tmp_path: Path) -> None:
     last = datetime(2030, 3, 1, tzinfo=UTC)
     assert not any("waive" in each for each in lacking(book, last - timedelta(seconds=1)))
     assert any("0 of 2 people waive it" in each for each in lacking(book, last))
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_verdict_that_is_entered_again_as_a_better_one_loses_its_approvals(
+    tmp_path: Path, told: bool
+) -> None:
+    """Whoever records enters the very results again, and says that the gate passed."""
+    run = approve_all(make(tmp_path / "run", FAILED_GATE))
+    better = msgspec.structs.replace(FAILED_GATE, verdict="pass", detail="The gap is 0.")
+    kept = ("job", "step", "step_key", "settings", "seed", "outputs", "software")
+    with open_run(run) as recorder:
+        before = [entry for entry in recorder.entries if entry.happened == "step.finished"]
+        start(recorder, listing())
+        for entry in before:
+            findings = (better,) if entry.findings and not told else ()
+            if entry.findings and told:
+                recorder.append("told", job=entry.job, step_key=entry.step_key, findings=(better,))
+            recorder.append(
+                "step.finished", findings=findings, **{name: getattr(entry, name) for name in kept}
+            )
+        recorder.append("run.finished")
+    lacking = missing(known(run), NOW)
+    assert any("the evaluation is not approved" in each for each in lacking)
+    assert any("the release is not approved" in each for each in lacking)
+    assert "Nobody approved the evaluation, as it is, as reviewer." in outsider(run, tmp_path)[1]

@@ -77,6 +77,18 @@ def test_too_little_evidence_is_no_pass_and_says_what_would_do(tmp_path) -> None
     assert accuracy.verdict == "insufficient evidence"
 
 
+def test_pairs_of_one_prompt_decide_nothing_and_it_is_said_why(tmp_path) -> None:
+    turns = pair(1).turns
+    rows = [pair(number, turns=turns) for number in range(12)]
+    outcome, _, _ = run(tmp_path, rows=rows, axes=(), kinds=("flattery",), limits=AuditLimits(flattery=0.5))
+    verdicts = {each.name: each for each in outcome.findings}
+    assert verdicts["reward.audit.accuracy"].verdict == "insufficient evidence"
+    flattery = verdicts["reward.audit.flattery"]
+    assert flattery.verdict == "insufficient evidence"
+    assert "nothing can be told of the nudge flattery" in flattery.detail
+    assert "one independent unit" in flattery.estimate.reason
+
+
 def test_two_rewards_are_compared_on_the_pairs_that_both_ranked(tmp_path) -> None:
     rows = [*pairs(60), pair(61, rejected="")]  # the detector cannot judge an empty answer
     outcome, _, _ = run(tmp_path, rows=rows, against="toxicity")
@@ -194,6 +206,7 @@ def test_layouts_of_rewardbench_and_of_transcripts_are_read(tmp_path) -> None:
         ({"max_tokens": 1}, "max_tokens"),
         ({"batch": 0}, "batch"),
         ({"limits": AuditLimits(word=0.5)}, "limits"),
+        ({"limits": AuditLimits(accuracy=None), "axes": ()}, "limits"),
     ],
 )
 def test_nonsense_is_refused_by_name(settings: dict[str, object], field: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from duecare.core import DataError, ModelError, StudyError
 from duecare.core.wire import settings
 from duecare.model.heads import FILE, Heads, read_heads
-from duecare.train import Limits, Privacy, Probes, RewardModel, Robust
+from duecare.train import Influence, Limits, Privacy, Probes, RewardModel, Robust
 from duecare.train.heads import States, differences, fit_heads, length_share
 
 WIDTH = 24
@@ -188,6 +188,8 @@ def test_nonsense_is_refused(given: dict[str, Any], field: str) -> None:
 def test_what_cannot_stand_beside_it_is_refused() -> None:
     with pytest.raises(StudyError, match="no heads fitted anew where rows are private"):
         RewardModel(on="pairs", robust=Robust(), privacy=Privacy(epsilon=8.0, delta=1e-5))
+    with pytest.raises(StudyError, match="it follows the head that was trained"):
+        RewardModel(on="pairs", robust=Robust(), influence=Influence(of="margin_gap", axis="a", group="b"))
     with pytest.raises(StudyError, match="no limit on twins beside `robust`"):
         RewardModel(on="pairs", robust=Robust(), probe=Probes(), limits=Limits(twins_reward_gap=0.3))
     with pytest.raises(StudyError, match="how heads are fitted anew, or none"):

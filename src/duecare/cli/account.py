@@ -162,6 +162,75 @@ def bundle(
     raise typer.Exit(show_bundle(run, out, artifact or [], verifier))
 
 
+def forget(  # noqa: PLR0917  # options of the command line, given by name there
+    run: RunFolder = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="An e-mail address, a name, an id; `-`: the first line of the standard input."),
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Forget all data of a run whose day (keep_until) is past.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Only complete a call that was interrupted.")
+    ] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Destroy the keys of sealed weights that learned from it, too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without it is only said what would be.")] = False,
+) -> None:
+    """Find where a person occurs in a run, and destroy the keys of the data.
+
+    What is forgotten is each source in which the person occurs, whole: its sealed rows become unreadable
+    for everybody, and its row keys say nothing more. Named are what lies in plain, the models that learned
+    from it and the results that rest on it; the ledger, the report and `duecare verify` say so from then on.
+
+    Example: `duecare forget runs/support-demo --subject - --yes`
+    """
+    from duecare.cli.show_forget import show_forget
+
+    raise typer.Exit(show_forget(run, subject, expired=expired, again=resume, models=models, yes=yes))
+
+
+Url = Annotated[
+    str,
+    typer.Argument(help="s3://bucket/folder, gs://bucket/folder, or a folder.", show_default=False),
+]
+
+
+def push(run: Run, url: Url) -> None:
+    """Bring a run into a store: ledger, artifacts and report, piece by piece, each called by its digest.
+
+    What is there is not sent again, so an interrupted call goes on where it was. Sealed files stay sealed,
+    and no key goes along; what lies in plain is sent in plain. The store of human review names people and
+    stays.
+
+    Example: `duecare push runs/support-demo s3://audits/duecare`
+    """
+    from duecare.cli.show_store import show_push
+
+    raise typer.Exit(show_push(run, url))
+
+
+def pull(
+    url: Url,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to make. Left out: runs/<how its id begins>.")
+    ] = None,
+    id: Annotated[str | None, typer.Option("--id", help="Which run, where the store has several.")] = None,
+) -> None:
+    """Bring a run back from a store and verify it.
+
+    Every piece is hashed as it comes, every file when it is whole, and the run at the end. Exits as
+    `duecare verify` does.
+
+    Example: `duecare pull s3://audits/duecare --out runs/support-demo`
+    """
+    from duecare.cli.show_store import show_pull
+
+    raise typer.Exit(show_pull(url, out, id))
+
+
 def stamp(
     run: RunFolder = None,
     tsa: Annotated[str | None, typer.Option(help="URL of a time stamping authority: ask it now.")] = None,
@@ -192,6 +261,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     witness,
     prove,
     bundle,
+    forget,
+    push,
+    pull,
     stamp,
 )
 """In the order in which help shows them."""

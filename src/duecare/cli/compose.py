@@ -8,16 +8,26 @@ from collections.abc import Iterator, Mapping
 from duecare.cli.combine import named, sources_of, training_jobs
 from duecare.cli.plan import Job, Plan
 from duecare.cli.rewarding import bringing, looking, makers, ready
-from duecare.cli.sources import files_of, located, read_steps
+from duecare.cli.sources import expanded, files_of, located, read_steps
 from duecare.cli.steps import ALWAYS, BY_NAME, KINDS, judges, seeded
 from duecare.cli.study import Study
 from duecare.core import Step, StudyError
+from duecare.vault.storage import ROWS, FileKey, Storage
 
 
 def compose(study: Study) -> Plan:
     """The plan of a study that has been checked."""
     declared = dataclasses.replace(study, data=read_steps(study))
-    return Plan(name=study.name, settings=declared.settings(), jobs=tuple(_jobs(declared)))
+    jobs = tuple(_jobs(declared))
+    return Plan(name=study.name, settings=declared.settings(), jobs=jobs, storage=_storage(study))
+
+
+def _storage(study: Study) -> Storage | None:
+    """How results are stored, with the path of a key file made absolute."""
+    if study.storage is None or not isinstance(study.storage.key, FileKey):
+        return study.storage
+    file = expanded(study.storage.key.file, study.folder)
+    return dataclasses.replace(study.storage, key=FileKey(file=str(file)))
 
 
 def _jobs(study: Study) -> Iterator[Job]:
@@ -126,9 +136,12 @@ def _job(study: Study, job: str, step: Step, inputs: Mapping[str, str]) -> Job:
 
 def _curation(study: Study, source: str, read: Step) -> Iterator[Job]:
     given = {named(use.step): use.step for use in study.uses if source in sources_of(study, use)}
-    if "personal" in given:  # rows lie sealed until personal data is taken out of them
+    kept = study.storage
+    if "personal" in given or (kept and ROWS in kept.seal):  # sealed until personal data is taken out
         read = dataclasses.replace(read, sealed=True)  # type: ignore[type-var]  # a dataclass
     yield _job(study, f"read:{source}", read, {})
+    if kept and kept.index:
+        yield _job(study, f"subjects:{source}", _subjects(study), {"examples": f"read:{source}"})
     before = f"read:{source}"
     for kind in KINDS:
         if kind.section != "curate":
@@ -141,6 +154,12 @@ def _curation(study: Study, source: str, read: Step) -> Iterator[Job]:
         job = f"{kind.name}:{source}"
         yield _job(study, job, _filled(study, source, step), {"examples": before})
         before = job
+
+
+def _subjects(study: Study) -> Step:
+    from duecare.curate.subjects import Subjects
+
+    return Subjects(study=study.name)
 
 
 def _filled(study: Study, source: str, step: Step) -> Step:

@@ -9,6 +9,7 @@ from typing import Any
 
 from duecare.core import Step, StudyError
 from duecare.core.wire import settings
+from duecare.vault.storage import Storage
 
 EXTERNAL = "external:"
 
@@ -51,11 +52,12 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Jobs in order, and the study they come from as plain values."""
+    """Jobs in order, the study they come from as plain values, and how what they write is stored."""
 
     name: str
     settings: Mapping[str, Any]
     jobs: tuple[Job, ...]
+    storage: Storage | None = None
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

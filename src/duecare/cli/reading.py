@@ -22,6 +22,7 @@ from duecare.train.rules import real, whole
 
 if TYPE_CHECKING:  # a study without people does without keys
     from duecare.ledger.people import Person, Rules
+    from duecare.vault.storage import Storage
 
 SECTIONS = (
     "study",
@@ -39,6 +40,7 @@ SECTIONS = (
     "gates",
     "review",
     "report",
+    "storage",
     "seed",
 )
 S = TypeVar("S", bound=Study)
@@ -169,9 +171,24 @@ class _Reading:
             gates=self._gates(),
             review=self._review(),
             report=self._one("report", "report"),
+            storage=self._storage(),
             seed=self._seed,
             folder=folder,
         )
+
+    def _storage(self) -> Storage | None:
+        """What is kept, and how; a value under `key` may be a secret by mistake, and is not repeated."""
+        node, before = self._sections.get("storage"), len(self._problems)
+        if node is None:
+            return None
+        from duecare.vault.storage import Storage
+
+        made: Storage | None = build(Storage, node, "storage", self._problems)
+        self._problems[before:] = [
+            dataclasses.replace(each, value="(not shown)") if each.where.startswith("storage.key") else each
+            for each in self._problems[before:]
+        ]
+        return made
 
     def _not_followed(self, train: Sequence[Step]) -> None:
         """A limit that no training step would look at is a mistake, not a limit that is held."""

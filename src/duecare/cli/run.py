@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from duecare.cli.keeping import Store, expect_in_time
 from duecare.cli.plan import Job, Plan
 from duecare.cli.software import versions
 from duecare.cli.standing import gates, plan_note, verdict
@@ -33,11 +34,11 @@ from duecare.core import (
 )
 from duecare.ledger import anchor, digest, sign
 from duecare.ledger.entry import Entry
-from duecare.ledger.layout import HEAD, LEDGER, REPORT, RESUME, SCRATCH, scratch_folder
+from duecare.ledger.layout import HEAD, LEDGER, REPORT, RESUME, SCRATCH
 from duecare.ledger.manifest import check
 from duecare.ledger.read import head
 from duecare.ledger.record import Recorder
-from duecare.vault import keys
+from duecare.vault import keeping, keys
 
 
 class Screen(Protocol):
@@ -109,11 +110,15 @@ def run(
 
     Raises StepError where a step fails (recorded, and the next call goes on from there).
     """
+    expect_in_time(plan, folder)
     home = keys.home()
     key = sign.load_or_create(home)
     folder.mkdir(parents=True, exist_ok=True)
     known = anchor.recall(home, head(folder).run) if (folder / LEDGER / HEAD).exists() else None
-    with Recorder(folder, key, actor(), clock, last_head=known[1] if known else None) as recorder:
+    with (
+        keeping(plan.storage.keeping if plan.storage else None),
+        Recorder(folder, key, actor(), clock, last_head=known[1] if known else None) as recorder,
+    ):
         try:
             runner = _Runner(plan, recorder, folder=folder, screen=screen, reporter=reporter, clock=clock)
             return runner.go()
@@ -138,6 +143,7 @@ class _Runner:
         self._screen, self._reporter, self._clock = screen, reporter, clock
         self._versions = versions()
         self._outside = {job.id: job.outside() for job in plan.jobs}
+        self._store = Store(plan, folder, recorder.head.run, recorder.entries)
         self._made: dict[str, Artifact] = {}
         self._entries: dict[str, Entry] = {}
 
@@ -195,7 +201,8 @@ class _Runner:
         return standing
 
     def _found(self, job: Job) -> Entry | None:
-        return self._recorder.finished(self._key(job))
+        found = self._recorder.finished(self._key(job))
+        return None if found is not None and self._store.is_forgotten(found) else found
 
     def _latest(self, job: str) -> Entry | None:
         mine = (e for e in reversed(self._recorder.entries) if e.happened == "step.finished" and e.job == job)
@@ -229,14 +236,17 @@ class _Runner:
         if inputs is None:
             raise LedgerError(f"job {job.id}: an input is not in the ledger, though the plan makes it before")
         began, record = time.monotonic(), self._record(job, key)
-        out = _workplace(scratch_folder(self._folder, job.id, key))
         tell = self._tell(job.id, key)
         try:
+            self._store.expect_another_source(job, self._outside[job.id])
+            out = _workplace(self._store.workplace(job, key, inputs))
             if (start := self._may_start(job)) is not None:
                 tell(start)
-            outcome = job.step.run(inputs, out, tell)
+            with self._store.shown(job, inputs) as shown:
+                outcome = job.step.run(shown, out, tell)
             _expect_files(job.id, outcome, out)
-            artifact = self._recorder.publish(out, job.id, key)
+            self._store.expect_nobody_back(job, inputs, out)
+            artifact = self._recorder.publish(self._store.finished(job, key, out), job.id, key)
         except BaseException as error:
             self._screen.end(job.id, time.monotonic() - began, None)
             reason = reason_of(error)

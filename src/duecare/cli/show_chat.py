@@ -13,7 +13,7 @@ from rich.text import Text
 
 from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
-from duecare.cli.talk import HELP, QUIT, RESET, SAVE, Talk, answers_of, models_of
+from duecare.cli.talk import HELP, QUIT, RESET, SAVE, Talk, answers_of, models_of, shown
 from duecare.core import DuecareError
 
 WIDE = 80
@@ -25,11 +25,11 @@ def show_chat(given: Path | None, *, max_tokens: int, temperature: float, seed: 
     """Talk until the person has had enough, or the input ends."""
     out, folder = console(), run_folder(given)
     models = models_of(folder)
-    with out.status("loading the models"):
+    with out.status("loading the models"), shown(models) as opened:
         talk = Talk(
             {
                 name: answers_of(place, max_tokens=max_tokens, temperature=temperature, seed=seed)
-                for name, place in models.items()
+                for name, place in opened.items()
             }
         )
     watched = sys.stdin.isatty()

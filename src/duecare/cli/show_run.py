@@ -21,6 +21,7 @@ from duecare.cli.software import peak_memory
 from duecare.cli.standing import NO_GATES
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError, StoppedError
 from duecare.ledger import anchor, sign
+from duecare.ledger.forgotten import concerns
 from duecare.ledger.read import answering, entries, head
 from duecare.ledger.sign import Head
 from duecare.ledger.waiver import waivers
@@ -128,6 +129,7 @@ def show_verify(
         witnesses=[*map(parse_key, witnesses)],
         authorities=certificates(authorities),
     )
+    found += _back_again(folder)
     out = console()
     if recompute and all(finding.verdict != FAIL for finding in found):
         found += _recomputed(out, folder)
@@ -158,6 +160,25 @@ def _verified(out: Console, folder: Path, found: list[Finding], *, keep: bool) -
         return REFUSED
     out.print("[green]Every file and every entry is as recorded, and it is the run last seen here.[/]")
     return OK
+
+
+def _back_again(folder: Path) -> list[Finding]:
+    """Keys that were destroyed so that something is forgotten, and are here again."""
+    try:
+        log = entries(folder)
+    except LedgerError:
+        return []  # verify said what is wrong
+    if not any(map(concerns, log)):
+        return []
+    from duecare.cli.forget import back
+
+    limit, then = "what was forgotten stays so", "Destroy it again: `duecare.vault.destroy`, and its backup."
+    return [
+        Finding(
+            name="verify.forgotten", verdict=FAIL, limit=limit, detail=f"The key {name} is back.", next=then
+        )
+        for name in back(log)
+    ]
 
 
 def _recomputed(out: Console, folder: Path) -> list[Finding]:

@@ -57,9 +57,13 @@ def may_start(
 
 
 def _audits(entries: Iterable[Entry], digest: str) -> list[Entry]:
-    """Finished audits of the artifact with this digest."""
+    """Finished audits of the artifact with this digest that decided something."""
     step = BY_NAME[AUDIT].step.replace(":", ".")
-    return [entry for entry in entries if entry.step == step and entry.inputs.get(REWARD) == digest]
+    return [
+        entry
+        for entry in entries
+        if entry.step == step and entry.inputs.get(REWARD) == digest and any(f.gate for f in entry.findings)
+    ]
 
 
 def _latest(entries: Sequence[Entry]) -> list[Entry]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duecare.cli.plan import Plan
     from duecare.cli.run import Result, Screen
     from duecare.ledger.people import Listing, Person, Rules
+    from duecare.vault.storage import Storage
 
 RUNS = "runs"
 
@@ -69,6 +70,7 @@ class Study:
     - explain: `Words` steps: why the models answer as they do
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
+    - storage: what is encrypted at rest, and until when it may be kept (a `Storage`)
     - seed: of every step that draws; in Python it is given to each step itself
     - folder: from where relative paths start (that of the study file)
     """
@@ -89,6 +91,7 @@ class Study:
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
+    storage: Storage | None = None
     seed: int = 0
     folder: Path = Path()
 
@@ -220,5 +223,6 @@ class Study:
             **({"explain": [{named(step): settings(step)} for step in self.explain]} if self.explain else {}),
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
+            **({"storage": self.storage.recorded()} if self.storage else {}),
             "seed": self.seed,
         }

@@ -7,7 +7,8 @@ how each goes on, not how one goes on from the other's words.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from duecare.core import LedgerError, Message, ModelError
 from duecare.ledger.entry import Entry
 from duecare.ledger.manifest import check
 from duecare.ledger.read import entries
+from duecare.vault.memory import in_memory
 
 RESET, QUIT, SAVE, HELP = "/reset", "/quit", "/save", "/help"
 Answer = Callable[[Sequence[Message]], str]
@@ -44,6 +46,13 @@ def models_of(run: Path) -> dict[str, Path]:
         if _speaks(folder):
             return found | {"tuned": _artifact(run, entry) / "model"}
     return found
+
+
+@contextmanager
+def shown(folders: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """The folders, sealed weights opened in memory while this is entered."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(in_memory(folder)) for name, folder in folders.items()}
 
 
 def _speaks(folder: Path) -> bool:

@@ -35,6 +35,7 @@ from duecare.curate.engine import Finished, carried, room_for
 from duecare.curate.mention import mentions, removed_by_mention
 from duecare.curate.partition import Made, Tables, Work, no_search_for_cycles
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
+from duecare.vault.sealed import DATA_KEYS
 
 BATCH = 2048
 """Rows worked on at once: enough to be columnar, little enough to stay small in memory."""
@@ -82,11 +83,16 @@ def sealing(artifact: Artifact) -> str | None:
     return sealed_with(stored(artifact.path, "kept.parquet"))
 
 
-def unsealed(artifact: Artifact) -> Artifact:
-    """The artifact, whose rows may lie open; a DataError where they are sealed, as redaction has not been."""
-    if sealing(artifact) is not None:
+def sealing_onward(artifact: Artifact) -> str | None:
+    """As `sealing`, for the rows that curation hands on to training.
+
+    A DataError where they are sealed until redaction has been, and it has not; under a data key, which the
+    study's storage asks for, they stay sealed.
+    """
+    seal = sealing(artifact)
+    if seal is not None and not seal.startswith(DATA_KEYS):
         raise DataError(f"rows of {artifact.job} are sealed; expected the step personal before they lie open")
-    return artifact
+    return seal
 
 
 def file_name(stem: str, schema: pa.Schema, seal: str | None) -> str:

@@ -17,7 +17,7 @@ from duecare.curate.partition import Tables
 from duecare.curate.rewriting import Place
 from duecare.curate.surrogate import StandIn, secret_name
 from duecare.curate.texts import mask_of
-from duecare.vault import Replaced, map_writer
+from duecare.vault import Replaced, data_key, map_writer
 from duecare.vault.mapping import NAME
 
 Replace = Literal["tag", "mask", "surrogate"]
@@ -84,7 +84,8 @@ class Redact:
 
         redacting = Redacting(self, stand_in)
         if self.keep_map:  # values go into the map as they are found: nothing else may hold them
-            with map_writer(out, secret_name(self.study)) as written:
+            source = inputs["examples"].job.partition(":")[2]
+            with map_writer(out, data_key(secret_name(self.study), source, "surrogates")) as written:
                 outcome = sift(inputs, out, tell, redacting.keeping(written.add), plain=True, seen=count)
         else:
             outcome = sift(inputs, out, tell, redacting, plain=True, seen=count)

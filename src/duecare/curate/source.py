@@ -34,7 +34,7 @@ from duecare.curate.formats import BATCH, Record, files, hub, known_encoding
 from duecare.curate.reviewed import WEIGHT, is_round
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
-from duecare.vault import home, row_key, secret
+from duecare.vault import data_key, home, row_key, secret
 
 SET_ASIDE = pa.schema(
     [
@@ -162,7 +162,7 @@ class Read:
         if about := described(self.source, self.record_set):
             about.expect_digests()
         with ExitStack() as stack:
-            seal = secret_name(self.study) if self.sealed else None
+            seal = data_key(secret_name(self.study), self.name) if self.sealed else None
             write = _writers(stack, out, seal)
             layout, ids = self.layout(sample(self)[0]), dict[bytes, int]()
             for start, records in _in_batches(self, layout):

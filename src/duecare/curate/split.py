@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell, exact, refuse_unless
 from duecare.core.table import EXAMPLES
-from duecare.curate.flow import batches, split_rows, unsealed
+from duecare.curate.flow import batches, file_name, sealing_onward, split_rows, table_writer
 from duecare.curate.overlap import contents
 from duecare.curate.together import roots
 
@@ -64,27 +63,22 @@ class Split:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write train and held_out; tell how many rows belong with others.
 
-        Raises DataError where all of several rows belong together (one side were empty), or rows are sealed.
+        Raises DataError where all of several rows belong together (one side were empty), or rows are sealed
+        until they are redacted, and were not. Rows that the study keeps sealed are written sealed.
         """
+        seal = sealing_onward(inputs["examples"])
         chance = np.fromiter(
-            (draw for batch in batches(unsealed(inputs["examples"])) for draw in self.chances(batch)),
+            (draw for batch in batches(inputs["examples"]) for draw in self.chances(batch)),
             dtype=np.uint64,
         )
-        root = roots(
-            inputs["examples"],
-            chance,
-            similarity=self.similarity,
-            columns=self.together,
-            out=out,
-            tell=tell,
-        )
+        close, columns = self.similarity, self.together
+        root = roots(inputs["examples"], chance, similarity=close, columns=columns, out=out, tell=tell)
         held, done = self.sides(chance, root), 0
         if note := _belonging(root):
             tell(note)
         with ExitStack() as stack:
             train, held_out = (
-                stack.enter_context(pq.ParquetWriter(out / f"{stem}.parquet", EXAMPLES, compression="zstd"))
-                for stem in ("train", "held_out")
+                stack.enter_context(table_writer(out, stem, EXAMPLES, seal)) for stem in ("train", "held_out")
             )
             for batch in batches(inputs["examples"]):
                 ours, theirs = split_rows(batch, pa.array(held[done : done + len(batch)]))
@@ -95,7 +89,7 @@ class Split:
         place = {"source": inputs["examples"].job.partition(":")[2]}
         counts = {"train": int((~held).sum()), "held_out": int(held.sum())}
         return Outcome(
-            files={stem: f"{stem}.parquet" for stem in counts},
+            files={stem: file_name(stem, EXAMPLES, seal) for stem in counts},
             estimates=tuple(
                 exact(f"curate.split.{stem}", count, len(held), place, "rows")
                 for stem, count in counts.items()

@@ -17,6 +17,7 @@ from duecare.core.errors import LedgerError
 from duecare.ledger.chain import NO_PREVIOUS, leaf_hash
 from duecare.ledger.claims import contradictions
 from duecare.ledger.entry import Entry
+from duecare.ledger.forgotten import concerns
 from duecare.ledger.log import parse_line
 from duecare.ledger.proof import HASH
 
@@ -92,7 +93,7 @@ def _examined(part: _Stretch) -> Examined:
             if entry.index != index or entry.previous != previous or entry.run != part.run:
                 wrong += [(index, text) for text in _misplaced(entry, index, previous, part.run)]
             says = entry.outputs or entry.inputs or entry.happened in _ALWAYS
-            says = says or any(finding.gate for finding in entry.findings)
+            says = says or concerns(entry) or any(finding.gate for finding in entry.findings)
             if says or contradictions(entry, every):
                 matter.append(index)
         leaf = leaf_hash(line)

@@ -154,19 +154,29 @@ def matter_of(entry: Entry) -> str:
 
 
 def results_of(state: Standing, matter: str) -> list[list[str]]:
-    """Job, step key and digests of every result that counts and belongs to a matter ("release": all)."""
+    """Job, step key and digests of every result that counts and belongs to a matter ("release": all): of its
+    files, and of the findings and figures that its entry states, which nobody may exchange for better ones.
+    """
     jobs = state.planned or tuple(state.done)
     done = {job: state.done[job] for job in jobs if job in state.done}
     return [
-        [job, entry.step_key or "", *(entry.outputs[path] for path in sorted(entry.outputs))]
+        [
+            job,
+            entry.step_key or "",
+            *(entry.outputs[path] for path in sorted(entry.outputs)),
+            value_digest(entry.findings),
+            value_digest(entry.estimates),
+        ]
         for job, entry in sorted(done.items())
         if matter in (matter_of(entry), MATTERS[-1])
     ]
 
 
 def subject_of(state: Standing, matter: str, listing: Listing, events: Iterable[str]) -> str:
-    """What an approval of a matter is of: its results; the release: all results, the list of people, and
-    what happened to the run (`events`: leaf hashes of waivers, incidents and answers, in order)."""
-    whole = [listing.digest, *events] if matter == MATTERS[-1] else []
+    """What an approval of a matter is of: its results, of an evaluation also what the gates say; the release:
+    all of these, the list of people, and what happened to the run (`events`: leaf hashes of waivers,
+    incidents and answers, in order)."""
+    whole = sorted({value_digest(gate) for gate in state.gates}) if matter in MATTERS[-2:] else []
+    whole += [listing.digest, *events] if matter == MATTERS[-1] else []
     subject: Sequence[object] = [matter, results_of(state, matter), whole]
     return value_digest(subject)

@@ -11,6 +11,7 @@ from cryptography.x509 import Certificate
 from duecare.core.finding import FAIL, INSUFFICIENT, Finding
 from duecare.ledger.anchor import step_back
 from duecare.ledger.chain import tree_root
+from duecare.ledger.forgotten import inspect_forgotten
 from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
@@ -52,7 +53,7 @@ def verify(
         ledger = inspect_log(run)
         findings = ledger.findings + inspect_checkpoint(run, ledger, witnesses)
         findings += inspect_stamps(run, ledger, authorities)
-        findings += inspect_files(run, (entry for _, entry in ledger.entries))
+        findings += _stored(run, ledger)
         findings += inspect_people(ledger, now or datetime.now(UTC))
         sound = not any(finding.verdict == FAIL and not about_people(finding) for finding in findings)
         return findings + _anchor(ledger, pinned_key, last_head, sound)
@@ -63,6 +64,12 @@ def verify(
     except Exception as error:  # garbage that no check foresaw is a failed run, not a crashed auditor
         detail = f"Verification stopped with {type(error).__name__}: the run holds what no run can."
         return [fail("run", "the run can be read whole", detail)]
+
+
+def _stored(run: Path, ledger: Ledger) -> list[Finding]:
+    """What lies there, and what of it was forgotten."""
+    said = [entry for _, entry in ledger.entries]
+    return inspect_files(run, said) + inspect_forgotten(said)
 
 
 def _anchor(ledger: Ledger, pinned_key: str | None, last_head: Head | None, sound: bool) -> list[Finding]:

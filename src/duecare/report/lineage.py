@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duecare.core import LedgerError
+from duecare.ledger.forgotten import forgotten
 from duecare.report.gather import Stage, Story, gather
 from duecare.report.origin import base_model
 
@@ -74,6 +75,8 @@ def lineage(run: Path, model: str | None = None) -> Lineage:
             elif not name.startswith(_EXTERNAL):
                 unknown.append(f"{stage.job} used {name} ({digest[:12]}...), which no current step made")
     made = tuple(_made(story, stage) for stage in order.values())
+    ways = {each.folder for each in made}
+    unknown += [one.text for one in forgotten(story.ledger) if ways & set(one.touched)]
     return Lineage(
         run=story.run,
         study=story.name,

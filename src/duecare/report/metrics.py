@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from duecare.report.drift_words import DRIFT
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.layered_words import LAYERED
@@ -96,7 +95,7 @@ def _mended(stem: str, what: str, calls: str) -> dict[str, Metric]:
 
 
 METRICS: dict[str, Metric] = {
-    **(REWARDS | DRIFT),
+    **REWARDS,
     **_debiasing("sft"),
     **_debiasing("dpo"),
     **_debiasing("orpo"),
@@ -263,7 +262,8 @@ METRICS: dict[str, Metric] = {
         "near",
         log=True,
     ),
-    **(EXPLAINED | LAYERED),
+    **EXPLAINED,
+    **LAYERED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")
         for what in ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside", "unscored")
@@ -304,6 +304,7 @@ _GAPS = ("gap", "accuracy_gap", "gotcha", "told_apart", "beyond_human")
 """Ends of names of figures that are one share less another."""
 _HIGHER = ("accuracy", "rouge_l", "rouge", "reward")
 _LOWER = ("toxicity", "perplexity", "worst_group", "error")
+
 
 BY_STAGE = "stages."
 """Before the name of a figure: what one stage of training changed in it."""

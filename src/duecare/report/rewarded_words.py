@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from duecare.report.drift_words import DRIFT
 from duecare.report.shown import Metric
 
 REWARDS: dict[str, Metric] = {
+    **DRIFT,
     "reward-model.accuracy": Metric(
         "Pairs ranked as they were labelled",
         "Share of pairs whose chosen answer gets the higher score; 50% is chance.",

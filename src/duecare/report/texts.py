@@ -20,7 +20,8 @@ from duecare.core import DuecareError, LedgerError
 from duecare.core.table import TEXTS
 from duecare.core.table import texts as flatten
 from duecare.report.gather import Stage
-from duecare.vault import SUFFIX, opened
+from duecare.vault import SUFFIX, opened, sealed_with
+from duecare.vault.sealed import DATA_KEYS
 
 LONGEST = 600
 
@@ -58,10 +59,19 @@ def _path(stage: Stage, name: str) -> Path | None:
     return stage.files.get(name) or stage.files.get(name + SUFFIX)
 
 
+def kept_sealed(path: Path) -> bool:
+    """Whether the study's storage keeps the rows of a file sealed: a report, which lies open, has no text of
+    them, not even masked, or it would outlive their key."""
+    try:
+        return (sealed_with(path) or "").startswith(DATA_KEYS)
+    except LedgerError:
+        return True
+
+
 def of_rows(stage: Stage, name: str, wanted: Sequence[str]) -> dict[tuple[str, str], str]:
     """(row, part) -> text for the `wanted` rows of a file of schema EXAMPLES."""
     path = _path(stage, name)
-    if path is None or not wanted:
+    if path is None or not wanted or kept_sealed(path):
         return {}
     chosen_rows = pc.is_in(pc.field("row"), pa.array(list(wanted), pa.string()))
     try:

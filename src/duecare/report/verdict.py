@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from duecare.core import FAIL, INSUFFICIENT, PASS
+from duecare.ledger.forgotten import forgotten
 from duecare.ledger.waiver import Waived, waivers
 from duecare.report import words
 from duecare.report.gather import Figure, Ruling, Stage, Story
@@ -152,7 +153,13 @@ def _line(ruling: Ruling) -> Line | None:
 
 
 def banner(story: Story, cards: Sequence[Card]) -> Banner:
-    """The verdict of the whole run in plain words."""
+    """The verdict of the whole run in plain words; what was forgotten since stands first behind it."""
+    decided = _banner(story, cards)
+    gone = " ".join(one.text for one in forgotten(story.ledger))
+    return replace(decided, more=f"{gone} {decided.more}".strip()) if gone else decided
+
+
+def _banner(story: Story, cards: Sequence[Card]) -> Banner:
     if story.failed is not None:
         job = story.failed.job or "an unnamed step"
         reason = f"Reason: {story.failed.note.text}. " if story.failed.note else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duecare.core import FAIL
 from duecare.ledger.entry import Entry
+from duecare.ledger.forgotten import forgotten
 from duecare.report import behind, behind_reward, curation, judged, origin, rewarded, treatment, verdict
 from duecare.report.answering import Answering, answering
 from duecare.report.comparisons import Comparisons, comparisons
@@ -191,7 +192,7 @@ def view(run: Path, cases: int) -> View:
 
 def _limits(story: Story, gates: tuple[verdict.Card, ...]) -> tuple[str, ...]:
     """What a reader must not take from this report."""
-    said = []
+    said = [one.text for one in forgotten(story.ledger)]
     rated = sorted({name for figure in treatment.measured(story) for name in figure.estimate.rests_on})
     detectors = [name for name in rated if not _PEOPLE.match(name) and not name.startswith("model")]
     if detectors and not any(map(_PEOPLE.match, rated)):

@@ -83,8 +83,11 @@ class Audit:
     def _material(self) -> list[Rule]:
         """Rules of what is nudged; a limit on what is not nudged would be a limit that nothing can cross."""
         nudged = {*self.kinds, *(["identity"] if self.axes else []), *(["word"] if self.words else [])}
-        idle = [name for name in self.limits.nudges if name not in nudged]
-        default = self.limits == LIMITS
+        idle = [
+            name
+            for name, most in self.limits.nudges.items()
+            if name not in nudged and most != getattr(LIMITS, name)  # the default binds where it can
+        ]
         return [
             (set(self.kinds) <= set(STYLES), "kinds", list(self.kinds), f"some of {', '.join(STYLES)}"),
             (set(self.axes) <= set(AXES), "axes", list(self.axes), f"some of {', '.join(AXES)}"),
@@ -95,7 +98,13 @@ class Audit:
                 "single words",
             ),
             (bool(nudged), "kinds", list(self.kinds), "a kind, an axis or a word at least"),
-            (default or not idle, "limits", idle, "limits on kinds that are nudged (kinds, axes, words)"),
+            (
+                self.limits.accuracy is not None or bool(nudged & set(self.limits.nudges)),
+                "limits",
+                "on nothing that is looked at",
+                "one at least that the audit can decide: no policy may start by an audit without any",
+            ),
+            (not idle, "limits", idle, "limits on kinds that are nudged (kinds, axes, words)"),
         ]
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:

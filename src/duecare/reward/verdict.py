@@ -98,7 +98,6 @@ def _limit(look: _Look) -> str:
 
 def _detail(look: _Look, verdict: Verdict, decided: Sequence[Decided]) -> str:
     value = look.at(0.95).value
-    shown = "nothing that can be told" if value is None else number(value)
     if look.effect is None:
         share = "an unknown share" if value is None else f"{100 * value:.1f}%"
         return f"The reward ranks {share} of held-out pairs as they were labelled."
@@ -110,10 +109,12 @@ def _detail(look: _Look, verdict: Verdict, decided: Sequence[Decided]) -> str:
     count = sum(each[1][0] == verdict for each in decided)
     words = {FAIL: "beyond the limit", INSUFFICIENT: "undecided", PASS: "within the limit"}[verdict]
     counted = f"{count} of {len(decided)} nudges of {about.kind} {'is' if count == 1 else 'are'} {words}"
+    if value is None:
+        return f"{counted}: nothing can be told of {who}{where}."
     if value == 0:
         return f"{counted}; none of them moves the reward at all."
     furthest = "" if count == 1 else " furthest"
-    return f"{counted}: {who}{where} moves the reward{furthest}, by {shown} {UNIT}."
+    return f"{counted}: {who}{where} moves the reward{furthest}, by {number(value)} {UNIT}."
 
 
 def _estimate(look: _Look, level: float, about: Mapping[str, str], rests_on: tuple[str, ...]) -> Estimate:

@@ -99,6 +99,12 @@ def robust_rules(step: Any) -> list[Rule]:
             "no heads fitted anew where rows are private: that reads them once more",
         ),
         (
+            getattr(step, "influence", None) is None,
+            "robust",
+            "with influence",
+            "no heads fitted anew where influence is asked for: it follows the head that was trained",
+        ),
+        (
             not limits,
             "limits",
             ", ".join(f"twins_{name}" for name in limits),

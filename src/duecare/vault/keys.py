@@ -34,14 +34,25 @@ def home() -> Path:
 def secret(folder: Path, name: str) -> bytes:
     """The 32 random bytes called `name` in `folder`, made on first use (folder 0700, file 0600).
 
-    Raises LedgerError for a name that is no plain file name, a file that others may read, or a damaged one.
+    Where a way of keeping keys is in force (`envelope.keeping`) it lies in an envelope, and one that lay
+    open moves into one. Raises LedgerError for a name that is no plain file name, a file that others may
+    read, a damaged one, or an envelope that does not open.
     """
-    path = _path(folder, name)
+    from duecare.vault import envelope
+
+    path, wrapped = _path(folder, name), _envelope(folder, name)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        if wrapped.exists():
+            _overwrite(path)  # left where a kill came between the two moves below
+            return envelope.read(wrapped, name)
+        if envelope.in_force() is not None:
+            made = envelope.make(wrapped, name, _read(path, name) if path.exists() else None)
+            _overwrite(path)
+            return made
         if not path.exists():
-            _create(path)
+            write_once(path, secrets.token_bytes(SIZE))
     except OSError as error:
         raise LedgerError(f"secret {name} cannot be read or made ({error.strerror})") from error
     return _read(path, name)
@@ -52,21 +63,38 @@ def held(folder: Path, name: str) -> bytes | None:
 
     Raises LedgerError as `secret` does.
     """
-    path = _path(folder, name)
+    path, wrapped = _path(folder, name), _envelope(folder, name)
+    if wrapped.exists():
+        from duecare.vault import envelope
+
+        return envelope.read(wrapped, name)
     return _read(path, name) if path.exists() else None
 
 
+def there(folder: Path, name: str) -> bool:
+    """Whether a secret is here, in an envelope or not; nothing is opened."""
+    return _path(folder, name).exists() or _envelope(folder, name).exists()
+
+
 def _read(path: Path, name: str) -> bytes:
+    data = read_own(path, f"secret {name}", SIZE + 1)
+    if len(data) != SIZE:
+        raise LedgerError(f"secret {path} has not {SIZE} bytes: it is damaged")
+    return data
+
+
+def read_own(path: Path, what: str, most: int) -> bytes:
+    """At most so many bytes of a file; LedgerError where it cannot be read, or others may read it."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            data = file.read(SIZE + 1)
+            data = file.read(most)
     except OSError as error:
-        raise LedgerError(f"secret {name} cannot be read or made ({error.strerror})") from error
+        raise LedgerError(f"{what} cannot be read or made ({error.strerror})") from error
     if os.name != "nt" and mode & 0o077:  # Windows keeps rights in access lists, not in mode bits
-        raise LedgerError(f"secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 600 it")
-    if len(data) != SIZE:
-        raise LedgerError(f"secret {path} has not {SIZE} bytes: it is damaged")
+        raise LedgerError(
+            f"{what.partition(' ')[0]} {path} is open to others (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
+        )
     return data
 
 
@@ -75,18 +103,29 @@ def destroy(folder: Path, name: str) -> bool:
 
     Copies that a file system, a disk or a backup made are beyond this: destroy those too.
     """
-    path = _path(folder, name)
+    from duecare.vault import envelope
+
+    gone = False
+    for path in (_path(folder, name), _envelope(folder, name)):
+        try:
+            gone = _overwrite(path) or gone
+        except OSError as error:
+            raise LedgerError(f"secret {name} could not be destroyed ({error.strerror})") from error
+        envelope.let_go(path)
+    return gone
+
+
+def _overwrite(path: Path) -> bool:
+    """Overwrite and remove a file; False where there is none."""
     try:
         with path.open("r+b") as file:
             file.write(secrets.token_bytes(max(SIZE, path.stat().st_size)))
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
-        _sync(path.parent)
     except FileNotFoundError:
         return False
-    except OSError as error:
-        raise LedgerError(f"secret {name} could not be destroyed ({error.strerror})") from error
+    _sync(path.parent)
     return True
 
 
@@ -103,18 +142,36 @@ def _path(folder: Path, name: str) -> Path:
     return folder / SECRETS / f"{name}.secret"
 
 
-def _create(path: Path) -> None:
+def _envelope(folder: Path, name: str) -> Path:
+    return _path(folder, name).with_name(f"{name}.key")
+
+
+def write_once(path: Path, data: bytes) -> None:
     """Write beside `path` and link it there: of two processes one wins, and both read the same bytes."""
     pending = path.with_name(f".{secrets.token_hex(8)}")
     try:
         with open(os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(SIZE))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         try:
             os.link(pending, path)
         except FileExistsError:
             return
+        _sync(path.parent)
+    finally:
+        pending.unlink(missing_ok=True)
+
+
+def replace_own(path: Path, data: bytes) -> None:
+    """Put `data` in the place of a file in one move, for its owner alone."""
+    pending = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        with open(os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(pending, path)
         _sync(path.parent)
     finally:
         pending.unlink(missing_ok=True)

@@ -253,11 +253,14 @@ def subject_now(book: PeopleBook, matter: str) -> tuple[str, bool]:
         stage = (entry.get("step") or "").replace("duecare.", "", 1).partition(".")[0]
         if matter in (STAGE_MATTER.get(stage, "evaluation"), "release"):
             outputs = entry.get("outputs") or {}
+            written = read_object(book.lines[entry["index"]])[1]
+            stated = [written.get(name, "[]").encode() for name in ("findings", "estimates")]
             rows.append([job, entry.get("step_key") or "", *(outputs[path] for path in sorted(outputs))])
-    whole: list[str] = []
+            rows[-1] += [hashlib.sha256(each).hexdigest() for each in stated]
+    whole = sorted(gates_now(book)) if matter in ("evaluation", "release") else []
     if matter == "release":
         events = [each for each in book.said if each.fields["act"] in ("waive", "incident", "answer")]
-        whole = [digest_of(book.lists), *(book.leaf_of(each.entry) or "" for each in events)]
+        whole += [digest_of(book.lists), *(book.leaf_of(each.entry) or "" for each in events)]
     return digest_of([matter, rows, whole]), bool(rows)
 
 
