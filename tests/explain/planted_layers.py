@@ -12,7 +12,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from duecare.explain.twinned import Pair, paired
 from duecare.model.tiny import write_tiny
@@ -24,6 +23,8 @@ ANSWER = "y"
 
 def write_planted(folder: Path, *, leak: float = 0.0) -> Path:
     """The model's folder; with `leak` a head of layer 2 carries so much of it too."""
+    from safetensors.numpy import load_file, save_file
+
     made = write_tiny(folder, "llama", seed=3, num_hidden_layers=LAYERS, tie_word_embeddings=False)
     weights = {name: each.copy() for name, each in load_file(made / "model.safetensors").items()}
     for name, each in weights.items():
