@@ -30,6 +30,7 @@ from duecare.ledger.note import (
     parse_signature,
 )
 from duecare.ledger.proof import HASH
+from duecare.ledger.sign import STATEMENT
 
 # The example of golang.org/x/mod/sumdb/note, where the format comes from: key and note.
 PUBLISHED_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -96,8 +97,8 @@ def test_only_who_signed_the_head_signs_the_checkpoint() -> None:
 
 
 def test_one_signature_never_serves_for_another() -> None:
-    for text in ("duecare.head.v1\n{}", "cosignature/v1\ntime 1\nx"):
-        with pytest.raises(LedgerError, match="not signed as a note"):
+    for text in ("duecare.head.v1\n{}", "cosignature/v1\ntime 1\nx", f"{STATEMENT.decode()}{{}}"):
+        with pytest.raises(LedgerError, match="it is no note"):
             KEY.sign_note(text)
     with pytest.raises(LedgerError, match="co-signatures only"):
         KEY.cosign(b"duecare.head.v1\n{}")
