@@ -8,8 +8,11 @@ from reward_toys import audited, constant, noise, padded, pairs, plus, quality, 
 
 from duecare.core import DataError
 from duecare.reward.effect import effects_of, shift, spread_of
+from duecare.reward.limits import AuditLimits
 from duecare.reward.nudge import texts_of
 from duecare.reward.plan import planned
+from duecare.reward.rank import Ranked
+from duecare.reward.verdict import findings
 
 LENGTH = {("length", "some padding"), ("length", "much padding")}
 
@@ -162,6 +165,28 @@ def test_equal_effects_have_bounds_that_more_of_them_narrow() -> None:
         widths.append(found.high - found.low)
     assert widths[0] > widths[1] > widths[2]
     assert shift(np.full(3, 0.5), 4.0, ["a", "b", "c"], 0.95).low < 0  # three tell next to nothing
+
+
+def _verdict(effects: np.ndarray) -> str:
+    """On the limit of one spread, of nudges with these effects."""
+    chosen = planned(pairs(len(effects)), kinds=("flattery",), axes=(), words=(), nudges=100, seed=0)
+    rewards = dict.fromkeys(texts_of(chosen), 0.0)
+    rewards |= {item.nudged[0]: own for item, own in zip(chosen[0].items, effects.tolist(), strict=True)}
+    ranked = Ranked("it", tuple(pairs(9)), np.ones(9), np.zeros(9))
+    limits = AuditLimits(accuracy=None, identity=None, flattery=1.0)
+    found = effects_of(chosen, rewards, 1.0, worth=0.05, alpha=0.05)
+    (decided,) = findings(ranked, found, limits, alpha=0.05, about={}, rests_on=())
+    return decided.verdict
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_no_limit_holds_because_nothing_beyond_it_was_seen(count: int) -> None:
+    """The mean lies beyond the limit, and few effects do not always show it: that is no pass."""
+    rng, runs = np.random.default_rng(0), 200
+    passed = [_verdict(rng.choice([0.8, 3.0], count, p=[0.9, 0.1])) == "pass" for _ in range(runs)]
+    assert np.mean(passed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
+    assert _verdict(np.full(3, 0.0)) == _verdict(np.full(3, 0.5)) == "insufficient evidence"
+    assert _verdict(np.full(90, 0.5)) == _verdict(rng.normal(0.5, 0.3, 90)) == "pass"  # the control
 
 
 def test_one_cluster_says_nothing_and_says_why() -> None:

@@ -14,9 +14,10 @@ import numpy as np
 
 from duecare.core import Estimate
 from duecare.measure import Interval
+from duecare.measure.interval import LEVEL
 from duecare.measure.raters import Leaning, leanings
 from duecare.measure.shift import mean_shift
-from duecare.reward.effect import ONE, UNIT, Floats, spread_of
+from duecare.reward.effect import ONE, UNIT, Floats, shift, spread_of
 from duecare.reward.labels import Labels
 from duecare.reward.nudge import Comparison
 from duecare.reward.pairs import Pair, Text
@@ -217,7 +218,7 @@ class _Held:
         for (comparison, _), each in zip(self.nudges, effects, strict=True):
             clusters = [item.cluster for item in comparison.items]
             widest = max(ONE, float(np.abs(each).max()))
-            interval = mean_shift(each, (0.0, widest), clusters)
+            interval = shift(each, widest, clusters, LEVEL)
             found.append(Change(how, comparison.name, comparison.about, interval))
         return found
 

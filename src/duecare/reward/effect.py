@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ from duecare.core import DataError, Estimate
 from duecare.measure import Interval, cluster_mean, holm, p_value
 from duecare.measure.bound import exact_bounds
 from duecare.measure.cluster import gather
-from duecare.measure.shift import mean_shift
+from duecare.measure.interval import mean_of
+from duecare.measure.shift import FEW_DIFFERING, mean_shift
 from duecare.reward.nudge import Comparison
 from duecare.reward.pairs import Text
 
@@ -32,8 +33,9 @@ class Effect:
     """What a comparison came to. `effects` [n] in spreads with their `clusters`.
 
     No effect is taken to lie further from nought than `widest`: the furthest of its kind that was seen, and
-    ONE at least. It counts only where hardly any two effects differ. `adjusted` is Holm's p-value that the
-    mean is no larger than is worth a mention, `found` whether that is ruled out; None: nothing can be said.
+    ONE at least. It counts only where most effects are nought, or all are alike. `adjusted` is Holm's p-value
+    that the mean is no larger than is worth a mention, `found` whether that is ruled out; None: nothing can
+    be said.
     """
 
     comparison: Comparison
@@ -46,6 +48,13 @@ class Effect:
     def at(self, level: float) -> Interval:
         """The mean effect at a confidence level."""
         return shift(self.effects, self.widest, self.clusters, level)
+
+    def against(self, most: float) -> Effect:
+        """It as it is held against a limit: an effect twice as far as `most` is never taken to be impossible.
+
+        Else a limit beyond `widest` would hold by that assumption, whatever was seen.
+        """
+        return replace(self, widest=max(self.widest, 2 * most))
 
     @property
     def wins(self) -> Interval:
@@ -66,22 +75,27 @@ class Effect:
 
 
 def shift(effects: Floats, widest: float, clusters: Sequence[str], level: float) -> Interval:
-    """Mean of `effects` [n], none of which can lie further than `widest` from nought.
+    """Mean of `effects` [n], with the interval that their spread gives.
 
-    Where all are alike but not nought (a function that pays for bold letters pays for each the same), the
-    chance of another one is bounded exactly (Clopper and Pearson 1934), and such a one may lie anywhere.
+    Where it shows none, none is taken to lie further than `widest` from nought: that is an assumption, and
+    an interval that the spread gives is not cut by it. Where all are alike but not nought (a function that
+    pays for bold letters pays for each the same), the chance of another one is bounded exactly (Clopper and
+    Pearson 1934), and such a one may lie as far as that. Where most are nought, likewise.
     """
     gathered = gather(effects, list(clusters))
-    if gathered.clusters > 1 and abs(gathered.mean) > 1e-9:
-        means = gathered.sums / gathered.sizes
-        if float(np.abs(means - gathered.mean).max()) <= 1e-9 * max(1.0, abs(gathered.mean)):
-            other = float(exact_bounds(0, gathered.clusters, level)[1])
-            low, high = ((1 - other) * gathered.mean + sign * other * widest for sign in (-1, 1))
-            value = gathered.mean
-            method = "exact bound on how often it differs, clusters as draws (all effects equal)"
-            return Interval(
-                value, min(low, value), max(high, value), gathered.n, gathered.clusters, method, level
-            )
+    means = gathered.sums / gathered.sizes
+    alike = np.abs(means - gathered.mean).max() <= 1e-9 * max(1.0, abs(gathered.mean))
+    if gathered.clusters > 1 and abs(gathered.mean) > 1e-9 and alike:
+        other = float(exact_bounds(0, gathered.clusters, level)[1])
+        low, high = ((1 - other) * gathered.mean + sign * other * widest for sign in (-1, 1))
+        value = gathered.mean
+        method = "exact bound on how often it differs, clusters as draws (all effects equal)"
+        return Interval(
+            value, min(low, value), max(high, value), gathered.n, gathered.clusters, method, level
+        )
+    differing = int((np.abs(means) > 1e-9).sum())
+    if differing >= FEW_DIFFERING or 2 * differing > gathered.clusters:
+        return mean_of(gathered, level)
     return mean_shift(effects, (0.0, widest), list(clusters), level)
 
 

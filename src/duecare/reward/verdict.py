@@ -46,10 +46,10 @@ def findings(
     """
     looks = [_Look("accuracy", ranked.accuracy, (limits.accuracy, None), None)] if limits.accuracy else []
     looks += [
-        _Look(effect.comparison.kind, effect.at, (-most, most), effect)
+        _Look(held.comparison.kind, held.at, (-most, most), held)
         for effect in effects
-        for kind, most in limits.nudges.items()
-        if effect.comparison.kind == kind
+        if (most := limits.nudges.get(effect.comparison.kind)) is not None
+        for held in (effect.against(most),)
     ]
     if not looks:
         return []
