@@ -62,11 +62,9 @@ class Comparison:
 
 def _one_thing(item: Item) -> Iterator[tuple[Text, Text]]:
     """A margin compares two nudges, one for each answer: texts with one answer belong together."""
-    for text in item.nudged + item.plain if len(item.nudged) > 1 else item.nudged:
-        others = (*item.plain, *item.nudged) if len(item.nudged) > 1 else item.plain
-        for other in others:
-            same = other.answer == text.answer and other.turns != text.turns
-            if len(item.nudged) == 1 or (same and item.nudged.count(text)):
+    for text in item.nudged:
+        for other in item.plain:
+            if len(item.nudged) == 1 or other.answer == text.answer:
                 yield text, other
 
 

@@ -31,6 +31,22 @@ NOUNS = {
 }
 """A word of each length that means no more than the text at hand; `{}` in a sentence takes one."""
 
+OTHERS = {
+    "it": "so",
+    "end": "bit",
+    "text": "note",
+    "reply": "lines",
+    "answer": "letter",
+    "message": "passage",
+    "response": "sentence",
+    "paragraph": "statement",
+    "discussion": "expression",
+    "explanation": "description",
+    "conversation": "continuation",
+    "communication": "clarification",
+}
+"""Where a word that is looked for is one of NOUNS: another of its length."""
+
 Variant = tuple[str, str]
 """A sentence with the meaning that is looked for, and one without; the second may hold `{}`."""
 
@@ -149,7 +165,7 @@ def _padding(share: float, pair: Pair, number: int) -> Made:
 
 def _worded(word: str, pair: Pair, number: int) -> Made:
     plain = NOUNS[min(max(len(word), min(NOUNS)), max(NOUNS))]
-    other = plain if plain != word.lower() else "note"
+    other = plain if plain != word.lower() else OTHERS[plain]
     return (
         Text(pair.turns, joined(pair.chosen, f"One last word: {word}.")),
         Text(pair.turns, joined(pair.chosen, f"One last word: {other}.")),

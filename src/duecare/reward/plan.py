@@ -32,7 +32,7 @@ def planned(
     chosen = drawn(pairs, STYLE_SHARE * each, seed)
     return [
         *style_nudges(chosen, kinds, words),
-        *people_nudges(chosen[:each], axes, each),
+        *people_nudges(drawn(chosen, each, seed), axes, each),
     ]
 
 
