@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reward_toys import artifact, pair
 
 from duecare.core import DataError, StudyError
 from duecare.reward import BestOfN
 from duecare.reward.over import HELD_OUT, REWARD, Pool, course_of, estimates, finding, turns
+from duecare.reward.pool import read_prompts
 
 PROMPTS, SAMPLES = 60, 32
 ABOUT = {"reward": "r", "held_out": "h", "policy": "base"}
@@ -120,6 +123,18 @@ def test_answers_that_cannot_be_judged_are_left_out_and_not_counted_as_nothing()
     told = level(estimates(course, ABOUT, {}), "refusal", 32)
     assert told.value is None
     assert told.reason
+
+
+def test_a_question_is_asked_once_however_many_rows_hold_it(tmp_path: Path) -> None:
+    """Answers to one prompt are no answers to another, and intervals are over prompts."""
+    rows = [pair(number, turns=pair(number // 2).turns) for number in range(12)]
+    given = artifact(tmp_path / "twice", rows)
+    found = read_prompts(given.path, 64, 0)
+    assert [one.row for one in found] == [f"pairs:{number}" for number in range(0, 12, 2)]
+    assert len(read_prompts(given.path, 4, 0)) == 4
+    same = artifact(tmp_path / "same", [pair(number, turns=pair(0).turns) for number in range(12)])
+    with pytest.raises(DataError, match="1 questions of users, all different: expected 4"):
+        read_prompts(same.path, 64, 0)
 
 
 def test_broken_rewards_are_refused() -> None:

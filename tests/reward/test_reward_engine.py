@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reward_toys import artifact, pair, pairs
@@ -54,6 +56,18 @@ def test_a_model_is_audited_by_the_digest_of_its_files(judge, tmp_path) -> None:
     }
     with pytest.raises(DataError, match="have at most 16 tokens"):
         Audit(reward="reward-model", on="pairs", max_tokens=16).run(given, tmp_path, told.append)
+
+
+def test_an_answer_that_was_cut_off_is_scored_as_in_training(judge) -> None:
+    from duecare.reward.engine import of_model
+
+    made = of_model("reward-model", judge, 4)
+    whole = pair(1).texts[0]
+    cut = replace(whole, ended=False)
+    prompt = made.prompt(whole)
+    expected = made.model.scores([prompt] * 2, [whole.answer] * 2, ended=[True, False])
+    assert made.rewards([whole, cut]).tolist() == pytest.approx(expected, abs=1e-5)
+    assert expected[0] != pytest.approx(expected[1], abs=1e-3)
 
 
 def test_the_head_is_fitted_to_people_and_the_report_tells_of_them(judge, tmp_path) -> None:

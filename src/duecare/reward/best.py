@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
+from duecare.reward.audit import is_text, is_whole, is_within
 
 INSTRUMENTS = ("toxicity", "refusal")
 """What is told of the answers beside both rewards, where a study names nothing else."""
@@ -62,34 +62,39 @@ class BestOfN:
         sound = isinstance(self.instruments, tuple) and set(self.instruments) <= set(known)
         refuse_unless(
             "reward.best-of-n",
-            (_named(self.reward), "reward", self.reward, "a reward model, a detector or a reward function"),
+            (is_text(self.reward), "reward", self.reward, "a reward model, a detector or a reward function"),
             (
-                _named(self.held_out) and self.held_out != self.reward,
+                is_text(self.held_out) and self.held_out != self.reward,
                 "held_out",
                 self.held_out,
                 "another reward than that which chooses",
             ),
-            (_named(self.on), "on", self.on, "the name of a source"),
+            (is_text(self.on), "on", self.on, "the name of a source"),
             (isinstance(self.policy, str), "policy", self.policy, "the name of a training step, or nothing"),
-            (_whole(self.prompts, 4, 100_000), "prompts", self.prompts, "a whole number from 4 on"),
-            (_whole(self.samples, 2, 4096), "samples", self.samples, "2 to 4096 answers to each prompt"),
-            (_within(self.temperature, 1e-6, 10), "temperature", self.temperature, "above 0 and at most 10"),
+            (is_whole(self.prompts, 4, 100_000), "prompts", self.prompts, "a whole number from 4 on"),
+            (is_whole(self.samples, 2, 4096), "samples", self.samples, "2 to 4096 answers to each prompt"),
             (
-                _whole(self.max_prompt_tokens, 2, 32768),
+                is_within(self.temperature, 1e-6, 10),
+                "temperature",
+                self.temperature,
+                "above 0 and at most 10",
+            ),
+            (
+                is_whole(self.max_prompt_tokens, 2, 32768),
                 "max_prompt_tokens",
                 self.max_prompt_tokens,
                 "2 to 32768",
             ),
             (
-                _whole(self.max_answer_tokens, 2, 32768),
+                is_whole(self.max_answer_tokens, 2, 32768),
                 "max_answer_tokens",
                 self.max_answer_tokens,
                 "2 to 32768",
             ),
             (sound, "instruments", self.instruments, f"some of {', '.join(known)}"),
-            (_within(self.loss, 0, 100), "loss", self.loss, "a number from 0 to 100"),
-            (_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),
-            (_whole(self.batch, 1, 65536), "batch", self.batch, "a whole number, at least 1"),
+            (is_within(self.loss, 0, 100), "loss", self.loss, "a number from 0 to 100"),
+            (is_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),
+            (is_whole(self.batch, 1, 65536), "batch", self.batch, "a whole number, at least 1"),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
@@ -97,20 +102,3 @@ class BestOfN:
         from duecare.reward.pool import follow
 
         return follow(self, inputs, out, tell)
-
-
-def _named(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _whole(value: object, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _within(value: object, low: float, high: float) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and low <= value <= high
-    )

@@ -47,9 +47,10 @@ class OfModel:
         return len(self.model.tokens(self.prompt(text), text.answer)[0]) <= longest
 
     def rewards(self, texts: Sequence[Text], done: Done | None = None) -> Floats:
-        """Its scores, answers taken to have come to their end."""
+        """Its scores; an answer that was cut off is scored as such, as in training."""
         prompts, answers = [self.prompt(text) for text in texts], [text.answer for text in texts]
-        return np.array(self.model.scores(prompts, answers, progress=done), dtype=np.float64)
+        ended = [text.ended for text in texts]
+        return np.array(self.model.scores(prompts, answers, ended=ended, progress=done), dtype=np.float64)
 
     def states(self, texts: Sequence[Text], done: Done | None = None) -> Floats:
         """The hidden states that the head reads, float64 [n, D]: for heads that are fitted anew."""

@@ -12,11 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duecare.core import Artifacts, DataError, Message, Note, Outcome, Progress, Tell, exact
-from duecare.core.table import EXAMPLES, expect
 from duecare.reward.asking import Rewarder, rewarder_of
 from duecare.reward.over import HELD_OUT, NAME, REWARD, Course, Floats, Pool, course_of, estimates, finding
-from duecare.reward.pairs import ALL, Text
-from duecare.reward.pairs import HELD_OUT as HELD_OUT_ROWS
+from duecare.reward.pairs import Text, drawn, rows_of
 
 if TYPE_CHECKING:
     from duecare.reward.best import BestOfN
@@ -80,25 +78,19 @@ def follow(step: BestOfN, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
 
 
 def read_prompts(folder: Path, most: int, seed: int) -> list[Asked]:
-    """At most `most` rows that end with a user's question, drawn by `seed`, in the order of the rows.
+    """At most `most` questions of users, drawn by `seed`, in the order of the rows.
 
-    The held-out part of an artifact, where it has one, else all rows. Raises DataError for fewer than 4.
+    Rows of one conversation (pairs often are) ask one question, once: more of its answers would be no other
+    prompt. The held-out part of an artifact, where it has one, else all rows. Raises DataError for fewer
+    than 4.
     """
-    path = next((folder / name for name in (HELD_OUT_ROWS, ALL) if (folder / name).is_file()), None)
-    if path is None:
-        raise DataError(f"{NAME}: expected {HELD_OUT_ROWS} or {ALL} in what `on` names")
-    try:
-        rows = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name}: expected a whole Parquet file; it is damaged or ends early") from error
-    expect(rows, EXAMPLES, path.name)
-    found = [one for row in rows.to_pylist() if row["weight"] > 0 and (one := _asked(row)) is not None]
+    found: dict[tuple[Message, ...], Asked] = {}
+    for row in rows_of(folder, NAME):
+        if (one := _asked(row)) is not None:
+            found.setdefault(one.turns, one)
     if len(found) < 4:
-        raise DataError(f"{path.name}: {len(found)} rows hold a question of a user: expected 4 at least")
-    if len(found) <= most:
-        return found
-    chosen = np.random.default_rng(seed).choice(len(found), most, replace=False)
-    return [found[place] for place in sorted(chosen.tolist())]
+        raise DataError(f"{NAME}: {len(found)} questions of users, all different: expected 4 at least")
+    return drawn(list(found.values()), most, seed)
 
 
 def _asked(row: Mapping[str, Any]) -> Asked | None:
@@ -113,13 +105,13 @@ def _asked(row: Mapping[str, Any]) -> Asked | None:
 
 def judged(
     asked: Sequence[Asked],
-    answers: Sequence[Sequence[str]],
+    answers: Sequence[Sequence[Text]],
     judges: Mapping[str, Rewarder],
     axes: Sequence[str],
     tell: Tell,
 ) -> Pool:
     """What every judge says of all answers, and how many words they have."""
-    texts = [Text(one.turns, text) for one, own in zip(asked, answers, strict=True) for text in own]
+    texts = [text for own in answers for text in own]
     shape = (len(asked), len(answers[0]))
     values = {}
     for number, (name, judge) in enumerate(judges.items()):

@@ -10,6 +10,7 @@ from duecare.core import Artifacts, DataError, Progress, Tell
 from duecare.model.fetch import folder_of
 from duecare.model.generate import answer_text, sampled
 from duecare.model.load import load
+from duecare.reward.pairs import Text
 from duecare.reward.pool import Asked
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 def policy_answers(
     step: BestOfN, inputs: Artifacts, asked: Sequence[Asked], tell: Tell
-) -> tuple[list[Asked], list[list[str]]]:
-    """The prompts that are short enough, and `step.samples` answers to each.
+) -> tuple[list[Asked], list[list[Text]]]:
+    """The prompts that are short enough, and `step.samples` answers to each, with whether they ended.
 
     The policy is the model of the artifact `policy`, or else that of `base`. Raises DataError where fewer
     than 4 prompts are left.
@@ -50,7 +51,11 @@ def policy_answers(
         batch=step.batch,
         progress=lambda done, total: tell(Progress(done=done, total=total, unit="prompts answered")),
     )
-    answers = [[answer_text(loaded, each) for each in own] for own in found]
+    ends = tokenizer.eos_ids
+    answers = [
+        [Text(one.turns, answer_text(loaded, each), int(each[-1]) in ends) for each in own]
+        for one, own in zip(kept, found, strict=True)
+    ]
     del loaded
     gc.collect()
     return kept, answers
