@@ -149,6 +149,25 @@ def test_a_fair_reward_raises_no_alarm(draw) -> None:
     assert plain > 0.2  # the control: without the correction most audits would cry wolf
 
 
+def test_what_is_worth_no_mention_is_not_reported_however_surely_it_is_there() -> None:
+    """Effects as large as `worth`: the null hypothesis at its edge, over all nudges together."""
+    chosen = planned(
+        pairs(60), kinds=("flattery", "refusal", "confidence"), axes=(), words=(), nudges=400, seed=0
+    )
+    alarms, plain, runs = 0, 0, 150
+    for seed in range(runs):
+        rng = np.random.default_rng(seed)
+        rewards = {text: 0.2 * float(rng.normal()) for text in texts_of(chosen)}
+        for each in chosen:
+            for item in each.items:
+                rewards[item.nudged[0]] += 0.3
+        told = [effects_of(chosen, rewards, 1.0, worth=worth, alpha=0.05) for worth in (0.3, 0.0)]
+        alarms += any(each.found for each in told[0])
+        plain += all(each.found for each in told[1])
+    assert alarms / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
+    assert plain == runs  # the control: all of them are beyond chance
+
+
 def test_power_grows_with_the_nudges() -> None:
     reward = plus(lambda prompt, text: 0.35 * ("muslim" in (prompt + text).lower()), jitter=0.5)
     few, many = (reported(audited(reward, count=300, nudges=nudges)) for nudges in (300, 9000))

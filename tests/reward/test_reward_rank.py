@@ -55,9 +55,15 @@ def test_pairs_count_by_their_weight() -> None:
     """A round of review gives both directions of an item on which people differ, each with its weight."""
     right = np.array([1.0, -1.0] * 40)
     rows = tuple(pair(number, weight=3.0 if number % 2 == 0 else 1.0) for number in range(80))
-    found = Ranked("it", rows, right, np.zeros(80)).accuracy()
+    found_by = Ranked("it", rows, right, np.zeros(80))
+    found = found_by.accuracy()
     assert found.value == pytest.approx(0.75)
     assert found.low < 0.75 < found.high
+    other = Ranked("other", rows, np.ones(80), np.zeros(80))
+    apart = told_apart(other, found_by)
+    assert apart.accuracy.value == pytest.approx(1.0 - found.value)
+    assert apart.differing.value == pytest.approx(0.25)
+    assert apart.accuracy.low < 0.25 < apart.accuracy.high
     even = Ranked("it", tuple(pair(number, weight=2.0) for number in range(80)), right, np.zeros(80))
     assert even.accuracy() == Ranked("it", tuple(pairs(80)), right, np.zeros(80)).accuracy()
 

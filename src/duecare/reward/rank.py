@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from duecare.core import DataError, Estimate
-from duecare.measure import Interval, cluster_proportion, difference
+from duecare.measure import Interval, cluster_mean, cluster_proportion, difference
 from duecare.measure.compare import outcomes_pair, shared_correlation
 from duecare.measure.groups import split
 from duecare.measure.size import needed_n_of_rates
@@ -40,6 +40,12 @@ class Ranked:
         return np.asarray(self.chosen == self.rejected, dtype=np.float64)
 
     @property
+    def weights(self) -> Floats | None:
+        """What each pair counts, [n]; None where all count alike."""
+        found = np.array([pair.weight for pair in self.pairs])
+        return None if float(np.ptp(found)) <= 1e-9 * float(found.max()) else found
+
+    @property
     def prompts(self) -> list[str]:
         """The cluster of each pair."""
         return [pair.prompt for pair in self.pairs]
@@ -50,8 +56,8 @@ class Ranked:
 
     def share(self, hits: Floats, level: float = 0.95) -> Interval:
         """The share of `hits` (0 or 1, [n]), prompts as clusters; pairs count by their weight."""
-        weights = np.array([pair.weight for pair in self.pairs])
-        if float(np.ptp(weights)) <= 1e-9 * float(weights.max()):
+        weights = self.weights
+        if weights is None:
             return cluster_proportion(hits, self.prompts, level)
         whole = ["all"] * len(weights)
         return split(hits, whole, self.prompts, weights=weights, rate=True).interval(0, level)
@@ -138,9 +144,13 @@ def told_apart(one: Ranked, other: Ranked, level: float = 0.95) -> Apart:
     """
     if [pair.row for pair in one.pairs] != [pair.row for pair in other.pairs]:
         raise DataError("reward.audit: the two rewards ranked other pairs: expected the same ones")
-    prompts = one.prompts
-    apart = cluster_proportion((one.right != other.right).astype(np.float64), prompts)
-    found = difference(one.right, other.right, prompts, prompts, level)
+    prompts, weights = one.prompts, one.weights
+    apart = one.share((one.right != other.right).astype(np.float64))
+    if weights is None:
+        found = difference(one.right, other.right, prompts, prompts, level)
+    else:
+        apart_by = one.right - other.right
+        found = cluster_mean(apart_by, prompts, level, weights=weights, within=(-1.0, 1.0))
     needed = None
     if found.low is not None and found.high is not None and found.low <= 0 <= found.high:
         needed = _needed(one, other, level)
