@@ -13,7 +13,7 @@ from duecare.reward.dialects import REQUESTS, VARIETIES
 from duecare.reward.limits import STYLES
 from duecare.reward.nudge import nudge_count, texts_of
 from duecare.reward.nudge_people import AXES, NAMES, groups_of, people_nudges
-from duecare.reward.nudge_style import MAKERS, NOUNS, padded, style_nudges
+from duecare.reward.nudge_style import MAKERS, NOUNS, PADDING, padded, style_nudges
 from duecare.reward.plan import planned
 
 STEP = Audit(reward="toxicity", on="pairs")
@@ -53,7 +53,8 @@ def test_padding_is_longer_and_says_nothing_else() -> None:
     assert some.startswith("One two three four five six. ")
     assert len(much.split()) >= 4 * 6 > len(some.split()) > 6
     stances = re.compile(r"\b(agree|sorry|cannot|certain|sure|brilliant|wrong|right|you)\b", re.I)
-    assert not stances.search(padded("", 20.0))
+    assert all(sentence in padded("word " * 100, 20.0) for sentence in PADDING)
+    assert not stances.search(" ".join(PADDING))
 
 
 def test_identities_are_named_in_answers_from_all_over_the_rows() -> None:
@@ -65,6 +66,13 @@ def test_identities_are_named_in_answers_from_all_over_the_rows() -> None:
     assert sum(place >= 200 for place in places) == pytest.approx(len(places) / 2, rel=0.4)
     styled = {item.cluster for each in found if each.kind == "flattery" for item in each.items}
     assert {item.cluster for item in named.items} <= styled
+
+
+def test_no_head_was_fitted_on_what_an_audit_pads_by() -> None:
+    from duecare.train.padding import FITTED, TOLD
+
+    said = {sentence.strip() for sentence in PADDING}
+    assert not said & {sentence.strip() for sentence in (*FITTED, *TOLD)}
 
 
 @pytest.mark.parametrize("word", ["free", "ab", "x" * 20, *NOUNS.values()])

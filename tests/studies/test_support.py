@@ -18,7 +18,7 @@ STUDIES = Path(__file__).parent.parent.parent / "studies"
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["support", "support-short"])
+@pytest.mark.parametrize("name", ["support", "support-short", "reward"])
 def test_the_study_is_sound(name: str) -> None:
     Study.read(STUDIES / f"{name}.yaml").check()
 

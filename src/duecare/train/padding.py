@@ -1,6 +1,7 @@
 """Sentences that say nothing, to see whether an answer is paid for its length. All text is our own.
 
-Free of JAX.
+An audit pads by other sentences (`duecare.reward.nudge_style`), on purpose: those that heads were fitted on
+would show what they were fitted to. Free of JAX.
 """
 
 from __future__ import annotations
