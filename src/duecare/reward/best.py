@@ -60,37 +60,20 @@ class BestOfN:
 
         known = scoring_detectors()
         sound = isinstance(self.instruments, tuple) and set(self.instruments) <= set(known)
+        other = is_text(self.held_out) and self.held_out != self.reward
+        heat = is_within(self.temperature, 1e-6, 10)
+        asked, said = self.max_prompt_tokens, self.max_answer_tokens
         refuse_unless(
             "reward.best-of-n",
             (is_text(self.reward), "reward", self.reward, "a reward model, a detector or a reward function"),
-            (
-                is_text(self.held_out) and self.held_out != self.reward,
-                "held_out",
-                self.held_out,
-                "another reward than that which chooses",
-            ),
+            (other, "held_out", self.held_out, "another reward than that which chooses"),
             (is_text(self.on), "on", self.on, "the name of a source"),
             (isinstance(self.policy, str), "policy", self.policy, "the name of a training step, or nothing"),
             (is_whole(self.prompts, 4, 100_000), "prompts", self.prompts, "a whole number from 4 on"),
             (is_whole(self.samples, 2, 4096), "samples", self.samples, "2 to 4096 answers to each prompt"),
-            (
-                is_within(self.temperature, 1e-6, 10),
-                "temperature",
-                self.temperature,
-                "above 0 and at most 10",
-            ),
-            (
-                is_whole(self.max_prompt_tokens, 2, 32768),
-                "max_prompt_tokens",
-                self.max_prompt_tokens,
-                "2 to 32768",
-            ),
-            (
-                is_whole(self.max_answer_tokens, 2, 32768),
-                "max_answer_tokens",
-                self.max_answer_tokens,
-                "2 to 32768",
-            ),
+            (heat, "temperature", self.temperature, "above 0 and at most 10"),
+            (is_whole(asked, 2, 32768), "max_prompt_tokens", asked, "2 to 32768"),
+            (is_whole(said, 2, 32768), "max_answer_tokens", said, "2 to 32768"),
             (sound, "instruments", self.instruments, f"some of {', '.join(known)}"),
             (is_within(self.loss, 0, 100), "loss", self.loss, "a number from 0 to 100"),
             (is_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from duecare.core import Artifacts, DataError, Progress, Tell
 from duecare.model.fetch import folder_of
-from duecare.model.generate import answer_text, sampled
-from duecare.model.load import load
+from duecare.model.generate import Ids, answer_text, sampled
+from duecare.model.load import Loaded, load
 from duecare.reward.pairs import Text
 from duecare.reward.pool import Asked
 
@@ -51,11 +51,13 @@ def policy_answers(
         batch=step.batch,
         progress=lambda done, total: tell(Progress(done=done, total=total, unit="prompts answered")),
     )
-    ends = tokenizer.eos_ids
-    answers = [
-        [Text(one.turns, answer_text(loaded, each), int(each[-1]) in ends) for each in own]
-        for one, own in zip(kept, found, strict=True)
-    ]
+    answers = [_texts(loaded, one, own) for one, own in zip(kept, found, strict=True)]
     del loaded
     gc.collect()
     return kept, answers
+
+
+def _texts(loaded: Loaded, asked: Asked, answers: Sequence[Ids]) -> list[Text]:
+    """Answers to one prompt, with whether they came to their end."""
+    ends = loaded.tokenizer.eos_ids
+    return [Text(asked.turns, answer_text(loaded, each), int(each[-1]) in ends) for each in answers]
