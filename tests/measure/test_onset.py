@@ -70,6 +70,15 @@ def test_a_turn_after_a_good_time_is_found_and_dated() -> None:
     assert state.p_value < ALPHA < whole.p_value
 
 
+def test_what_was_made_once_still_counts_when_it_is_lost_again() -> None:
+    state, most = Onset(limit=0.5, starts=4), 0.0
+    for value in [0.9] * 6 + [0.05] * 12:
+        state = state.add([value] * 4)
+        most = max(most, state.log_now)
+        assert state.p_value == pytest.approx(math.exp(-most))
+    assert state.log_now < most - 1
+
+
 def test_one_gambler_is_evidence_and_many_are_its_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capital, "MOST", MOST)  # what a bet may be at most is what the two differ in
     rng = np.random.default_rng(4)

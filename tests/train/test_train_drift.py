@@ -84,6 +84,18 @@ def test_a_run_on_which_nothing_comes_apart_raises_no_alarm(tmp_path: Path) -> N
     assert alarms / runs <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
 
 
+def test_all_courses_share_what_may_go_wrong(tmp_path: Path) -> None:
+    """All prompts, women and men, by one figure or by two: an alarm takes so many times the money."""
+    rng = np.random.default_rng(8)
+    for drift, courses in ((BESIDE, 3), (Drift(independent={"sentiment": 1.0}, gap=0.3), 6)):
+        judge = gauge(tmp_path, drift, on_crossing="warn")
+        told = watched(judge, looks(rng, lambda number, _: 0.5 if number < 6 else 0.3), every=1)
+        notes = [each.data for each in told.all if isinstance(each, Note)]
+        assert notes
+        assert all(float(each["needed"]) == pytest.approx(courses / 0.05, rel=1e-3) for each in notes)
+        assert all(float(each["e_value"]) >= courses / 0.05 for each in notes)
+
+
 def test_the_onset_is_found_and_dated_and_it_is_said_what_the_reward_did(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     judge = gauge(tmp_path)

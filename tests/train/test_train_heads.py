@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,34 @@ def test_a_fitted_head_is_the_minimum() -> None:
     assert near == pytest.approx(again, abs=1e-6), "one head alone draws nothing"
     held = fitted(Robust(heads=1, hold=1e5), start=np.arange(WIDTH) / WIDTH).values[0]
     assert held == pytest.approx(np.arange(WIDTH) / WIDTH, abs=1e-3)
+
+
+def test_a_fitted_head_is_where_what_is_said_of_the_loss_has_its_minimum() -> None:
+    """Every term as the module states it, written out here; at its minimum it is level all around."""
+    weights = np.linspace(0.5, 1.5, len(TAUGHT.chosen))
+    taught, start = replace(TAUGHT, weights=weights), np.linspace(-0.3, 0.3, WIDTH)
+    robust = Robust(heads=1, length=2.0, twins=1.0, padding=0.5, hold=0.05)
+    margin, total = taught.chosen - taught.rejected, taught.chosen + taught.rejected
+    size = np.sqrt((margin**2).mean(axis=0))
+
+    def terms(head: np.ndarray) -> np.ndarray:
+        said, share = margin @ head, weights / weights.sum()
+        length = np.mean(said * taught.longer) / np.sqrt(np.mean(taught.longer**2))
+        return np.array(
+            [
+                (share * np.log1p(np.exp(-said))).sum(),
+                0.3 * (share * (total @ head) ** 2).sum(),
+                2.0 * length**2,
+                1.0 * np.mean((taught.apart @ head) ** 2),
+                0.5 * np.mean((taught.pads @ head) ** 2),
+                0.05 * (((head - start) * size) ** 2).sum(),
+            ]
+        )
+
+    best = fit_heads(taught, robust, centring=0.3, start=start, seed=0).values[0].astype(float)
+    slopes = np.array([(terms(best + 1e-4 * way) - terms(best - 1e-4 * way)) / 2e-4 for way in np.eye(WIDTH)])
+    assert slopes.sum(axis=1) == pytest.approx(np.zeros(WIDTH), abs=2e-3)
+    assert (np.abs(slopes).max(axis=0) > 2e-2).all()  # the control: each term pulls somewhere
 
 
 def test_weights_count() -> None:

@@ -10,7 +10,7 @@ Adam, whose updates are no gradients: P is its second moment at that state, 1 / 
 (Xia et al. 2024, arXiv:2402.04333), and its momentum is spread over the steps after (`influence.pushes`).
 Departures from TracIn: P; the loss is taken at both ends of a window between two states, and the mean of both
 counts; the row's weight and its share in each batch that it was in count as they did in training; and where
-gradients were clipped, the mean clipping of up to `CLIPS` batches at that state does.
+gradients were clipped, the mean clipping of up to `SAMPLED` batches at that state does.
 
 The gradient of no row is ever made. With the tangent t = P grad G, one forward-mode pass over a batch gives
 <grad loss(row), t> for every row of it, at the cost of one and a half training gradients of that batch.
