@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from duecare.core import ModelError
 from duecare.explain import attribute, rather, rather_for
 from duecare.explain.attribution import METHODS, opened, readings
 from duecare.explain.engine_attribution import Unit, explained, randomised
+from duecare.model.heads import Heads
 from duecare.model.load import load
 from duecare.model.logprob import answer_logprobs
 from duecare.model.reward import RewardModel, around_answer
@@ -52,6 +55,26 @@ def test_the_value_of_a_reward_is_its_score(judge):
     assert {word.part for word in found[0].words} == {"prompt", "answer"}
     text = {"prompt": PROMPTS[0], "answer": ANSWERS[0]}
     assert [word.of(text[word.part]) for word in found[0].words][-5:] == ["I", "will", "trace", "it", "."]
+
+
+@pytest.mark.parametrize("combine", ["lower", "worst", "mean"])
+def test_of_several_heads_the_score_that_they_come_to_is_explained(judge, combine):
+    """And not that of their mean, which is what transformers sees."""
+    from duecare.explain.reading import rendered as chat
+
+    rng = np.random.default_rng(4)
+    values = rng.standard_normal((3, judge.loaded.shape.width)).astype(np.float32)
+    heads = Heads(values, rng.standard_normal(3), combine, 2.0)
+    several = replace(judge, head=jnp.asarray(heads.mean), heads=heads)
+    found = attribute(several, PROMPTS, ANSWERS)
+    wanted = several.scores([chat(judge.loaded.tokenizer, prompt) for prompt in PROMPTS], ANSWERS)
+    assert np.allclose([each.value for each in found], wanted, atol=1e-4)
+    assert max(each.relative_residual for each in found) < 0.02
+    copies = replace(heads, values=np.repeat(values[:1], 3, axis=0), offsets=np.zeros(3))
+    alike = attribute(replace(judge, heads=copies), PROMPTS, ANSWERS)  # where all agree there is a slope, too
+    alone = attribute(replace(judge, head=jnp.asarray(values[0])), PROMPTS, ANSWERS)
+    for one, other in zip(alike, alone, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-3)
 
 
 def test_integrated_gradients_add_up_and_the_others_promise_nothing(loaded, judge):
@@ -184,8 +207,6 @@ def test_a_family_without_seam_and_lora_of_no_known_scale_are_refused(loaded, tm
     class Sealed:
         embedder = object()
 
-    from dataclasses import replace
-
     with pytest.raises(ModelError, match="no layers, final_norm"):
         explained(replace(loaded, model=Sealed(), family="sealed"))
     fresh = load(write_tiny(tmp_path, "llama", seed=3))
@@ -195,8 +216,6 @@ def test_a_family_without_seam_and_lora_of_no_known_scale_are_refused(loaded, tm
 
 
 def test_a_reward_that_is_no_number_is_refused(judge):
-    from dataclasses import replace
-
     broken = replace(judge, head=jnp.full_like(judge.head, jnp.nan))
     with pytest.raises(ModelError, match="the reward model gave a score"):
         attribute(broken, PROMPTS, ANSWERS)

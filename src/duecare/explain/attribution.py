@@ -101,7 +101,7 @@ def opened(model: Any, *, baseline: Baseline = "pad", batch: int = 16) -> tuple[
 
     loaded = load(Path(model)) if isinstance(model, str | Path) else model
     if isinstance(loaded, RewardModel):
-        return explained(loaded.loaded, baseline=baseline, batch=batch, head=loaded.head), loaded
+        return explained(loaded.loaded, baseline=baseline, batch=batch, head=loaded.scoring), loaded
     return explained(loaded, baseline=baseline, batch=batch), loaded
 
 

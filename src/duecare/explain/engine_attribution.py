@@ -28,6 +28,7 @@ from duecare.model.load import Loaded
 from duecare.model.logprob import SHORT, TOKENS_EACH, padded_length
 from duecare.model.merge import Merged
 from duecare.model.mesh import rows_over
+from duecare.model.reward import Head, rewards
 
 Baseline = Literal["pad", "mean", "zero"]
 BASELINES: tuple[Baseline, ...] = ("pad", "mean", "zero")
@@ -48,16 +49,16 @@ class Unit:
 class Explained:
     """A model whose value of a text can be asked for, and its slope.
 
-    The value is the natural log-probability of the answer in nats, or, with a `head` float32 [D], the
-    reward. `base` float32 [D] is what a token is put to; `batch` texts of up to TOKENS_EACH tokens are on the
-    device at a time, of longer ones fewer.
+    The value is the natural log-probability of the answer in nats, or, with a `head` (one float32 [D] or
+    several, as `RewardModel.scoring`), the reward. `base` float32 [D] is what a token is put to; `batch`
+    texts of up to TOKENS_EACH tokens are on the device at a time, of longer ones fewer.
     """
 
     model: Any
     pad: int
     base: jax.Array
     batch: int
-    head: jax.Array | None = None
+    head: Head | None = None
     mesh: Mesh | None = None
 
     def values(self, readings: Sequence[Reading], units: Sequence[Unit]) -> Floats:
@@ -135,7 +136,7 @@ class Explained:
 
 
 def explained(
-    loaded: Loaded, *, baseline: Baseline = "pad", batch: int = 16, head: jax.Array | None = None
+    loaded: Loaded, *, baseline: Baseline = "pad", batch: int = 16, head: Head | None = None
 ) -> Explained:
     """A loaded model, ready to be asked.
 
@@ -172,7 +173,7 @@ def randomised(asked: Explained, seed: int) -> Explained:
     keys = jax.random.split(jax.random.key(seed), len(leaves) + 1)
     drawn = [_like(key, leaf) for key, leaf in zip(keys[1:], leaves, strict=True)]
     model = nnx.merge(graph, jax.tree.unflatten(tree, drawn))
-    head = None if asked.head is None else _like(keys[0], asked.head)
+    head = jax.tree.map(partial(_like, keys[0]), asked.head)
     # The baseline is no part of what was learnt and stays: the line through the inputs begins at one place.
     return Explained(model, asked.pad, asked.base, asked.batch, head, asked.mesh)
 
@@ -207,12 +208,12 @@ def _finite(found: Floats, reward: bool) -> Floats:
     return found
 
 
-def _value(model: Any, x: jax.Array, given: Given, head: jax.Array | None) -> jax.Array:
+def _value(model: Any, x: jax.Array, given: Given, head: Head | None) -> jax.Array:
     """Log-probability of the wanted tokens, or reward, float32 [B], of embedded tokens x [B, T, D]."""
     states, _ = blocks(model, x, places(given["real"]), None, causal(given["real"]))
     read = jnp.take_along_axis(states, given["places"][:, :, None], axis=1)
     if head is not None:
-        return read[:, 0].astype(jnp.float32) @ head
+        return rewards(read[:, 0], head)
 
     @jax.checkpoint  # type: ignore[untyped-decorator]  # logits are made anew on the way back: all at once would be the largest array
     def row(each: tuple[jax.Array, ...]) -> jax.Array:
@@ -225,14 +226,14 @@ def _value(model: Any, x: jax.Array, given: Given, head: jax.Array | None) -> ja
 
 
 @partial(jax.jit, static_argnums=0)
-def _values(graph: Any, state: Any, given: Given, base: jax.Array, head: jax.Array | None) -> jax.Array:
+def _values(graph: Any, state: Any, given: Given, base: jax.Array, head: Head | None) -> jax.Array:
     model = nnx.merge(graph, state)
     return _value(model, _put(model, given, base)[0], given, head)
 
 
 @partial(jax.jit, static_argnums=0)
 def _slopes(
-    graph: Any, state: Any, given: Given, ends: tuple[jax.Array, jax.Array], head: jax.Array | None
+    graph: Any, state: Any, given: Given, ends: tuple[jax.Array, jax.Array], head: Head | None
 ) -> jax.Array:
     """Slope times distance, summed over the width, float32 [B, T].
 

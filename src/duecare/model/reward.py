@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,25 @@ from duecare.model.store import digest_of, digests
 from duecare.model.tokenize import Tokenizer
 
 Ids = npt.NDArray[np.int32]
+
+
+class Lower(NamedTuple):
+    """Heads [H, D] with offsets [H] that score by their mean less `k` [] standard deviations, in JAX."""
+
+    values: jax.Array
+    offsets: jax.Array
+    k: jax.Array
+
+
+class Worst(NamedTuple):
+    """Heads [H, D] with offsets [H] of which the lowest counts, in JAX."""
+
+    values: jax.Array
+    offsets: jax.Array
+
+
+Head = jax.Array | Lower | Worst
+"""What scores a state where a slope is asked for: see `rewards`."""
 
 
 def load_reward(
@@ -87,6 +106,17 @@ class RewardModel:
     around: tuple[str, str]
     heads: Heads | None = None
 
+    @property
+    def scoring(self) -> Head:
+        """What scores a state, in JAX: the very score that `scores` gives, which has a slope."""
+        several = self.heads
+        if several is None:
+            return self.head
+        values, offsets = jnp.asarray(several.values), jnp.asarray(several.offsets, jnp.float32)
+        if several.combine == "worst":
+            return Worst(values, offsets)
+        return Lower(values, offsets, jnp.float32(several.k if several.combine == "lower" else 0.0))
+
     def scores(
         self,
         prompts: Sequence[str],
@@ -107,9 +137,8 @@ class RewardModel:
         """
         found = self.states(prompts, answers, ended=ended, progress=progress)
         # Row by row, so that a score does not depend on how many there are.
-        values = (found * np.asarray(self.head)).sum(axis=-1)
-        if self.heads is not None:
-            values = self.heads.scores(found)
+        alone = self.heads is None
+        values = (found * np.asarray(self.head)).sum(axis=-1) if alone else self.heads.scores(found)
         if not np.isfinite(values).all():
             raise ModelError("the reward model gave a score that is not a finite number")
         return [float(each) for each in values]
@@ -219,9 +248,17 @@ def _last(row: Sequence[int], right: Callable[[int], bool]) -> int:
     return next((place for place in range(len(row) - 1, -1, -1) if right(row[place])), -1)
 
 
-def rewards(states: jax.Array, head: jax.Array) -> jax.Array:
-    """Scores float32 [N] of hidden states [N, D] by a head [D]."""
-    return states.astype(jnp.float32) @ head
+def rewards(states: jax.Array, head: Head) -> jax.Array:
+    """Scores float32 [N] of hidden states [N, D] by a head [D], or by several."""
+    wide = states.astype(jnp.float32)
+    if not isinstance(head, Lower | Worst):
+        return wide @ head
+    each = wide @ head.values.T - head.offsets
+    if isinstance(head, Worst):
+        return each.min(axis=-1)
+    # Where all heads agree the root has no slope; it is held just above nought, where it has one of 0.
+    spread = jnp.sqrt(jnp.maximum(jnp.var(each, axis=-1), 1e-20))
+    return each.mean(axis=-1) - head.k * spread
 
 
 @partial(jax.jit, static_argnums=0, static_argnames="share")
