@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from training_toys import Told, data_artifact, digests, preference, run
 from duecare.core import Artifact, Estimate, Example, Message, Outcome, Progress
 from duecare.model.heads import FILE
 from duecare.train import RewardModel, Robust
+from duecare.train.padding import FITTED, TOLD, padded
 
 pytestmark = [
     pytest.mark.jax,
@@ -50,8 +52,10 @@ def pairs(count: int = 160) -> list[Example]:
     return rows
 
 
-def trained(robust: Robust | None, base: Artifact, folder: Path) -> tuple[Outcome, Told, dict[str, Artifact]]:
-    made, rows = step(robust), pairs()
+def trained(
+    robust: Robust | None, base: Artifact, folder: Path, **changes: Any
+) -> tuple[Outcome, Told, dict[str, Artifact]]:
+    made, rows = replace(step(robust), **changes), pairs()
     data = data_artifact(folder / "data", rows[made.held_out :], rows[: made.held_out])
     inputs = {"data": data, "base": base}
     return (*run(made, inputs, folder / "out"), inputs)
@@ -121,6 +125,24 @@ def test_the_terms_cut_what_they_are_against_and_the_cost_is_told(base: Artifact
     outcome, _, _ = trained(Robust(heads=1), base, tmp_path / "plain")
     (after,) = found(outcome, "robust.length", "refitted")
     assert after.value > 0.3
+
+
+def test_answers_are_padded_of_the_pairs_that_were_read(
+    base: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of the first ones in the table, which may be sorted or count for nothing."""
+    seen: list[tuple[str, str]] = []
+
+    def noting(example: Example, sentence: str, *more: Any) -> Any:
+        seen.append((example.row, sentence))
+        return padded(example, sentence, *more)
+
+    monkeypatch.setattr("duecare.train.engine_heads.padded", noting)
+    trained(Robust(heads=1, padding=1.0), base, tmp_path, steps=4, every=4)
+    fitted = [row for row, sentence in seen if sentence in FITTED]
+    assert len(fitted) == len(set(fitted)) == 32
+    assert len({row for row, sentence in seen if sentence in TOLD}) == 40
+    assert fitted != sorted(fitted, key=lambda row: int(row.rpartition(":")[2]))
 
 
 def test_an_average_of_weights_is_one_head_and_nothing_else(base: Artifact, tmp_path: Path) -> None:

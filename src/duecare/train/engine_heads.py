@@ -19,7 +19,7 @@ from duecare.model.forward import causal, places
 from duecare.model.heads import Heads
 from duecare.model.tokenize import Tokenizer
 from duecare.model.twins import FRAMES, ISSUES, Twin, twins
-from duecare.train.engine_loop import Data, doing
+from duecare.train.engine_loop import doing
 from duecare.train.engine_probe import batches_of
 from duecare.train.engine_reward_probe import RewardAsker
 from duecare.train.heads import States, differences, fit_heads
@@ -89,7 +89,7 @@ def refitted(
     asker = TwinStates(Probes(axes=robust.axes), tokenizer)
     states = asker.values(model)
     both = taught.states(model, step.batch_size)
-    more = _added(padded_states(step, model, tokenizer, taught.part, FITTED)) if robust.padding else None
+    more = _added(padded_states(step, model, tokenizer, taught, FITTED)) if robust.padding else None
     trained = np.asarray(model.head[...])
     heads = fit_heads(
         States(
@@ -111,19 +111,22 @@ def refitted(
     if len(probed.plan.read):
         held = probed.states(model, step.batch_size)
         told += _pairs_told((before, heads), held, probed.longer, about)
-        more = padded_states(step, model, tokenizer, probed.part, TOLD)
+        more = padded_states(step, model, tokenizer, probed, TOLD)
         told += _padding_told((before, heads), more, held, about)
     model.head.value = jnp.asarray(heads.mean)
     return None if heads.combine == "mean" else heads, told
 
 
 def padded_states(
-    step: RewardModel, model: Rewarding, tokenizer: Tokenizer, part: Data, sentences: Sequence[str]
+    step: RewardModel, model: Rewarding, tokenizer: Tokenizer, pairs: Judged, sentences: Sequence[str]
 ) -> Floats:
-    """States of chosen answers as they are and with a sentence more that says nothing: [2, K, D]."""
+    """States of chosen answers as they are and with a sentence more that says nothing: [2, K, D].
+
+    Of pairs that are read, in the order in which they were drawn: rows in the table may be sorted.
+    """
     found = []
-    for place in range(len(part.names)):
-        both = padded(part.example(place), sentences[place % len(sentences)], tokenizer, step)
+    for number, place in enumerate(pairs.plan.rows.tolist()):
+        both = padded(pairs.part.example(place), sentences[number % len(sentences)], tokenizer, step)
         found += [] if both is None else [both]
         if len(found) == MOST:
             break
