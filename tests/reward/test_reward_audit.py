@@ -202,6 +202,7 @@ def test_layouts_of_rewardbench_and_of_transcripts_are_read(tmp_path) -> None:
         ({"alpha": 0}, "alpha"),
         ({"axes": ("shoe",)}, "axes"),
         ({"kinds": ("volume",)}, "kinds"),
+        ({"axes": ("gender", "gender")}, "axes"),
         ({"words": ("two words",)}, "words"),
         ({"max_tokens": 1}, "max_tokens"),
         ({"batch": 0}, "batch"),

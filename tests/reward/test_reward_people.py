@@ -248,6 +248,8 @@ def test_what_is_no_round_of_choices_is_refused(tmp_path) -> None:
         ({"worth": -1}, "worth"),
         ({"kinds": ("volume",)}, "kinds"),
         ({"axes": ("shoe",)}, "axes"),
+        ({"kinds": ("length", "length")}, "kinds"),
+        ({"kinds": (), "axes": ()}, "kinds"),
         ({"pairs": 1}, "pairs"),
         ({"nudges": 1}, "nudges"),
         ({"alpha": 1}, "alpha"),

@@ -89,8 +89,7 @@ class Audit:
             if name not in nudged and most != getattr(LIMITS, name)  # the default binds where it can
         ]
         return [
-            (set(self.kinds) <= set(STYLES), "kinds", list(self.kinds), f"some of {', '.join(STYLES)}"),
-            (set(self.axes) <= set(AXES), "axes", list(self.axes), f"some of {', '.join(AXES)}"),
+            *material_rules(self.kinds, self.axes),
             (
                 all(is_text(word) and len(word.split()) == 1 for word in self.words),
                 "words",
@@ -112,6 +111,18 @@ class Audit:
         from duecare.reward.auditing import audit
 
         return audit(self, inputs, out, tell)
+
+
+def material_rules(kinds: tuple[str, ...], axes: tuple[str, ...]) -> list[Rule]:
+    """Rules of which styles and identities are nudged: one that is named twice would be tested twice."""
+    return [
+        (_each_once(given, known), name, list(given), f"some of {', '.join(known)}, each once")
+        for name, given, known in (("kinds", kinds, STYLES), ("axes", axes, AXES))
+    ]
+
+
+def _each_once(given: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    return set(given) <= set(known) and len(set(given)) == len(given)
 
 
 def is_text(value: object) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
-from duecare.reward.audit import is_text, is_whole, is_within
-from duecare.reward.limits import STYLES, Kind
-from duecare.reward.nudge_people import AXES
+from duecare.reward.audit import is_text, is_whole, is_within, material_rules
+from duecare.reward.limits import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +66,8 @@ class People:
             ),
             (is_whole(self.pairs, 10), "pairs", self.pairs, "a whole number, at least 10"),
             (is_whole(self.nudges, 10), "nudges", self.nudges, "a whole number, at least 10"),
-            (set(self.kinds) <= set(STYLES), "kinds", list(self.kinds), f"some of {', '.join(STYLES)}"),
-            (set(self.axes) <= set(AXES), "axes", list(self.axes), f"some of {', '.join(AXES)}"),
+            *material_rules(self.kinds, self.axes),
+            (bool(self.kinds or self.axes), "kinds", list(self.kinds), "a kind or an axis at least"),
             (is_within(self.pull, 0, 1e6), "pull", self.pull, "a number from 0"),
             (is_within(self.worth, 0, 10), "worth", self.worth, "a number from 0 to 10"),
             (is_within(self.alpha, 1e-6, 0.5), "alpha", self.alpha, "a number above 0 and at most 0.5"),
