@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +51,7 @@ class Worst(NamedTuple):
     offsets: jax.Array
 
 
-Head = jax.Array | Lower | Worst
+Head: TypeAlias = jax.Array | Lower | Worst
 """What scores a state where a slope is asked for: see `rewards`."""
 
 
@@ -137,8 +137,10 @@ class RewardModel:
         """
         found = self.states(prompts, answers, ended=ended, progress=progress)
         # Row by row, so that a score does not depend on how many there are.
-        alone = self.heads is None
-        values = (found * np.asarray(self.head)).sum(axis=-1) if alone else self.heads.scores(found)
+        if self.heads is None:
+            values = (found * np.asarray(self.head)).sum(axis=-1)
+        else:
+            values = self.heads.scores(found)
         if not np.isfinite(values).all():
             raise ModelError("the reward model gave a score that is not a finite number")
         return [float(each) for each in values]
