@@ -35,6 +35,7 @@ from duecare.ledger import verify
 from duecare.ledger.duties import missing
 from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, multiplied, point_of
 from duecare.ledger.people import WEAK_KEYS, Approvals, Listing, Person, Rules, listing_of
+from duecare.ledger.sign import holds
 from duecare.ledger.statement import Statement
 
 
@@ -201,12 +202,18 @@ def test_a_list_that_cannot_work_is_refused(listed: Listing, found: str) -> None
 
 
 def test_weak_keys_are_refused_and_are_weak() -> None:
-    for key in WEAK_KEYS:
-        point = point_of(bytes.fromhex(key))
-        assert point is not None
-        assert bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL)
+    proper = [point for key in WEAK_KEYS if (point := point_of(bytes.fromhex(key))) is not None]
+    assert len(proper) == 8
+    assert all(bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL) for point in proper)
+    orders = [bytes_of(point).hex() for point in proper]
+    for key in WEAK_KEYS:  # anybody can make a signature that holds, also where it is spelled as none should
+        forged = [start + "00" * 32 for start in orders]
+        assert any(holds(key, each, b"%d" % number) for each in forged for number in range(30)), key
         with pytest.raises(StudyError, match=r"people\.key"):
             Person(roles=("owner",), key=key)
+    other = (2**255 - 19 + 3).to_bytes(32, "little").hex()  # a point, by another spelling than its own
+    with pytest.raises(StudyError, match=r"people\.key"):
+        Person(roles=("owner",), key=other)
 
 
 @pytest.mark.parametrize(
