@@ -139,13 +139,21 @@ def dying(folder, name):
     return real(folder, name)
 
 forget.destroy = dying
+if when == -1:  # a key was overwritten, and its file is still there
+    from duecare.vault import keys
+    unlink = keys.Path.unlink
+    def dying_then(path, **how):
+        if path.suffix == ".key":
+            os.kill(os.getpid(), signal.SIGKILL)
+        unlink(path, **how)
+    keys.Path.unlink = dying_then
 if when == 0:
     forget.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 
 
-@pytest.mark.parametrize("when", [0, 1, 2])
+@pytest.mark.parametrize("when", [-1, 0, 1, 2])
 def test_killed_in_the_middle_verify_says_so_and_the_next_call_completes(here, when):
     words = [sys.executable, "-c", KILLED, str(when), "forget", "study.yaml", "--subject", ADA, "--yes"]
     done = subprocess.run(words, capture_output=True, text=True, env=os.environ, timeout=120, check=False)

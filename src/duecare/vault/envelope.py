@@ -107,10 +107,15 @@ def renew(folder: Path, study: str) -> None:
 
 
 def id_of(folder: Path, name: str) -> str:
-    """The id of a key that is here, without opening its envelope; "" where there is none."""
+    """The id of a key that is here, without opening its envelope; "" where there is none, or where what lies
+    there can be none any more: damaged, or overwritten by a call that was killed before it removed it."""
     path = folder / keys.SECRETS / f"{name}{ENDING}"
     if path.exists():
-        return _parsed(keys.read_own(path, f"key {name}", 256 * 1024), name).get("id", "")
+        data = keys.read_own(path, f"key {name}", 256 * 1024)
+        try:
+            return _parsed(data, name).get("id", "")
+        except LedgerError:
+            return ""
     key = keys.held(folder, name)
     return key_id(key) if key is not None else ""
 
