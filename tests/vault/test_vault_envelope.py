@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import signal
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -67,8 +70,6 @@ def test_a_key_comes_back_from_its_guard_and_lies_wrapped(which: int, phrase: st
     assert record().stat().st_mode & 0o077 == 0
     assert phrase.encode() not in lying
     if which:
-        import base64
-
         assert base64.b64encode(made) not in lying
     assert destroy(home(), "data.s.chats")
     assert held(home(), "data.s.chats") is None
@@ -243,6 +244,52 @@ def test_after_its_day_a_key_opens_nothing_and_before_it_the_day_may_move(
         held(home(), "data.s.chats")
     with keeping(Keeping(Plain(), date(2026, 12, 31))), pytest.raises(LedgerError, match="until 2026-02-28"):
         envelope.renew(home(), "s")  # a day that is past does not move any more
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from duecare.vault import envelope, home, keys, secret
+from duecare.vault.envelope import Keeping, keeping
+from duecare.vault.guards import KeyFile, Plain
+call = sys.argv[1]
+def dying(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+if call == "made":
+    keys.Path.unlink = dying
+with keeping(Keeping(Plain())):
+    secret(home(), "data.s.chats")
+if call == "renewed":
+    keys._overwrite = dying
+setattr(os, call, dying)
+with keeping(Keeping(KeyFile(sys.argv[2]))):
+    envelope.renew(home(), "s")
+"""
+
+
+@pytest.mark.parametrize("call", ["made", "replace", "renewed"])
+def test_a_write_that_was_killed_leaves_no_copy_that_outlives_the_key(call: str, key_file: Path) -> None:
+    words = [sys.executable, "-c", KILLED, call, str(key_file)]
+    done = subprocess.run(words, capture_output=True, text=True, env=os.environ, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = home() / "secrets"
+    left = [path for path in folder.iterdir() if path != record()]
+    assert left  # the control: a copy was there
+    assert held(home(), "data.s.chats") is not None
+    assert destroy(home(), "data.s.chats")
+    assert list(folder.iterdir()) == []
+
+
+def test_what_an_envelope_replaced_is_overwritten(key_file: Path) -> None:
+    with keeping(Keeping(Plain())):
+        made = secret(home(), "data.s.chats")
+    other = record().with_name("seen")
+    os.link(record(), other)  # as whoever reads the disk itself
+    with keeping(Keeping(KeyFile(str(key_file)))):
+        envelope.renew(home(), "s")
+    fresh()
+    assert held(home(), "data.s.chats") == made
+    assert base64.b64encode(made) not in other.read_bytes()
 
 
 def test_names_are_short_and_apart() -> None:
