@@ -251,6 +251,25 @@ def test_a_release_signed_before_an_incident_is_not_taken_in_after_it(team: Team
     assert "release" not in [entry.note.topic for entry in entries(Path("toys")) if entry.note]
 
 
+def test_a_release_signed_before_an_incident_is_not_taken_in_once_all_is_approved_anew(team: Team) -> None:
+    team.run(gate=9)
+    team.approve()
+    asked = team.folder / "release.json"
+    team.good("release", "toys", "--as", "li", "--request", asked)
+    team.at("home-li")
+    team.good("people", "sign", asked, "--as", "li")
+    team.signs("wren", "incident", "report", "toys", "--severity", "low", "--what", "A typing error.")
+    at = next(each.index for each in reversed(entries(Path("toys"))) if each.happened == "signed")
+    team.signs("li", "incident", "answer", "toys", at, "--how", "It was put right.")
+    team.signs("ada", "approve", "toys")
+    code, said = team.call("sign", "toys", "--take-in", asked)
+    assert code == 1
+    assert "another state of the run" in " ".join(said.split())
+    team.signs("li", "release", "toys")  # the control: of the run as it is
+    team.good("release", "toys", "--as", "li")
+    assert team.call("verify", "toys")[0] == 0
+
+
 def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team) -> None:
     """Whoever carries it can change what is asked; the person sees that, and the run refuses the rest."""
     team.run()
