@@ -289,6 +289,37 @@ def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team)
     assert "asks nothing of rei" in said
 
 
+def test_a_request_cannot_show_something_else_than_what_is_signed(team: Team) -> None:
+    team.run()
+    asked = team.folder / "asked.json"
+    team.good("approve", "toys", "evaluation", "--as", "rei", "--request", asked)
+    changed = json.loads(asked.read_text())
+    (said,) = changed["statements"]
+    hidden = "data\x1b[8m\r\n", "\x1b[2K[bold]abc[/]"
+    said["about"], said["run"] = hidden
+    asked.write_text(json.dumps(changed))
+    team.at("home-rei")
+    shown = team.good("people", "sign", asked, "--as", "rei", "--out", team.folder / "signed.json")
+    assert "approves the data\ufffd[8m\ufffd\ufffd" in shown
+    assert "run \ufffd[2K[bold]abc[/]" in shown
+    assert "\x1b" not in shown
+
+
+def test_somebody_who_signs_in_one_role_signs_nothing_in_another(team: Team) -> None:
+    team.run()
+    asked = team.folder / "asked.json"
+    team.good("approve", "toys", "evaluation", "--as", "rei", "--request", asked)
+    changed = json.loads(asked.read_text())
+    (one,) = changed["statements"]
+    changed["statements"] = [one, {**one, "role": "data-steward"}]
+    asked.write_text(json.dumps(changed))
+    team.at("home-rei")
+    assert "data-steward" not in team.good("people", "sign", asked, "--as", "reviewer/rei")
+    left = json.loads(asked.read_text())
+    assert [each["role"] for each in left["statements"]] == ["data-steward"]
+    assert len(left["signed"]) == 1
+
+
 def test_names_that_no_study_takes_get_no_key(team: Team) -> None:
     for name in ("", "a.b", "../up", "a:b", " li"):
         code, said = team.call("people", "keygen", name)
