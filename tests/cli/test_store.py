@@ -90,6 +90,25 @@ def test_the_review_and_work_in_progress_stay_here(run, tmp_path):
     assert {path.name for path in (tmp_path / "back").iterdir()} == {"ledger", "artifacts", "report"}
 
 
+def test_time_stamps_go_along(run, tmp_path):
+    (run / "ledger" / "stamp-3.tsr").write_bytes(b"an answer")
+    exchange.push(run, str(tmp_path / "store"))
+    exchange.pull(str(tmp_path / "store"), tmp_path / "back")
+    assert files(tmp_path / "back") == files(run)
+
+
+def test_a_call_killed_while_it_wrote_what_a_run_is_made_of_left_no_run(run, tmp_path):
+    store = tmp_path / "store"
+    exchange.push(run, str(store))
+    (listing,) = store.glob("runs/*/*.json")
+    half = listing.with_name(f".{'0f' * 8}")
+    half.write_bytes(listing.read_bytes()[:50])
+    assert exchange.whole_run(str(store)) == listing.parent.name  # the control: a whole one beside it
+    listing.unlink()
+    with pytest.raises(LedgerError, match="no run that was sent whole"):
+        exchange.pull(str(store), tmp_path / "back")
+
+
 def test_a_changed_cut_or_missing_piece_is_refused(run, tmp_path):
     store = tmp_path / "store"
     exchange.push(run, str(store))
@@ -120,6 +139,8 @@ def test_a_changed_cut_or_missing_piece_is_refused(run, tmp_path):
         "review/people.db",
         "artifacts\\..\\x",
         "ledger//x",
+        "artifacts/\x1b[2Jx",
+        "artifacts/\x00",
     ],
 )
 def test_a_store_cannot_write_outside_of_the_run(run, tmp_path, path):

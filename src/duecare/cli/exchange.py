@@ -21,6 +21,7 @@ from duecare.ledger.layout import ARTIFACTS, HEAD, LEDGER, LOG, MANIFEST, REPORT
 from duecare.ledger.log import read_log
 from duecare.ledger.manifest import read_manifest, survey
 from duecare.ledger.sign import Head
+from duecare.ledger.stamp import stamp_size
 from duecare.vault.blobs import PIECE, Blobs, pieces
 
 _RUNS = "runs"
@@ -95,7 +96,8 @@ def _files(run: Path) -> Iterator[tuple[str, str | None]]:
         for name in names:
             yield f"{where}/{name}", listed[name]
         yield f"{where}/{MANIFEST}", None
-    for name in (CHECKPOINT, LOG, HEAD):
+    stamps = sorted(path.name for path in (run / LEDGER).iterdir() if stamp_size(path.name) is not None)
+    for name in (*stamps, CHECKPOINT, LOG, HEAD):
         if (run / LEDGER / name).is_file():
             yield f"{LEDGER}/{name}", None
 
@@ -177,7 +179,7 @@ def _sound(stored: Stored) -> bool:
     """Whether a file of a listing leads nowhere but into a run, and can be of its pieces."""
     path = PurePosixPath(stored.path)
     inside = path.parts and path.parts[0] in (ARTIFACTS, REPORT, LEDGER) and path.as_posix() == stored.path
-    plain = inside and not path.is_absolute() and ".." not in path.parts and "\\" not in stored.path
+    plain = inside and ".." not in path.parts and "\\" not in stored.path and stored.path.isprintable()
     whole = 0 <= stored.size <= len(stored.pieces) * PIECE
     return bool(plain) and whole and all(map(is_digest, (stored.sha256, *stored.pieces)))
 
