@@ -139,7 +139,6 @@ def test_a_changed_cut_or_missing_piece_is_refused(run, tmp_path):
         "review/people.db",
         "artifacts\\..\\x",
         "ledger//x",
-        "artifacts/\x1b[2Jx",
         "artifacts/\x00",
     ],
 )
@@ -153,6 +152,18 @@ def test_a_store_cannot_write_outside_of_the_run(run, tmp_path, path):
     with pytest.raises(LedgerError, match="malformed"):
         exchange.pull(str(store), tmp_path / "in" / "back")
     assert not (tmp_path / "in").exists()
+
+
+def test_a_store_cannot_steer_the_terminal(run, tmp_path):
+    store, told = tmp_path / "store", []
+    exchange.push(run, str(store))
+    (listing,) = store.glob("runs/*/*.json")
+    said = json.loads(listing.read_text())
+    said["files"][0]["path"], said["files"][0]["sha256"] = "artifacts/\x1b[2Jx", "0f" * 32
+    listing.write_text(json.dumps(said))
+    with pytest.raises(LedgerError, match=r"artifacts/\\x1b\[2Jx: its pieces") as refused:
+        exchange.pull(str(store), tmp_path / "back", tell=told.append)
+    assert "\x1b" not in f"{told}{refused.value}"
 
 
 def test_a_folder_with_something_else_and_a_run_of_many_are_refused(run, tmp_path):
