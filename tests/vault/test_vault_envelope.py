@@ -87,7 +87,8 @@ def test_a_changed_record_and_one_of_another_key_are_refused(which: int, phrase:
         held(home(), "data.s.chats")
     field = {0: "key"}.get(which, "wrapped")
     flipped = ("B" if other[field][3] == "A" else "A").join((other[field][:3], other[field][4:]))
-    for changed in ({field: flipped}, {"until": "2999-01-01"}, {"kind": "home"}, {"check": "0" * 64}):
+    wrong = [{"n": "131073"}, {"n": "1048576", "r": "17"}, {"p": "0"}] if which == 1 else []
+    for changed in (*wrong, {field: flipped}, {"until": "2999-01-01"}, {"kind": "home"}, {"check": "0" * 64}):
         fresh()
         record("data.s.pairs").write_text(json.dumps(other | changed))
         if changed == {"kind": "home"} and which == 0:
@@ -107,6 +108,14 @@ def test_another_passphrase_opens_nothing(phrase: str, monkeypatch: pytest.Monke
     monkeypatch.delenv(PASSPHRASE)
     with pytest.raises(LedgerError, match=f"set {PASSPHRASE}"):
         held(home(), "data.s.chats")
+
+
+def test_a_passphrase_of_any_bytes_opens_what_it_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSPHRASE, os.fsdecode(b"correct \xff\xfe staple"))
+    with keeping(Keeping(Passphrase())):
+        made = secret(home(), "data.s.chats")
+    fresh()
+    assert held(home(), "data.s.chats") == made
 
 
 def test_a_short_passphrase_wraps_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
