@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from answered_run import (
     make,
     of_people,
     outsider,
+    people,
     put,
     say,
     start,
@@ -35,7 +37,7 @@ from duecare.ledger.duties import missing
 from duecare.ledger.log import read_log
 from duecare.ledger.outside.entries import read_entries
 from duecare.ledger.outside.people import book_of, lacking, subject_now
-from duecare.ledger.people import Person
+from duecare.ledger.people import Person, Rules
 from duecare.ledger.sign import STATEMENT
 from duecare.ledger.statement import Signed, sign_statement
 
@@ -295,6 +297,35 @@ def test_the_sequences_hold_and_break(tmp_path: Path) -> None:
         name, said = SORTS[sort]
         put(run, draft(run, ACTS[sort], name, **said))
     assert {index for index, _ in known(run).faults} == {12, 13, 14}
+
+
+def test_a_list_signed_since_holds_for_what_was_said_before(tmp_path: Path) -> None:
+    """Whoever turns out to have run the jobs approved nothing; who may not waive any more waives nothing."""
+    run = make(tmp_path / "run", FAILED_GATE)
+    say(run, "people", "li")
+    for name in ("wren", "li"):
+        say(run, "waive", name)
+    for matter, name in (("data", "noor"), ("training", "ada"), ("evaluation", "rei"), ("release", "ada")):
+        say(run, "approve", name, about=matter)
+    assert not missing(known(run), NOW)  # the control
+    before = people()
+    listed = listing(
+        Rules(waive=("owner", "approver")),
+        dana=dataclasses.replace(before["dana"], records=""),
+        ada=dataclasses.replace(before["ada"], records=before["dana"].records),
+    )
+    with open_run(run) as recorder:
+        start(recorder, listed)
+        work(recorder, run, FAILED_GATE)
+    say(run, "people", "li")
+    assert not faults(run)
+    said = missing(known(run), NOW)
+    assert any("training is not approved" in each for each in said)
+    assert any("1 did" in each for each in said)
+    head, lines, _ = read_log(run / "ledger")
+    read, _ = read_entries(lines, head.run)
+    theirs = book_of(read, lines, list(known(run).log), {"run": head.run, "key": head.key})
+    assert len(lacking(theirs, NOW)) == len(said) == 3
 
 
 def test_a_waiver_runs_out_for_outsiders_too(tmp_path: Path) -> None:

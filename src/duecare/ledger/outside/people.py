@@ -301,9 +301,13 @@ def gates_in(line: bytes) -> dict[str, dict[str, Any]]:
 
 
 def still_listed(book: PeopleBook, each: SaidThere) -> bool:
-    """Whether whoever signed is on the list now, with that key and role."""
-    person = (book.lists or {"people": {}})["people"].get(each.fields["person"])
-    return bool(person) and person["key"] == each.key and each.fields["role"] in person["roles"]
+    """Whether whoever approved or waived is on the list now, with that key and role, and still may."""
+    name, role = each.fields["person"], each.fields["role"]
+    person = (book.lists or {"people": {}})["people"].get(name)
+    if not person or name == book.records():
+        return False
+    may = each.fields["act"] != "waive" or role in (book.lists or {})["rules"]["waive"]
+    return bool(may and person["key"] == each.key and role in person["roles"])
 
 
 def lacking(book: PeopleBook, day: datetime) -> list[str]:
