@@ -124,6 +124,18 @@ def test_the_call_has_to_say_one_thing(here):
     assert there(home(), "data.tiny.chats")
 
 
+def test_work_in_progress_is_forgotten_too(here):
+    """A job that was killed leaves rows in plain, or a model half trained on them, that no entry names."""
+    half = here / "runs" / "tiny" / "scratch" / "sft-0f0f0f0f" / ".resume"
+    half.mkdir(parents=True)
+    (half / "rows").write_text(ADA)
+    assert call("forget", "study.yaml", "--subject", ADA).exit_code == 2
+    assert half.exists()  # nothing is done unasked
+    assert call("forget", "study.yaml", "--subject", ADA, "--yes").exit_code == 0
+    assert not half.parent.parent.exists()
+    assert call("verify", "study.yaml").exit_code == 0
+
+
 KILLED = """
 import os, signal, sys
 from duecare.cli import forget

@@ -35,7 +35,7 @@ def show_forget(
         raise error
     folder, out = run_folder(given), console()
     with opened_run(folder) as recorder:
-        for one in resume(recorder):
+        for one in resume(folder, recorder):
             out.print(f"Completed what was interrupted: {escape(one.text)}", soft_wrap=True)
         if again:
             return _done(out, folder, recorder)
@@ -54,7 +54,7 @@ def show_forget(
         if not yes:
             out.print("[yellow]Nothing was destroyed.[/] With --yes this is done, and cannot be undone.")
             return REFUSED
-        done = carry_out(recorder, wanted)
+        done = carry_out(folder, recorder, wanted)
         out.print(f"[green]Forgotten.[/] {escape(done.text)}", soft_wrap=True)
         return _done(out, folder, recorder)
 
