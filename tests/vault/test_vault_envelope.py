@@ -243,6 +243,7 @@ def test_after_its_day_a_key_opens_nothing_and_before_it_the_day_may_move(
         assert held(home(), "data.s.chats") == made
     with keeping(Keeping(KeyFile(str(key_file)), date(2026, 2, 28))):
         envelope.renew(home(), "other")
+        envelope.renew(home(), "chats")
         assert json.loads(record().read_text())["until"] == "2026-01-31"  # control: not of that study
         envelope.renew(home(), "s")
     assert json.loads(record().read_text())["kind"] == "file"
@@ -299,6 +300,17 @@ def test_what_an_envelope_replaced_is_overwritten(key_file: Path) -> None:
     fresh()
     assert held(home(), "data.s.chats") == made
     assert base64.b64encode(made) not in other.read_bytes()
+
+
+def test_only_keys_of_the_study_are_renewed(key_file: Path) -> None:
+    names = ["s", "index.s", "data.s.chats", "weights.s.train-sft", "data.other.s.chats", "data.ss.chats"]
+    with keeping(Keeping(Plain())):
+        for name in names:
+            secret(home(), name)
+    with keeping(Keeping(KeyFile(str(key_file)))):
+        envelope.renew(home(), "s")
+    kinds = {name: json.loads(record(name).read_text())["kind"] for name in names}
+    assert [kinds[name] for name in names] == ["file"] * 4 + ["home"] * 2
 
 
 def test_names_are_short_and_apart() -> None:

@@ -98,7 +98,7 @@ def renew(folder: Path, study: str) -> None:
     how = _keeping.get()
     for path in sorted((folder / keys.SECRETS).glob(f"*{ENDING}")) if how else ():
         name = path.name.removesuffix(ENDING)
-        if how is None or not (name == study or f".{study}." in name or name == f"index.{study}"):
+        if how is None or (name != study and name.split(".")[1:2] != [study]):
             continue
         record = _parsed(keys.read_own(path, f"key {name}", 256 * 1024), name)
         until = how.until.isoformat() if how.until else ""
