@@ -14,8 +14,11 @@ from duecare.ledger.outside.entries import plain_json, read_object, unique_keys
 from duecare.ledger.outside.tree import root_of
 
 SAID_BEFORE = b"duecare.statement.v1\n"
-FIELDS_SAID = {"run", "size", "root", "act", "person", "role", "time"}
-FIELDS_MAYBE = {"about", "of", "subject", "expires", "text"}
+FIELDS_SAID = {
+    **dict.fromkeys(("run", "root", "act", "person", "role", "time", "about", "subject", "text"), (str,)),
+    **{"size": (int,), "of": (int, type(None)), "expires": (str, type(None))},
+}
+LONGEST_SAID = 2000
 SEVERE = ("low", "serious", "critical")
 ALL_MATTERS = ("data", "training", "evaluation", "release")
 STAGE_MATTER = {"curate": "data", "train": "training", "model": "training"}
@@ -136,13 +139,13 @@ def said_in(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
     data = entry["note"]["data"]
     text, key, signature = data["statement"], data["key"], data["signature"]
     said = json.loads(text, object_pairs_hook=unique_keys)
-    if set(data) != {"statement", "key", "signature"} or not set(said) >= FIELDS_SAID:
+    if set(data) != {"statement", "key", "signature"} or set(said) != set(FIELDS_SAID):
         raise ValueError("another form")
     if entry["note"]["topic"] != said["act"]:
         raise ValueError("another form")
-    if not set(said) <= FIELDS_SAID | FIELDS_MAYBE or plain_json(said).decode() != text:
+    if plain_json(said).decode() != text or len(said["text"]) > LONGEST_SAID:
         raise ValueError("another form")
-    if any(type(said[name]) is not (int if name == "size" else str) for name in FIELDS_SAID):
+    if any(type(said[name]) not in kinds for name, kinds in FIELDS_SAID.items()):
         raise ValueError("another kind")
     public, raw = bytes.fromhex(key), bytes.fromhex(signature)
     if (public.hex(), raw.hex()) != (key, signature):
