@@ -28,7 +28,7 @@ from answered_run import (
     step,
     work,
 )
-from small_run import KEY, OTHER_KEY, failures, make_run, open_run
+from small_run import KEY, OTHER_KEY, SOFTWARE, failures, make_run, open_run
 
 from duecare.core import INSUFFICIENT, PASS, StudyError
 from duecare.ledger import verify
@@ -171,6 +171,7 @@ def test_whoever_is_taken_off_the_list_counts_no_more(tmp_path: Path) -> None:
         ({"eve": Person(roles=("approver",), key=KEYS["rei"].public)}, "has this one"),
         ({"dana": Person(roles=("trainer", "approver"), key=KEYS["dana"].public)}, "not both trainer"),
         ({"eve": Person(roles=("approver",), key="ab" * 32, records=KEY.public)}, "has this one"),
+        ({"LI": Person(roles=("owner",), key=OTHER_KEY.public)}, "two that read alike"),
     ],
 )
 def test_one_person_under_two_names_is_refused_also_by_verify(
@@ -183,6 +184,21 @@ def test_one_person_under_two_names_is_refused_also_by_verify(
     assert found in faults(run)
     assert outsider(run, tmp_path)[0] == 1
     assert not listing().problems()  # the control
+
+
+@pytest.mark.parametrize("weaker", [{"waivers": 1}, {"waivers": 0}, {"waiver_days": 5000}])
+def test_rules_weaker_than_any_may_be_are_no_list_for_either_verifier(
+    tmp_path: Path, weaker: dict[str, int]
+) -> None:
+    run, plain = tmp_path / "run", msgspec.to_builtins(listing().plain())
+    plain["rules"] |= weaker
+    with open_run(run) as recorder:
+        recorder.append("run.started", settings={"study": {"name": "x"}, **plain}, software=SOFTWARE)
+        work(recorder, run)
+    assert "list of people is malformed" in faults(run)
+    code, said = outsider(run, tmp_path)
+    assert code == 1
+    assert "lists people in a form" in said
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, ed25519_holds, multiplied, point_of
+from duecare.ledger.outside.ed25519 import ed25519_holds
 from duecare.ledger.outside.entries import plain_json, read_object, unique_keys
 from duecare.ledger.outside.tree import root_of
 
@@ -120,7 +120,7 @@ class PeopleBook:
 
 
 def well_formed(lists: dict[str, Any]) -> bool:
-    """Whether people and rules have the fields that are read here."""
+    """Whether people and rules have the fields that are read here, and no rule is weaker than any may be."""
     try:
         rules = lists["rules"]
         numbers = [rules["waivers"], rules["waiver_days"]]
@@ -131,7 +131,9 @@ def well_formed(lists: dict[str, Any]) -> bool:
             words += [person["key"], person["records"], *person["roles"]]
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
-    return all(isinstance(word, str) for word in words) and all(type(each) is int for each in numbers)
+    bounds = zip(numbers, ((2, 9), (1, 365)))  # noqa: B905  # the program runs on Python 3.9
+    sound = all(type(each) is int and low <= each <= high for each, (low, high) in bounds)
+    return sound and all(isinstance(word, str) for word in words)
 
 
 def said_in(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -342,23 +344,6 @@ def lacking(book: PeopleBook, day: datetime) -> list[str]:
             waived = f"{len(good)} of {rules['waivers']} people waive it"
             said.append(f"The gate {gate.get('name')!a} did not hold; {waived}.")
     return said + [f"Nobody answered the incident of entry {index}." for index in book.open_incidents()]
-
-
-def flaws_of(lists: dict[str, Any] | None) -> list[str]:
-    """What is wrong with a list of people itself."""
-    owner: dict[str, str] = {}
-    flaws = []
-    for name, person in (lists or {"people": {}})["people"].items():
-        for key in filter(None, (person["key"], person["records"])):
-            if owner.setdefault(key, name) != name:
-                flaws.append(f"{owner[key]!a} and {name!a} have one key: they may be one person.")
-            point = point_of(bytes.fromhex(key)) if len(key) == 64 else None
-            if point is None or bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL):
-                flaws.append(f"A key of {name!a} is none: anybody can sign with it.")
-        for one, two in (lists or {})["rules"]["separate"]:
-            if one in person["roles"] and two in person["roles"]:
-                flaws.append(f"{name!a} is {one} and {two}, which exclude each other.")
-    return flaws
 
 
 def book_of(
