@@ -196,7 +196,13 @@ def test_a_run_that_is_not_what_it_says_is_not_sent(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://user:marked-pw@bucket/x", "s3://key@bucket", "s3://bucket?token=marked-pw"]
+    "url",
+    [
+        "s3://user:marked-pw@bucket/x",
+        "s3://key@bucket",
+        "s3://bucket?token=marked-pw",
+        "simplecache::http://user:marked-pw@127.0.0.1:9/x",
+    ],
 )
 def test_a_url_with_a_secret_is_refused_and_not_repeated(run, url):
     said = call("push", run, url)

@@ -35,7 +35,7 @@ class Blobs:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.password or "@" in parts.netloc or parts.query:
+        if parts.query or re.search(r"//[^/]*@", url):  # also in a URL within a URL, as fsspec takes them
             raise LedgerError(
                 "the URL of a store holds no user, password or query; who may use it says the environment"
             )
