@@ -13,10 +13,12 @@ from toys import Silent, chain
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.cli.reviewing import recording
 from duecare.cli.run import run
-from duecare.ledger import entries, head, verify
+from duecare.ledger import entries, head, keyfile, verify
 from duecare.ledger.people import Listing, Person
 from duecare.ledger.sign import load_or_create
+from duecare.ledger.statement import Statement, sign_statement
 
 OWNER, RECORDER = "home-li", "home-dana"
 ROLES: dict[str, tuple[Any, ...]] = {
@@ -303,6 +305,22 @@ def test_a_request_cannot_show_something_else_than_what_is_signed(team: Team) ->
     assert "approves the data\ufffd[8m\ufffd\ufffd" in shown
     assert "run \ufffd[2K[bold]abc[/]" in shown
     assert "\x1b" not in shown
+
+
+def test_a_ledger_of_somebody_else_steers_no_terminal(team: Team) -> None:
+    team.run()
+    at = head(Path("toys"))
+    said = Statement(
+        **{"run": "\x1b[2J\x9b1m", "size": at.size, "root": at.root, "act": "incident", "person": "rei"},
+        **{"role": "reviewer", "time": "2030-01-02T00:00:00+00:00", "about": "low", "text": "It rhymes."},
+    )
+    signed = sign_statement(said, keyfile.open_key(team.folder / "home-rei/people/rei.key", PASSPHRASE))
+    with recording(Path("toys")) as recorder:
+        recorder.append("signed", note=signed.note())
+    for words in (("verify", "toys"), ("people", "list", "toys")):
+        shown = " ".join(team.call(*words)[1].split())
+        assert re.search(r"signed for run (\\x1b|\ufffd)\[2J(\\x9b|\ufffd)1m", shown)
+        assert not {"\x1b", "\x9b"} & set(shown)
 
 
 def test_somebody_who_signs_in_one_role_signs_nothing_in_another(team: Team) -> None:
