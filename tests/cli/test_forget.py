@@ -12,7 +12,7 @@ from stored import ADA, CUSTOMER, MAIL, STUDY, call, lay_out
 
 from duecare.ledger import entries
 from duecare.ledger.forgotten import forgotten
-from duecare.vault import destroy, home, opened, stored
+from duecare.vault import destroy, held, home, opened, stored
 from duecare.vault.keys import there
 
 
@@ -104,6 +104,18 @@ def test_forgotten_data_are_not_read_again(here):
     with opened(rows_file(here, "personal-pairs")):
         pass
     assert call("verify", "study.yaml").exit_code == 0
+
+
+def test_who_is_found_in_what_was_forgotten_before_costs_no_key_of_today(here):
+    assert call("forget", "study.yaml", "--subject", ADA, "--yes").exit_code == 0
+    lay_out(here, without=(ADA,))
+    assert call("run", "study.yaml").exit_code == 0
+    kept = {name: held(home(), name) for name in ("tiny", "data.tiny.chats")}
+    said = call("forget", "study.yaml", "--subject", CUSTOMER, "--yes")
+    assert said.exit_code == 0, said.output
+    assert "probably, among 30 rows" in said.output
+    assert all(kept.values())
+    assert {name: held(home(), name) for name in kept} == kept
 
 
 def test_a_key_that_comes_back_from_a_backup_is_seen(here):

@@ -15,6 +15,7 @@ import pytest
 from stored import ADA, MAIL, STUDY, call, lay_out
 
 from duecare.cli import exchange
+from duecare.cli.reviewing import recording
 from duecare.core import LedgerError
 from duecare.ledger import entries
 from duecare.vault import blobs
@@ -164,6 +165,32 @@ def test_a_store_cannot_steer_the_terminal(run, tmp_path):
     with pytest.raises(LedgerError, match=r"artifacts/\\x1b\[2Jx: its pieces") as refused:
         exchange.pull(str(store), tmp_path / "back", tell=told.append)
     assert "\x1b" not in f"{told}{refused.value}"
+
+
+def test_a_run_that_went_on_while_it_was_sent_is_not_told_whole(run, tmp_path):
+    def tell(path: str) -> None:
+        if path.startswith("report/"):
+            with recording(run) as recorder:
+                recorder.append("told")
+
+    with pytest.raises(LedgerError, match="went on while it was sent"):
+        exchange.push(run, str(tmp_path / "store"), tell)
+    with pytest.raises(LedgerError, match="no run that was sent whole"):
+        exchange.pull(str(tmp_path / "store"), tmp_path / "back")
+
+
+def test_nothing_is_written_through_a_link(run, tmp_path):
+    exchange.push(run, str(tmp_path / "store"))
+    (tmp_path / "mine").write_text("dear")
+    (tmp_path / "back" / "ledger").mkdir(parents=True)
+    (tmp_path / "back" / "ledger" / "log.jsonl").symlink_to(tmp_path / "mine")
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    for folder in ("back", "linked"):
+        with pytest.raises(LedgerError, match="holds something else"):
+            exchange.pull(str(tmp_path / "store"), tmp_path / folder)
+    assert (tmp_path / "mine").read_text() == "dear"
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_folder_with_something_else_and_a_run_of_many_are_refused(run, tmp_path):

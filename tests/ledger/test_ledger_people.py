@@ -342,6 +342,16 @@ def test_a_release_without_its_conditions_is_found_for_ever(tmp_path: Path) -> N
     assert "releases the run, but the data is not approved" in faults(run)
 
 
+def test_a_release_of_another_state_or_beside_what_cannot_stand_is_found(tmp_path: Path) -> None:
+    run = approve_all(make(tmp_path / "run"))
+    put(run, msgspec.structs.replace(draft(run, "release", "kim"), subject="00" * 32))
+    assert "it is signed for another state of the run" in faults(run)
+    other = approve_all(make(tmp_path / "other"))
+    put(other, draft(other, "entry", "rei", of=1), OTHER_KEY)
+    say(other, "release", "kim")
+    assert "something on record then could not stand" in faults(other)
+
+
 def test_a_statement_takes_no_other_form() -> None:
     assert set(Statement.__struct_fields__) == {
         *("run", "size", "root", "act", "person", "role", "time", "about", "of", "subject", "expires", "text")
