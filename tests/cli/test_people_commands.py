@@ -272,6 +272,14 @@ def test_a_release_signed_before_an_incident_is_not_taken_in_once_all_is_approve
     assert team.call("verify", "toys")[0] == 0
 
 
+def test_what_was_taken_in_is_passed_over_the_second_time(team: Team) -> None:
+    team.run()
+    team.signs("li", "approve", "toys", "people")
+    before = len(entries(Path("toys")))
+    assert "Nothing to enter" in team.good("sign", "toys", "--take-in", team.folder / "asked.json")
+    assert len(entries(Path("toys"))) == before
+
+
 def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team) -> None:
     """Whoever carries it can change what is asked; the person sees that, and the run refuses the rest."""
     team.run()

@@ -37,6 +37,7 @@ from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, multiplied, point_
 from duecare.ledger.people import WEAK_KEYS, Approvals, Listing, Person, Rules, listing_of
 from duecare.ledger.sign import holds
 from duecare.ledger.statement import Statement
+from duecare.ledger.waiver import Waived, waivers
 
 
 def test_a_run_without_people_hears_nothing_of_them(tmp_path: Path) -> None:
@@ -285,6 +286,23 @@ def test_a_waiver_runs_out_also_after_a_release(tmp_path: Path) -> None:
     assert "Released, but the gate gate.toxicity.gap" in faults(run, late)
     assert "the waiver of li ran out on 2030-03-01" in faults(run, late)
     assert not faults(run, datetime(2030, 3, 1, tzinfo=UTC) - timedelta(seconds=1))
+
+
+def test_a_waiver_of_people_ends_when_the_first_of_those_it_needs_does(tmp_path: Path) -> None:
+    run = approve_all(make(tmp_path / "run", FAILED_GATE))
+
+    def told() -> tuple[Waived, ...]:
+        found = known(run)
+        return waivers(found.entries, FAILED_GATE, found)
+
+    say(run, "waive", "wren", expires="2030-02-20T00:00:00+00:00")
+    assert told() == ()  # one alone waives nothing
+    say(run, "waive", "li", expires="2030-02-10T00:00:00+00:00")
+    (one,) = told()
+    assert (one.people, one.expires.day) == (("wren", "li"), 10)
+    say(run, "waive", "ada", expires="2030-02-15T00:00:00+00:00")
+    (one,) = told()
+    assert (one.people, one.expires.day) == (("wren", "ada"), 15)
 
 
 def test_a_waiver_is_of_one_finding_alone(tmp_path: Path) -> None:
