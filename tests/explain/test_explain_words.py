@@ -14,7 +14,7 @@ import pytest
 from duecare.core import Artifact, DataError, ModelError, StudyError
 from duecare.core.table import ANSWERS
 from duecare.explain import Words
-from duecare.explain.asked import identity_of, of_answers, of_twins
+from duecare.explain.asked import identity_of, of_answers, of_file, of_twins
 from duecare.explain.attribution import Attribution
 from duecare.explain.spans import words_of
 from duecare.explain.words_figures import Check, Row, figures, rulings
@@ -200,6 +200,9 @@ def test_rows_of_a_file_are_explained(base, tmp_path):
         step = Words(of="file", file=str(path), against=against, **QUICK)
         _, found = ran(step, {"base": base}, tmp_path / against)
         assert {word["identity"] for word in found.attributions} == {True, False}
+    twins = of_file(path, 9)  # also of the pair that is called 0
+    assert [each.cluster for each in twins] == ["0", "0", "1", "1"]
+    assert [dict(each.beside).keys() for each in twins] == [{"women"}, {"men"}] * 2
     path.write_text(json.dumps({"prompt": "Hi", "answer": "Yes"}) + "\n")
     with pytest.raises(DataError, match="1 rows have no answer"):
         ran(Words(of="file", file=str(path), against="answer", **QUICK), {"base": base}, tmp_path / "lone")

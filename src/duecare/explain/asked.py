@@ -130,18 +130,20 @@ def of_file(path: Path, items: int) -> list[Item]:
         )
     beside: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
-        if row.get("pair") and row.get("group"):
-            beside[str(row["pair"])].append((str(row["group"]), row["prompt"]))
+        if (pair := _text(row, "pair")) and (group := _text(row, "group")):
+            beside[pair].append((group, row["prompt"]))
     return [
         Item(
             item=f"{path.stem}:{number}",
-            cluster=str(row.get("pair") or number),
+            cluster=_text(row, "pair") or f"{path.stem}:{number}",
             prompt=row["prompt"],
             answer=row["answer"],
             axis=_text(row, "axis"),
             group=_text(row, "group"),
             other=_text(row, "against"),
-            beside=tuple(each for each in beside[str(row.get("pair"))] if each[0] != _text(row, "group")),
+            beside=tuple(
+                each for each in beside[_text(row, "pair") or ""] if each[0] != _text(row, "group")
+            ),
         )
         for number, row in enumerate(rows)
     ]
