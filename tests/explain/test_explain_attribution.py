@@ -123,6 +123,28 @@ def test_a_generated_answer_is_explained(loaded):
     assert np.isfinite(found.scores).all()
 
 
+@pytest.mark.parametrize("chat", [True, False])
+def test_the_answer_is_to_the_prompt_as_it_is_read(tmp_path, monkeypatch, chat):
+    """With a template or without one; a folder is loaded once."""
+    from duecare.explain.reading import rendered
+    from duecare.model import generate
+    from duecare.model import load as loading
+
+    folder, seen, asked = write_tiny(tmp_path / "tiny", "llama", seed=3), [], []
+
+    def answers(model, prompts, **_):
+        seen.append(model)
+        asked.extend(prompts)
+        return [["Yes."] for _ in prompts]
+
+    monkeypatch.setattr(generate, "generate", answers)
+    whole = loading.load
+    monkeypatch.setattr(loading, "load", lambda *given, **more: seen.append(given) or whole(*given, **more))
+    attribute(folder, PROMPTS[:1], method="gradient-x-input", chat=chat)
+    _, model = seen  # loaded, then asked
+    assert asked == [rendered(model.tokenizer, PROMPTS[0]) if chat else PROMPTS[0]]
+
+
 def test_random_weights_are_others_and_the_same_for_one_seed(loaded):
     asked, _ = opened(loaded)
     texts = readings(loaded, PROMPTS, ANSWERS)

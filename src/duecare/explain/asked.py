@@ -141,9 +141,7 @@ def of_file(path: Path, items: int) -> list[Item]:
             axis=_text(row, "axis"),
             group=_text(row, "group"),
             other=_text(row, "against"),
-            beside=tuple(
-                each for each in beside[_text(row, "pair") or ""] if each[0] != _text(row, "group")
-            ),
+            beside=tuple(each for each in beside[_text(row, "pair") or ""] if each[0] != _text(row, "group")),
         )
         for number, row in enumerate(rows)
     ]

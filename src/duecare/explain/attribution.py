@@ -87,7 +87,7 @@ def attribute(
         raise ModelError(f"steps = {steps}: expected a whole number of at least 1")
     asked, reader = opened(model, baseline=baseline, batch=batch)
     if answers is None:
-        answers = generated(model, prompts, max_tokens)
+        answers = generated(reader, prompts, max_tokens, chat=chat)
     return attributed(
         asked, readings(reader, prompts, answers, chat=chat), method=method, steps=steps, progress=progress
     )
@@ -105,18 +105,16 @@ def opened(model: Any, *, baseline: Baseline = "pad", batch: int = 16) -> tuple[
     return explained(loaded, baseline=baseline, batch=batch), loaded
 
 
-def generated(loaded: Any, prompts: Sequence[str], max_tokens: int) -> list[str]:
-    """The model's likeliest answer to each prompt. A reward model writes none: ModelError."""
+def generated(loaded: Any, prompts: Sequence[str], max_tokens: int, *, chat: bool = True) -> list[str]:
+    """The model's likeliest answer to each prompt, as it is read. A reward model writes none: ModelError."""
     from duecare.explain.reading import rendered
     from duecare.model.generate import generate
-    from duecare.model.load import load
     from duecare.model.reward import RewardModel
 
     if isinstance(loaded, RewardModel):
         raise ModelError("a reward model writes no answers: give those that it scores")
-    model = load(Path(loaded)) if isinstance(loaded, str | Path) else loaded
-    asked = [rendered(model.tokenizer, prompt) for prompt in prompts]
-    return [each[0] for each in generate(model, asked, max_tokens=max_tokens, temperature=0.0)]
+    asked = [rendered(loaded.tokenizer, prompt) if chat else prompt for prompt in prompts]
+    return [each[0] for each in generate(loaded, asked, max_tokens=max_tokens, temperature=0.0)]
 
 
 def readings(
