@@ -185,7 +185,9 @@ class _Work:
         known = probes.by_depth(vectors, group, clusters, self.step.seed)
         self._keep(list(probes.estimates(known, about)), {each.depth: each.found for each in known})
         first = probes.first_known(known)
-        said = "cannot be read for certain at any" if first is None else f"can be read from layer {first} on"
+        said = "cannot be read for certain at any layer"
+        if first is not None:
+            said = f"can be read from layer {first} on"
         text = f"{about['axis']}: the group {said} ({self.step.at} position)"
         self.tell(Note(topic="explain.layers", text=text, data=about))
         return known
