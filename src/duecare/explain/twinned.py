@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from duecare.core import DataError, Message
+from duecare.core import DataError
+from duecare.explain.reading import rendered
 from duecare.model.twins import Manner
 
 Ints = npt.NDArray[np.int32]
@@ -57,13 +58,6 @@ class Pair:
     def whole(self) -> bool:
         """Whether every position of each twin has its counterpart: then replacing all of it replaces all."""
         return len(self.mine.tokens) == len(self.other.tokens) and bool((self.source >= 0).all())
-
-
-def rendered(tokenizer: Any, text: str) -> str:
-    """A prompt as the evaluation renders it: as a chat where the model has a template."""
-    if tokenizer.has_chat:
-        return str(tokenizer.chat([Message(role="user", content=text)], answer=True))
-    return f"User: {text}\nAssistant:"
 
 
 def tokenised(tokenizer: Any, text: str, answer: str) -> tuple[list[int], int, int]:
