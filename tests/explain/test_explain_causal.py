@@ -114,6 +114,9 @@ def test_sites_chosen_on_one_half_hold_on_the_other(tmp_path: Path) -> None:
     planted = load(write_planted(tmp_path / "leaky", leak=0.1))
     pairs = twins_of_letters(planted.tokenizer, 16, tied=False, named=False)
     cells = [Cell(part, layer) for part in ("attention", "mlp") for layer in range(1, LAYERS + 1)]
+    cells.append(
+        Cell("stream", 0, "name")
+    )  # the words themselves carry all of it, and are not put to the test
     found = sites_tested(planted, pairs, effects(planted, pairs, cells), 1, 0)
     (site,) = found
     assert site.cell == Cell("attention", LAYER)
@@ -121,6 +124,57 @@ def test_sites_chosen_on_one_half_hold_on_the_other(tmp_path: Path) -> None:
     assert 0.8 < site.restored().value < 0.999
     assert [each.verdict for each in causal.site_findings(found, {})] == [PASS]
     assert "attention of layer 3" in causal.site_findings(found, {})[0].detail
+
+
+@jax
+def test_what_is_tested_had_no_part_in_choosing(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cell carries the gap on the half that chooses, another one far more of it on the half that tests;
+    an eraser is applied to no pair that it was fitted on."""
+    from duecare.explain import engine_causal
+    from duecare.explain.patching import Effects, halves
+
+    pairs = twins_of_letters(planted.tokenizer, 8)
+    names = tuple(pair.cluster for pair in pairs)
+    first, gap = halves(names, 0), np.ones(8)
+    effect = np.stack([np.where(first, -0.5, 0.0), np.where(first, -0.1, -9.0)])
+    here = Effects((Cell("mlp", 1), Cell("mlp", 2)), effect, gap, names)
+    (site,) = engine_causal.sites_tested(planted, pairs, here, 1, 0)
+    assert site.cell == Cell("mlp", 1)
+    assert site.clusters == tuple(name for name, own in zip(names, first, strict=True) if not own)
+    fitted, asked, fit, apply = list[Any](), list[Any](), engine_causal.erasers, engine_causal._apply
+    monkeypatch.setattr(
+        engine_causal,
+        "erasers",
+        lambda states, sides, *rest: fitted.append(sides) or fit(states, sides, *rest),
+    )
+    monkeypatch.setattr(
+        engine_causal,
+        "_apply",
+        lambda model, sides, *rest, **more: (
+            asked.append((fitted[-1], sides)) or apply(model, sides, *rest, **more)
+        ),
+    )
+    price = [pairs[0].mine]
+    engine_causal.erased(planted, pairs, price, LAYER, 0)
+    applied = [(learnt, sides) for learnt, sides in asked if sides is not price]
+    assert len(applied) == 2 * (1 + causal.DRAWS)
+    assert sum(len(sides) for _, sides in applied) == 2 * len(pairs) * (1 + causal.DRAWS)
+    assert not any(id(side) in map(id, learnt) for learnt, sides in applied for side in sides)
+
+
+@jax
+def test_a_stand_in_lies_as_far_away_in_another_direction() -> None:
+    from duecare.explain.engine_layers import elsewhere
+
+    rng = np.random.default_rng(3)
+    own, donor = rng.standard_normal((2, 4, 1, 5, 16)).astype(np.float32)
+    donor[:, :, 2] = own[:, :, 2]
+    found = np.asarray(elsewhere(own, donor, rng))
+    far, wanted = (np.linalg.norm(each - own, axis=-1) for each in (found, donor))
+    np.testing.assert_allclose(far, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(found[:, :, 2], own[:, :, 2])
+    alike = ((found - own) * (donor - own)).sum(axis=-1)[wanted > 0] / (wanted**2)[wanted > 0]
+    assert np.abs(alike).max() < 0.95
 
 
 def test_what_helps_no_more_than_its_control_does_not_pass() -> None:
