@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_random_labels_are_read_nowhere(planted: Any) -> None:
     found = known(planted, pairs, group)
     assert not any(each.found for each in found)
     assert all(each.selectivity.low <= 0 for each in found)
+
+
+def test_a_group_that_is_read_worse_than_random_labels_is_not_known() -> None:
+    below = Interval(-0.2, -0.3, -0.1, 40, 20, "")
+    known = [
+        probes.Known(depth, None, each, 0.001)  # type: ignore[arg-type]  # the reading is not looked at
+        for depth, each in enumerate((below, replace(below, value=0.2, low=0.1, high=0.3)))
+    ]
+    assert [each.found for each in known] == [False, True]
+    assert probes.first_known(known) == 1
 
 
 def test_probes_of_two_models_are_compared_as_pairs() -> None:
