@@ -238,16 +238,23 @@ def test_controls_move_as_far_as_what_they_control() -> None:
     sides = [Side(tuple(range(9)), 6, region) for _ in group]
     states = [rng.standard_normal((9, 12)) + 2.0 * label for label in group]
     names = [f"i{number // 2}" for number in range(60)]
-    _, sizes = erasers(states, sides, group)
     mixed = shuffled(group, names, np.random.default_rng(0))
     assert (mixed.reshape(-1, 2).sum(axis=1) == 1).all()
     assert (mixed != group).any()
-    (mean, left, right), _ = erasers(states, sides, mixed, sizes)
+    ours, by_lot = erasers(states, sides, group, [mixed])
+    (alone,) = erasers(states, sides, group)
+    for one, two in zip(ours, alone, strict=True):
+        np.testing.assert_array_equal(one, two)
     for number in (0, 2, 4):
         x = np.concatenate([own[region == number] for own in states])
-        moved = ((x - mean[number]) @ right[number].T @ left[number].T) ** 2
-        assert moved.sum() == pytest.approx(sizes[number], rel=1e-3)
-    assert sizes[REGIONS.index("later")] == 0
-    assert not left[REGIONS.index("later")].any()
+        far = [
+            (((x - mean[number]) @ right[number].T @ left[number].T) ** 2).sum()
+            for mean, left, right in (ours, by_lot)
+        ]
+        assert far[1] == pytest.approx(far[0], rel=1e-3)
+        assert far[0] > 1
+        assert np.abs(ours[1][number] - by_lot[1][number]).max() > 0.01
+    assert not by_lot[1][REGIONS.index("later")].any()
+    assert not ours[1][REGIONS.index("later")].any()
     with pytest.raises(DataError, match="two groups"):
         erasers(states, sides, np.zeros(60, dtype=np.int64))

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from duecare.core import DataError
-from duecare.measure.leace import fit, oracle
+from duecare.measure.leace import fit, fit_each, oracle
 
 
 def world(seed: int = 0, groups: int = 2, count: int = 600, width: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +77,17 @@ def test_erasing_twice_is_erasing_once_and_the_mean_stays() -> None:
     eraser = fit(x, z)
     np.testing.assert_allclose(eraser(eraser(x)), eraser(x), atol=1e-9)
     np.testing.assert_allclose(eraser(x).mean(axis=0), x.mean(axis=0), atol=1e-9)
+
+
+def test_several_concepts_are_each_erased_as_if_alone() -> None:
+    x, z = world(groups=3)
+    other = np.random.default_rng(9).permutation(z) % 2
+    for together, concept in zip(fit_each(x, [z, other]), (z, other), strict=True):
+        alone = fit(x, concept)
+        np.testing.assert_array_equal(together(x), alone(x))
+        assert together.rank == alone.rank == concept.max()
+    with pytest.raises(DataError, match=r"concept \(3,\)"):
+        fit_each(x, [z, z[:3]])
 
 
 def test_what_knows_nothing_of_the_group_is_left_as_it_is() -> None:
