@@ -139,8 +139,8 @@ class _Work:
         tick, seen = self._progress("logit lens"), list[lenses.Lens]()
         texts = of_sides(self.loaded, [side for pair in pairs for side in (pair.mine, pair.other)])
         for batch, count in chunked(texts):
-            logps, ranks = lens(self.loaded, batch)
-            seen += lenses.by_answer(logps[chosen], ranks[chosen], batch.counted)[:count]
+            logps, ranks = lens(self.loaded, batch, chosen)
+            seen += lenses.by_answer(logps, ranks, batch.counted)[:count]
             tick(count)
         for group in dict.fromkeys(pair.group for pair in pairs):
             mine = [place for place, pair in enumerate(pairs) if pair.group == group]
