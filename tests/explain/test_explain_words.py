@@ -14,6 +14,7 @@ import pytest
 
 from duecare.core import INSUFFICIENT, Artifact, DataError, ModelError, StudyError
 from duecare.core.table import ANSWERS
+from duecare.evaluate.suites.table import PEOPLE
 from duecare.explain import Words
 from duecare.explain.asked import identity_of, of_answers, of_file, of_twins
 from duecare.explain.attribution import Attribution
@@ -59,7 +60,8 @@ def judge(tmp_path_factory):
 
 @pytest.fixture
 def evaluated(tmp_path):
-    """The artifact of an evaluation, with an answer that is empty and one of a row that people wrote."""
+    """The artifact of an evaluation, with an answer that is empty, one of a row that people wrote, and a text
+    of people in an answer's place."""
     rows = []
     for number in range(6):
         for group, noun in (("men", "man"), ("women", "woman")):
@@ -82,6 +84,7 @@ def evaluated(tmp_path):
                     "reference": None,
                 }
             )
+    rows.append(rows[0] | {"row": "bold:people:p0:0", "suite": "bold", "model": PEOPLE, "answer": "Theirs."})
     folder = tmp_path / "evaluate"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist(rows, schema=ANSWERS), folder / "answers.parquet")
@@ -254,6 +257,7 @@ def test_identity_words_come_from_twins_and_else_from_the_lexicon(evaluated):
     assert {"male", "he", "him"} <= set(named)
     answers, empty = of_answers(evaluated.path, ("gender",), 4, 0)
     assert empty == 2
+    assert set(answers) == {"base"}
     item = next(each for each in answers["base"] if "woman" in each.answer)
     words = words_of(item.answer, "answer")
     found = identity_of(item, words, ("gender",))

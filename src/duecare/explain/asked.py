@@ -16,6 +16,8 @@ from duecare.ledger.digest import bytes_digest
 
 HELD = "heldout"
 """The suite of rows that people wrote: their words are shown by nobody but curation, and not explained."""
+PEOPLE = "human"
+"""Stands in a model's place where a suite compares with what people wrote: no model's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def of_answers(folder: Path, axes: Sequence[str], items: int, seed: int) -> tupl
     path = folder / "answers.parquet"
     if not path.is_file():
         raise DataError("input evaluate: no answers.parquet in it; expected the artifact of an evaluation")
-    rows = [row for row in pq.read_table(path).to_pylist() if row["suite"] != HELD]
+    rows = [row for row in pq.read_table(path).to_pylist() if row["suite"] != HELD and row["model"] != PEOPLE]
     empty = sum(not row["answer"].strip() for row in rows)
     usable = [row for row in rows if row["answer"].strip() and row["prompt"].strip()]
     sides: dict[str, dict[str, str]] = defaultdict(dict)
