@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from duecare.core import DataError
-from duecare.explain.reading import rendered
+from duecare.explain.reading import begins, rendered
 from duecare.model.twins import Manner
 
 Ints = npt.NDArray[np.int32]
@@ -67,7 +67,9 @@ def tokenised(tokenizer: Any, text: str, answer: str) -> tuple[list[int], int, i
 
     prompt = rendered(tokenizer, text)
     tokens, first = joined(tokenizer, prompt, answer)
-    upto = prompt.rfind(text)
+    upto = begins(tokenizer)
+    if upto < 0 or not prompt.startswith(text, upto):
+        upto = prompt.rfind(text)
     ends = len(tokenizer.encode(prompt[: upto + len(text)], special=True)) if upto >= 0 else first
     return tokens, first, min(ends, first)
 
