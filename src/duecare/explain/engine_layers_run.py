@@ -48,7 +48,8 @@ def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     known: dict[str, dict[str, list[probes.Known]]] = {}
     mesh = None if step.mesh is None else make_mesh(*step.mesh)
     for name, artifact in _models(inputs):
-        loaded = load(folder_of(inputs[artifact].path), mesh=mesh)
+        folder = inputs[artifact].path
+        loaded = load(folder_of(folder) if name == "base" else folder / "model", mesh=mesh)
         work = _Work(step, loaded, name, tell, found)
         known[name] = {axis: work.explained(axis, whole=not artifact.startswith(STAGE)) for axis in step.axes}
         known[name] |= {of_rows(axis): work.declared(axis, splits) for axis in step.declared}
