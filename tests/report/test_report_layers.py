@@ -7,18 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from duecare.cli.show_layers import drawn
 from duecare.core import INSUFFICIENT, PASS, Estimate, Finding, Note, Verdict
+from duecare.explain import patching
 from duecare.ledger.entry import Entry
 from duecare.report.gather import Figure, Ruling, Stage
 from duecare.report.layer_chart import Line, Point, Square, lines, squares
 from duecare.report.layered import ROWS, _of
 from duecare.report.page import _pages
 
+QUIET = patching.share(np.zeros(4), np.ones(4), list("abcd")).reason
+"""What the step says of a part that moves nothing: the table tells it from what cannot be said."""
 GROUP = {"model": "base", "axis": "gender", "group": "women", "against": "men"}
 
 
@@ -56,7 +60,7 @@ def map_rows() -> list[dict[str, object]]:
         for layer in (0, 1, 2) if part == "stream" else (1, 2):
             quiet = position == "between"
             share = None if quiet else 0.1 * number * layer
-            reason = "replacing it moves no answer by more than rounding" if quiet else None
+            reason = QUIET if quiet else None
             rows.append(
                 {
                     **GROUP,
