@@ -186,6 +186,25 @@ def test_a_toxicity_gap_is_explained_by_the_answers_words(evaluated, tmp_path):
     assert {word["part"] for word in found.attributions} == {"answer"}
 
 
+def test_a_beginning_is_read_as_it_stood_when_it_was_continued(base, evaluated, tmp_path):
+    from duecare.explain.reading import rendered
+    from duecare.model.fetch import folder_of
+    from duecare.model.logprob import answer_logprobs
+
+    path = evaluated.path / "answers.parquet"
+    rows = pq.read_table(path).to_pylist()
+    row = rows[0] | {"suite": "bold", "prompt_id": "b", "pair_id": None, "answer": " asks again."}
+    pq.write_table(pa.Table.from_pylist([*rows, row], schema=ANSWERS), path)
+    _, found = ran(
+        Words(of="answers", items=9, **QUICK), {"base": base, "evaluate": evaluated}, tmp_path / "out"
+    )
+    values = {(each["prompt"], each["answer"]): each["value"] for each in found.explained}
+    model, prompt = load(folder_of(base.path)), row["prompt"]
+    for answer, asked in ((row["answer"], prompt), ("Fine, man.", rendered(model.tokenizer, prompt))):
+        (wanted,) = answer_logprobs(model, [asked], [answer])
+        assert values[prompt, answer] == pytest.approx(wanted.total, abs=1e-3)
+
+
 def test_rows_of_a_file_are_explained(base, tmp_path):
     rows = [
         {

@@ -19,10 +19,13 @@ HELD = "heldout"
 PEOPLE = "human"
 """Stands in a model's place where a suite compares with what people wrote: no model's answers."""
 
+CONTINUED = ("bold", "real-toxicity-prompts")
+"""Suites whose prompts are beginnings that a model goes on with as they stand, no turns of a conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answer to one prompt.
+    """One answer to one prompt, as a turn of a conversation or (`chat` false) as it stands.
 
     Items of one `cluster` are not independent. `manner` is that of a fixed answer. `other` is the answer that
     it is set against; `beside` are the prompts of its counterfactual twins, by group.
@@ -37,6 +40,7 @@ class Item:
     manner: str | None = None
     other: str | None = None
     beside: tuple[tuple[str, str], ...] = ()
+    chat: bool = True
 
 
 def of_twins(axes: Sequence[str], items: int, manners: Sequence[str], *, contrast: bool) -> list[Item]:
@@ -107,6 +111,7 @@ def of_answers(folder: Path, axes: Sequence[str], items: int, seed: int) -> tupl
                     axis=axis,
                     group=group,
                     beside=tuple((name, text) for name, text in others if name != group),
+                    chat=row["suite"] not in CONTINUED,
                 )
             )
     return {model: sorted(mine, key=lambda item: item.item) for model, mine in found.items()}, empty

@@ -118,17 +118,21 @@ def generated(loaded: Any, prompts: Sequence[str], max_tokens: int, *, chat: boo
 
 
 def readings(
-    loaded: Any, prompts: Sequence[str], answers: Sequence[str], *, chat: bool = True
+    loaded: Any, prompts: Sequence[str], answers: Sequence[str], *, chat: bool | Sequence[bool] = True
 ) -> list[Reading]:
-    """Prompts and answers as `loaded` reads them; an error names the number of the text, from 0."""
+    """Prompts and answers as `loaded` reads them; an error names the number of the text, from 0.
+
+    `chat` says of all or of each whether it is read as a conversation; a reward model reads all so.
+    """
     if len(prompts) != len(answers):
         raise ModelError(f"{len(prompts)} prompts but {len(answers)} answers")
+    ways = [chat] * len(prompts) if isinstance(chat, bool) else chat
     found = []
-    for number, texts in enumerate(zip(prompts, answers, strict=True)):
+    for number, (texts, way) in enumerate(zip(zip(prompts, answers, strict=True), ways, strict=True)):
         if not texts[1].strip():
             raise ModelError(f"answer {number} is empty: there is nothing to explain")
         try:
-            found.append(_reading(loaded, texts, chat))
+            found.append(_reading(loaded, texts, way))
         except ModelError as error:
             raise ModelError(f"text {number}: {error}") from None
     return found
