@@ -33,6 +33,12 @@ def test_no_file_is_too_long_or_badly_named(path: Path) -> None:
     assert not BANNED_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
 
 
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest takes the second for the first, and runs neither."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_functions_are_short(path: Path) -> None:
     long = {

@@ -299,3 +299,43 @@ def test_people_stand_before_training_and_before_release(folder):
     assert job(plan, "review:model").inputs == {"reviewed": "evaluate"}
     assert job(plan, "review:again").inputs == {"reviewed": "personal:pairs"}
     assert "review" not in compose(read(folder, SOUND)).settings  # older studies keep their digest
+
+
+EXPLAINED = """\
+study: {name: try, purpose: "answers", owner: "me"}
+model: {base: smollm2-135m-instruct}
+groups: {columns: [gender]}
+data:
+  chats: {source: chats.jsonl, kind: chat}
+explain:
+  - layers: {}
+  - layers: {declared: [gender]}
+"""
+
+
+def test_layers_are_given_rows_where_they_are_asked_of_columns_and_only_there(folder):
+    """Nothing is trained or evaluated here: rows are held out because layers are asked of them."""
+    plan = compose(read(folder, EXPLAINED))
+    assert dict(job(plan, "layers").inputs) == {"base": "base"}
+    assert dict(job(plan, "layers:2").inputs) == {"base": "base", "data:chats": "split:chats"}
+    assert "split:chats" in [each.id for each in plan.jobs]
+    without = compose(read(folder, EXPLAINED.replace("  - layers: {declared: [gender]}\n", "")))
+    assert not [each.id for each in without.jobs if each.id.startswith("split:")]
+
+
+@pytest.mark.parametrize(("on", "columns"), [("chats", "none is"), ("pairs", "region")])
+def test_a_column_that_no_held_out_row_declares_is_refused_before_anything_runs(folder, on, columns):
+    text = SOUND.replace("groups: {columns: [gender]}\n", "").replace(
+        "  - balance: {on: chats, by: gender, to: population.csv}\n", ""
+    )
+    text = text.replace("kind: preference}", "kind: preference, groups: [region]}")
+    text = (
+        text[: text.index("train:")]
+        + f"train: [{{{'sft' if on == 'chats' else 'dpo'}: {{on: {on}, steps: 2}}}}]\n"
+    )
+    text += "explain:\n  - layers: {declared: [regions]}\n"
+    with pytest.raises(StudyError) as refused:
+        read(folder, text)
+    (found,) = [each for each in refused.value.problems if each.where == "explain.0.layers.declared"]
+    assert f"held out ({columns})" in found.expected
+    assert found.line == len(text.splitlines())

@@ -12,7 +12,7 @@ from stored import ADA, CUSTOMER, MAIL, STUDY, call, lay_out
 
 from duecare.ledger import entries
 from duecare.ledger.forgotten import forgotten
-from duecare.vault import destroy, home, opened, stored
+from duecare.vault import destroy, held, home, opened, stored
 from duecare.vault.keys import there
 
 
@@ -106,6 +106,18 @@ def test_forgotten_data_are_not_read_again(here):
     assert call("verify", "study.yaml").exit_code == 0
 
 
+def test_who_is_found_in_what_was_forgotten_before_costs_no_key_of_today(here):
+    assert call("forget", "study.yaml", "--subject", ADA, "--yes").exit_code == 0
+    lay_out(here, without=(ADA,))
+    assert call("run", "study.yaml").exit_code == 0
+    kept = {name: held(home(), name) for name in ("tiny", "data.tiny.chats")}
+    said = call("forget", "study.yaml", "--subject", CUSTOMER, "--yes")
+    assert said.exit_code == 0, said.output
+    assert "probably, among 30 rows" in said.output
+    assert all(kept.values())
+    assert {name: held(home(), name) for name in kept} == kept
+
+
 def test_a_key_that_comes_back_from_a_backup_is_seen(here):
     key = home() / "secrets" / "data.tiny.chats.key"
     kept = key.read_bytes()
@@ -124,6 +136,18 @@ def test_the_call_has_to_say_one_thing(here):
     assert there(home(), "data.tiny.chats")
 
 
+def test_work_in_progress_is_forgotten_too(here):
+    """A job that was killed leaves rows in plain, or a model half trained on them, that no entry names."""
+    half = here / "runs" / "tiny" / "scratch" / "sft-0f0f0f0f" / ".resume"
+    half.mkdir(parents=True)
+    (half / "rows").write_text(ADA)
+    assert call("forget", "study.yaml", "--subject", ADA).exit_code == 2
+    assert half.exists()  # nothing is done unasked
+    assert call("forget", "study.yaml", "--subject", ADA, "--yes").exit_code == 0
+    assert not half.parent.parent.exists()
+    assert call("verify", "study.yaml").exit_code == 0
+
+
 KILLED = """
 import os, signal, sys
 from duecare.cli import forget
@@ -139,13 +163,21 @@ def dying(folder, name):
     return real(folder, name)
 
 forget.destroy = dying
+if when == -1:  # a key was overwritten, and its file is still there
+    from duecare.vault import keys
+    unlink = keys.Path.unlink
+    def dying_then(path, **how):
+        if path.suffix == ".key":
+            os.kill(os.getpid(), signal.SIGKILL)
+        unlink(path, **how)
+    keys.Path.unlink = dying_then
 if when == 0:
     forget.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 
 
-@pytest.mark.parametrize("when", [0, 1, 2])
+@pytest.mark.parametrize("when", [-1, 0, 1, 2])
 def test_killed_in_the_middle_verify_says_so_and_the_next_call_completes(here, when):
     words = [sys.executable, "-c", KILLED, str(when), "forget", "study.yaml", "--subject", ADA, "--yes"]
     done = subprocess.run(words, capture_output=True, text=True, env=os.environ, timeout=120, check=False)

@@ -13,10 +13,12 @@ from toys import Silent, chain
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.cli.reviewing import recording
 from duecare.cli.run import run
-from duecare.ledger import entries, head, verify
+from duecare.ledger import entries, head, keyfile, verify
 from duecare.ledger.people import Listing, Person
 from duecare.ledger.sign import load_or_create
+from duecare.ledger.statement import Statement, sign_statement
 
 OWNER, RECORDER = "home-li", "home-dana"
 ROLES: dict[str, tuple[Any, ...]] = {
@@ -251,6 +253,33 @@ def test_a_release_signed_before_an_incident_is_not_taken_in_after_it(team: Team
     assert "release" not in [entry.note.topic for entry in entries(Path("toys")) if entry.note]
 
 
+def test_a_release_signed_before_an_incident_is_not_taken_in_once_all_is_approved_anew(team: Team) -> None:
+    team.run(gate=9)
+    team.approve()
+    asked = team.folder / "release.json"
+    team.good("release", "toys", "--as", "li", "--request", asked)
+    team.at("home-li")
+    team.good("people", "sign", asked, "--as", "li")
+    team.signs("wren", "incident", "report", "toys", "--severity", "low", "--what", "A typing error.")
+    at = next(each.index for each in reversed(entries(Path("toys"))) if each.happened == "signed")
+    team.signs("li", "incident", "answer", "toys", at, "--how", "It was put right.")
+    team.signs("ada", "approve", "toys")
+    code, said = team.call("sign", "toys", "--take-in", asked)
+    assert code == 1
+    assert "another state of the run" in " ".join(said.split())
+    team.signs("li", "release", "toys")  # the control: of the run as it is
+    team.good("release", "toys", "--as", "li")
+    assert team.call("verify", "toys")[0] == 0
+
+
+def test_what_was_taken_in_is_passed_over_the_second_time(team: Team) -> None:
+    team.run()
+    team.signs("li", "approve", "toys", "people")
+    before = len(entries(Path("toys")))
+    assert "Nothing to enter" in team.good("sign", "toys", "--take-in", team.folder / "asked.json")
+    assert len(entries(Path("toys"))) == before
+
+
 def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team) -> None:
     """Whoever carries it can change what is asked; the person sees that, and the run refuses the rest."""
     team.run()
@@ -268,6 +297,53 @@ def test_a_request_that_was_changed_on_the_way_is_not_what_was_asked(team: Team)
     code, said = team.call("people", "sign", asked, "--as", "rei")
     assert code == 1
     assert "asks nothing of rei" in said
+
+
+def test_a_request_cannot_show_something_else_than_what_is_signed(team: Team) -> None:
+    team.run()
+    asked = team.folder / "asked.json"
+    team.good("approve", "toys", "evaluation", "--as", "rei", "--request", asked)
+    changed = json.loads(asked.read_text())
+    (said,) = changed["statements"]
+    hidden = "data\x1b[8m\r\n", "\x1b[2K[bold]abc[/]"
+    said["about"], said["run"] = hidden
+    asked.write_text(json.dumps(changed))
+    team.at("home-rei")
+    shown = team.good("people", "sign", asked, "--as", "rei", "--out", team.folder / "signed.json")
+    assert "approves the data\ufffd[8m\ufffd\ufffd" in shown
+    assert "run \ufffd[2K[bold]abc[/]" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_ledger_of_somebody_else_steers_no_terminal(team: Team) -> None:
+    team.run()
+    at = head(Path("toys"))
+    said = Statement(
+        **{"run": "\x1b[2J\x9b1m", "size": at.size, "root": at.root, "act": "incident", "person": "rei"},
+        **{"role": "reviewer", "time": "2030-01-02T00:00:00+00:00", "about": "low", "text": "It rhymes."},
+    )
+    signed = sign_statement(said, keyfile.open_key(team.folder / "home-rei/people/rei.key", PASSPHRASE))
+    with recording(Path("toys")) as recorder:
+        recorder.append("signed", note=signed.note())
+    for words in (("verify", "toys"), ("people", "list", "toys")):
+        shown = " ".join(team.call(*words)[1].split())
+        assert re.search(r"signed for run (\\x1b|\ufffd)\[2J(\\x9b|\ufffd)1m", shown)
+        assert not {"\x1b", "\x9b"} & set(shown)
+
+
+def test_somebody_who_signs_in_one_role_signs_nothing_in_another(team: Team) -> None:
+    team.run()
+    asked = team.folder / "asked.json"
+    team.good("approve", "toys", "evaluation", "--as", "rei", "--request", asked)
+    changed = json.loads(asked.read_text())
+    (one,) = changed["statements"]
+    changed["statements"] = [one, {**one, "role": "data-steward"}]
+    asked.write_text(json.dumps(changed))
+    team.at("home-rei")
+    assert "data-steward" not in team.good("people", "sign", asked, "--as", "reviewer/rei")
+    left = json.loads(asked.read_text())
+    assert [each["role"] for each in left["statements"]] == ["data-steward"]
+    assert len(left["signed"]) == 1
 
 
 def test_names_that_no_study_takes_get_no_key(team: Team) -> None:

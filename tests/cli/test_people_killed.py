@@ -121,6 +121,19 @@ def test_kill_9_while_releasing(team: Team) -> None:
     killed(team, ("release", "toys", "--as", "li"), look)
 
 
+def test_a_report_and_a_checkpoint_that_a_kill_left_in_pieces_are_made_again_by_the_release(
+    team: Team,
+) -> None:
+    for name in ("li", "rei", "ada"):
+        team.good("approve", "toys", "--as", name)
+    team.good("release", "toys", "--as", "li")
+    Path("toys-release.tar").unlink()
+    Path("toys/ledger/checkpoint.tmp").write_bytes(b"half")
+    shutil.rmtree("toys/report")  # the one before was removed, the new one not yet moved there
+    team.good("release", "toys", "--as", "li")
+    assert team.call("verify", "toys")[0] == 0
+
+
 def test_verify_says_that_a_release_was_interrupted(team: Team) -> None:
     for name in ("li", "rei", "ada"):
         team.good("approve", "toys", "--as", name)

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,42 @@ def test_a_stamp_comes_by_file_where_there_is_no_network(desk: Desk, served: tup
     )
     assert code == 2  # nothing remembered there; the stamp itself holds
     assert "the log had these" in " ".join(said.split())
+
+
+def test_a_later_stamp_of_the_same_entries_does_not_take_the_place_of_an_earlier(
+    desk: Desk, served: tuple[Any, str]
+) -> None:
+    stamps, _ = served
+    Path("tsa.pem").write_bytes(stamps.pem)
+    desk.good(OWNER, "stamp", "toys", "--out", "asked.tsq")
+    asked, kept = Path("asked.tsq").read_bytes(), Path(f"toys/ledger/stamp-{head(Path('toys')).size}.tsr")
+    foreign = authority()
+    for name, data in (
+        ("foreign", foreign.stamp(asked)),
+        ("later", stamps.stamp(asked, foreign.leaf.not_valid_after_utc - timedelta(days=9))),
+        ("good", stamps.stamp(asked)),
+    ):
+        Path(f"{name}.tsr").write_bytes(data)
+    desk.good(OWNER, "stamp", "toys", "--add", "foreign.tsr")
+    for name, left in (("later", "later"), ("good", "good"), ("later", "good")):
+        desk.good(OWNER, "stamp", "toys", "--add", f"{name}.tsr", "--root", "tsa.pem")
+        assert kept.read_bytes() == Path(f"{left}.tsr").read_bytes()
+    code, said = desk.call(OWNER, "stamp", "toys", "--add", "foreign.tsr")
+    assert code == 1
+    assert "is there already" in said
+    assert kept.read_bytes() == Path("good.tsr").read_bytes()
+
+
+def test_what_a_killed_call_left_is_explained_and_removed(desk: Desk, served: tuple[Any, str]) -> None:
+    _, url = served
+    left = Path("toys/ledger/stamp-1.tsr.tmp")
+    left.write_bytes(b"half")
+    code, said = desk.call(OWNER, "verify", "toys")
+    assert code == 1
+    assert "`duecare stamp` removes it" in " ".join(said.split())
+    desk.good(OWNER, "stamp", "toys", "--tsa", url)
+    assert not left.exists()
+    desk.good(OWNER, "verify", "toys")
 
 
 def test_what_does_not_work_is_said(desk: Desk, served: tuple[Any, str]) -> None:

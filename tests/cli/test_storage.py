@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,12 +12,15 @@ from sound import lay_out as lay_out_sound
 from sound import read as read_study
 from stored import ADA, CUSTOMER, MAIL, STUDY, call, lay_out
 
+from duecare.cli.keeping import Store
 from duecare.core import StudyError
 from duecare.core.wire import encode
 from duecare.ledger import entries
 from duecare.ledger.digest import value_digest
+from duecare.ledger.layout import scratch_folder
 from duecare.model.tiny import write_tiny
-from duecare.vault import envelope, home, opened, stored
+from duecare.vault import envelope, home, keeping, memory, opened, stored
+from duecare.vault.storage import Storage
 
 
 @pytest.fixture
@@ -150,6 +154,28 @@ def test_before_its_day_nothing_expires(here):
     assert said.exit_code == 1
     assert "not past" in said.output
     assert len(list((home() / "secrets").iterdir())) == 4
+
+
+def test_what_a_killed_training_left_on_the_disk_is_not_published_beside_what_is_sealed(
+    tmp_path, monkeypatch
+):
+    """Weights in plain, from before the study sealed them; or a model that was sealed in part."""
+    job = SimpleNamespace(id="sft", kind="duecare.train.sft.Sft")
+    plan, key = SimpleNamespace(storage=Storage(seal=("weights",)), name="tiny"), "0f" * 32
+    left = scratch_folder(tmp_path, job.id, key)
+    (left / ".resume").mkdir(parents=True)
+    (left / ".resume" / "state.npz").write_bytes(b"weights")
+    (left / "early.safetensors").write_bytes(b"weights")
+    with keeping(plan.storage.keeping):
+        store = Store(plan, tmp_path, "0d" * 8, ())
+        try:
+            out = store.workplace(job, key, {})
+            assert not left.exists()
+            (out / "model.safetensors").write_bytes(b"weights")
+            made = store.finished(job, key, out)
+        finally:
+            memory.clear("0d" * 8)
+    assert [path.name for path in made.iterdir()] == ["model.safetensors.sealed"]
 
 
 TRAINED = """\

@@ -146,6 +146,42 @@ def test_a_generated_answer_is_explained(loaded):
     assert np.isfinite(found.scores).all()
 
 
+@pytest.mark.parametrize("prompt", ["ant", "user", "im", "s"])
+def test_a_short_prompt_is_not_sought_in_the_templates_own_words(loaded, judge, prompt):
+    """All of these stand in "<|im_start|>user" or "<|im_start|>assistant" too."""
+    from duecare.explain.twinned import tokenised
+
+    for model in (loaded, judge):
+        (found,) = readings(model, [prompt], ["Yes."])
+        places = np.flatnonzero(found.owner == 0)
+        _, first, ends = tokenised(loaded.tokenizer, prompt, "Yes.")
+        assert loaded.tokenizer.decode(found.tokens[: places[0]], special=True) == "<|im_start|>user\n"
+        assert loaded.tokenizer.decode([found.tokens[place] for place in places]) == prompt
+        assert ends == places[-1] + 1 < first
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_the_answer_is_to_the_prompt_as_it_is_read(tmp_path, monkeypatch, chat):
+    """With a template or without one; a folder is loaded once."""
+    from duecare.explain.reading import rendered
+    from duecare.model import generate
+    from duecare.model import load as loading
+
+    folder, seen, asked = write_tiny(tmp_path / "tiny", "llama", seed=3), [], []
+
+    def answers(model, prompts, **_):
+        seen.append(model)
+        asked.extend(prompts)
+        return [["Yes."] for _ in prompts]
+
+    monkeypatch.setattr(generate, "generate", answers)
+    whole = loading.load
+    monkeypatch.setattr(loading, "load", lambda *given, **more: seen.append(given) or whole(*given, **more))
+    attribute(folder, PROMPTS[:1], method="gradient-x-input", chat=chat)
+    _, model = seen  # loaded, then asked
+    assert asked == [rendered(model.tokenizer, PROMPTS[0]) if chat else PROMPTS[0]]
+
+
 def test_random_weights_are_others_and_the_same_for_one_seed(loaded):
     asked, _ = opened(loaded)
     texts = readings(loaded, PROMPTS, ANSWERS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from planted_layers import LAYER, LAYERS
+from planted_layers import LAYER, LAYERS, write_planted
 
 from duecare.core import DataError
 from duecare.explain import gap_map, known_by_layer, lens_by_layer
@@ -42,6 +43,25 @@ def test_the_lens_of_own_answers(planted: Any) -> None:
     assert gap.shape == (LAYERS + 1,)
     assert np.abs(gap[:LAYER]).max() < 1e-5  # before the planted layer the answers are alike
     assert gap[LAYER] > 1
+
+
+def test_lora_on_top_is_added_to_the_weights_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import qwix
+    from flax import nnx
+
+    from duecare.model import activation
+    from duecare.model.load import load
+
+    model, merged = load(write_planted(tmp_path / "model")), list[object]()
+    provider = qwix.LoraProvider(module_path=r".*q_proj", rank=2, alpha=2.0)
+    given = model.model.get_model_input()
+    model.model = qwix.apply_lora_to_model(model.model, provider, rngs=nnx.Rngs(0), **given)
+    model.lora_scale = 1.0
+    whole = activation.Merged
+    monkeypatch.setattr(activation, "Merged", lambda loaded: merged.append(loaded) or whole(loaded))
+    found = lens_by_layer(model, [f"a mp {about}" for about in ABOUT[:20]], ["y"] * 20)
+    assert len(found) == 20  # three batches
+    assert len(merged) == 1
 
 
 def test_lists_that_do_not_fit_are_refused(planted: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_random_labels_are_read_nowhere(planted: Any) -> None:
     found = known(planted, pairs, group)
     assert not any(each.found for each in found)
     assert all(each.selectivity.low <= 0 for each in found)
+
+
+def test_a_group_that_is_read_worse_than_random_labels_is_not_known() -> None:
+    below = Interval(-0.2, -0.3, -0.1, 40, 20, "")
+    known = [
+        probes.Known(depth, None, each, 0.001)  # type: ignore[arg-type]  # the reading is not looked at
+        for depth, each in enumerate((below, replace(below, value=0.2, low=0.1, high=0.3)))
+    ]
+    assert [each.found for each in known] == [False, True]
+    assert probes.first_known(known) == 1
 
 
 def test_probes_of_two_models_are_compared_as_pairs() -> None:
@@ -114,6 +125,9 @@ def test_sites_chosen_on_one_half_hold_on_the_other(tmp_path: Path) -> None:
     planted = load(write_planted(tmp_path / "leaky", leak=0.1))
     pairs = twins_of_letters(planted.tokenizer, 16, tied=False, named=False)
     cells = [Cell(part, layer) for part in ("attention", "mlp") for layer in range(1, LAYERS + 1)]
+    cells.append(
+        Cell("stream", 0, "name")
+    )  # the words themselves carry all of it, and are not put to the test
     found = sites_tested(planted, pairs, effects(planted, pairs, cells), 1, 0)
     (site,) = found
     assert site.cell == Cell("attention", LAYER)
@@ -121,6 +135,57 @@ def test_sites_chosen_on_one_half_hold_on_the_other(tmp_path: Path) -> None:
     assert 0.8 < site.restored().value < 0.999
     assert [each.verdict for each in causal.site_findings(found, {})] == [PASS]
     assert "attention of layer 3" in causal.site_findings(found, {})[0].detail
+
+
+@jax
+def test_what_is_tested_had_no_part_in_choosing(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cell carries the gap on the half that chooses, another one far more of it on the half that tests;
+    an eraser is applied to no pair that it was fitted on."""
+    from duecare.explain import engine_causal
+    from duecare.explain.patching import Effects, halves
+
+    pairs = twins_of_letters(planted.tokenizer, 8)
+    names = tuple(pair.cluster for pair in pairs)
+    first, gap = halves(names, 0), np.ones(8)
+    effect = np.stack([np.where(first, -0.5, 0.0), np.where(first, -0.1, -9.0)])
+    here = Effects((Cell("mlp", 1), Cell("mlp", 2)), effect, gap, names)
+    (site,) = engine_causal.sites_tested(planted, pairs, here, 1, 0)
+    assert site.cell == Cell("mlp", 1)
+    assert site.clusters == tuple(name for name, own in zip(names, first, strict=True) if not own)
+    fitted, asked, fit, apply = list[Any](), list[Any](), engine_causal.erasers, engine_causal._apply
+    monkeypatch.setattr(
+        engine_causal,
+        "erasers",
+        lambda states, sides, *rest: fitted.append(sides) or fit(states, sides, *rest),
+    )
+    monkeypatch.setattr(
+        engine_causal,
+        "_apply",
+        lambda model, sides, *rest, **more: (
+            asked.append((fitted[-1], sides)) or apply(model, sides, *rest, **more)
+        ),
+    )
+    price = [pairs[0].mine]
+    engine_causal.erased(planted, pairs, price, LAYER, 0)
+    applied = [(learnt, sides) for learnt, sides in asked if sides is not price]
+    assert len(applied) == 2 * (1 + causal.DRAWS)
+    assert sum(len(sides) for _, sides in applied) == 2 * len(pairs) * (1 + causal.DRAWS)
+    assert not any(id(side) in map(id, learnt) for learnt, sides in applied for side in sides)
+
+
+@jax
+def test_a_stand_in_lies_as_far_away_in_another_direction() -> None:
+    from duecare.explain.engine_layers import elsewhere
+
+    rng = np.random.default_rng(3)
+    own, donor = rng.standard_normal((2, 4, 1, 5, 16)).astype(np.float32)
+    donor[:, :, 2] = own[:, :, 2]
+    found = np.asarray(elsewhere(own, donor, rng))
+    far, wanted = (np.linalg.norm(each - own, axis=-1) for each in (found, donor))
+    np.testing.assert_allclose(far, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(found[:, :, 2], own[:, :, 2])
+    alike = ((found - own) * (donor - own)).sum(axis=-1)[wanted > 0] / (wanted**2)[wanted > 0]
+    assert np.abs(alike).max() < 0.95
 
 
 def test_what_helps_no_more_than_its_control_does_not_pass() -> None:
@@ -173,16 +238,23 @@ def test_controls_move_as_far_as_what_they_control() -> None:
     sides = [Side(tuple(range(9)), 6, region) for _ in group]
     states = [rng.standard_normal((9, 12)) + 2.0 * label for label in group]
     names = [f"i{number // 2}" for number in range(60)]
-    _, sizes = erasers(states, sides, group)
     mixed = shuffled(group, names, np.random.default_rng(0))
     assert (mixed.reshape(-1, 2).sum(axis=1) == 1).all()
     assert (mixed != group).any()
-    (mean, left, right), _ = erasers(states, sides, mixed, sizes)
+    ours, by_lot = erasers(states, sides, group, [mixed])
+    (alone,) = erasers(states, sides, group)
+    for one, two in zip(ours, alone, strict=True):
+        np.testing.assert_array_equal(one, two)
     for number in (0, 2, 4):
         x = np.concatenate([own[region == number] for own in states])
-        moved = ((x - mean[number]) @ right[number].T @ left[number].T) ** 2
-        assert moved.sum() == pytest.approx(sizes[number], rel=1e-3)
-    assert sizes[REGIONS.index("later")] == 0
-    assert not left[REGIONS.index("later")].any()
+        far = [
+            (((x - mean[number]) @ right[number].T @ left[number].T) ** 2).sum()
+            for mean, left, right in (ours, by_lot)
+        ]
+        assert far[1] == pytest.approx(far[0], rel=1e-3)
+        assert far[0] > 1
+        assert np.abs(ours[1][number] - by_lot[1][number]).max() > 0.01
+    assert not by_lot[1][REGIONS.index("later")].any()
+    assert not ours[1][REGIONS.index("later")].any()
     with pytest.raises(DataError, match="two groups"):
         erasers(states, sides, np.zeros(60, dtype=np.int64))

@@ -50,25 +50,34 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert all(name in str(caught.value) for name in ("issues", "every", "at"))
 
 
-def artifact(folder: Path, name: str, seed: int) -> Artifact:
+def fetched(folder: Path) -> Artifact:
+    """The base model: a reference to it."""
     from duecare.ledger.digest import file_digest
     from duecare.model.fetch import Fetch
     from duecare.model.tiny import write_tiny
 
-    model = write_tiny(folder / f"{name}-model", seed=seed)
-    out = folder / name
+    model = write_tiny(folder / "base-model", seed=0)
+    out = folder / "base"
     out.mkdir()
     Fetch(name=str(model)).run({}, out, lambda _: None)
-    return Artifact(name, out, file_digest(out / "reference.json"))
+    return Artifact("base", out, file_digest(out / "reference.json"))
+
+
+def trained(folder: Path, name: str, seed: int) -> Artifact:
+    """What a training step leaves: the model itself, in a folder of the artifact."""
+    from duecare.model.tiny import write_tiny
+
+    write_tiny(folder / name / "model", seed=seed)
+    return Artifact(name, folder / name, f"{seed}" * 64)
 
 
 @pytest.mark.jax
 def test_a_run_writes_tables_figures_and_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
     inputs = {
-        "base": artifact(tmp_path, "base", 0),
-        "stage:sft": artifact(tmp_path, "sft", 1),
-        "tuned": artifact(tmp_path, "tuned", 2),
+        "base": fetched(tmp_path),
+        "stage:sft": trained(tmp_path, "sft", 1),
+        "tuned": trained(tmp_path, "dpo", 2),
     }
     rows = [
         Example(

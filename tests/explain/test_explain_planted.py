@@ -64,8 +64,8 @@ def estimates(model, method):
         for number, prompt in enumerate(PROMPTS)
     ]
     work = _Work(step, Model(step, *opened(model), rests_on=()), "base", lambda _: None)
-    rows = work.explained(items)
-    return figures(step, rows, work.tested(items, rows))
+    found = work.explained(items)
+    return figures(step, work.rows(items, found), work.tested(items, found))
 
 
 @pytest.mark.parametrize("method", FINDING)

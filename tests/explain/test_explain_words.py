@@ -13,11 +13,10 @@ import pytest
 
 from duecare.core import Artifact, DataError, ModelError, StudyError
 from duecare.core.table import ANSWERS
+from duecare.evaluate.suites.table import PEOPLE
 from duecare.explain import Words
-from duecare.explain.asked import identity_of, of_answers, of_twins
-from duecare.explain.attribution import Attribution
+from duecare.explain.asked import identity_of, of_answers, of_file, of_twins
 from duecare.explain.spans import words_of
-from duecare.explain.words_figures import Check, Row, figures, rulings
 from duecare.ledger.digest import file_digest
 from duecare.model.fetch import Fetch
 from duecare.model.load import load
@@ -57,7 +56,8 @@ def judge(tmp_path_factory):
 
 @pytest.fixture
 def evaluated(tmp_path):
-    """The artifact of an evaluation, with an answer that is empty and one of a row that people wrote."""
+    """The artifact of an evaluation, with an answer that is empty, one of a row that people wrote, and a text
+    of people in an answer's place."""
     rows = []
     for number in range(6):
         for group, noun in (("men", "man"), ("women", "woman")):
@@ -80,6 +80,7 @@ def evaluated(tmp_path):
                     "reference": None,
                 }
             )
+    rows.append(rows[0] | {"row": "bold:people:p0:0", "suite": "bold", "model": PEOPLE, "answer": "Theirs."})
     folder = tmp_path / "evaluate"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist(rows, schema=ANSWERS), folder / "answers.parquet")
@@ -181,6 +182,25 @@ def test_a_toxicity_gap_is_explained_by_the_answers_words(evaluated, tmp_path):
     assert {word["part"] for word in found.attributions} == {"answer"}
 
 
+def test_a_beginning_is_read_as_it_stood_when_it_was_continued(base, evaluated, tmp_path):
+    from duecare.explain.reading import rendered
+    from duecare.model.fetch import folder_of
+    from duecare.model.logprob import answer_logprobs
+
+    path = evaluated.path / "answers.parquet"
+    rows = pq.read_table(path).to_pylist()
+    row = rows[0] | {"suite": "bold", "prompt_id": "b", "pair_id": None, "answer": " asks again."}
+    pq.write_table(pa.Table.from_pylist([*rows, row], schema=ANSWERS), path)
+    _, found = ran(
+        Words(of="answers", items=9, **QUICK), {"base": base, "evaluate": evaluated}, tmp_path / "out"
+    )
+    values = {(each["prompt"], each["answer"]): each["value"] for each in found.explained}
+    model, prompt = load(folder_of(base.path)), row["prompt"]
+    for answer, asked in ((row["answer"], prompt), ("Fine, man.", rendered(model.tokenizer, prompt))):
+        (wanted,) = answer_logprobs(model, [asked], [answer])
+        assert values[prompt, answer] == pytest.approx(wanted.total, abs=1e-3)
+
+
 def test_rows_of_a_file_are_explained(base, tmp_path):
     rows = [
         {
@@ -200,6 +220,9 @@ def test_rows_of_a_file_are_explained(base, tmp_path):
         step = Words(of="file", file=str(path), against=against, **QUICK)
         _, found = ran(step, {"base": base}, tmp_path / against)
         assert {word["identity"] for word in found.attributions} == {True, False}
+    twins = of_file(path, 9)  # also of the pair that is called 0
+    assert [each.cluster for each in twins] == ["0", "0", "1", "1"]
+    assert [dict(each.beside).keys() for each in twins] == [{"women"}, {"men"}] * 2
     path.write_text(json.dumps({"prompt": "Hi", "answer": "Yes"}) + "\n")
     with pytest.raises(DataError, match="1 rows have no answer"):
         ran(Words(of="file", file=str(path), against="answer", **QUICK), {"base": base}, tmp_path / "lone")
@@ -249,100 +272,8 @@ def test_identity_words_come_from_twins_and_else_from_the_lexicon(evaluated):
     assert {"male", "he", "him"} <= set(named)
     answers, empty = of_answers(evaluated.path, ("gender",), 4, 0)
     assert empty == 2
+    assert set(answers) == {"base"}
     item = next(each for each in answers["base"] if "woman" in each.answer)
     words = words_of(item.answer, "answer")
     found = identity_of(item, words, ("gender",))
     assert [word.of(item.answer) for word, yes in zip(words, found, strict=True) if yes] == ["woman"]
-
-
-def rows(model, share, count=12, seed=0):
-    """Explanations in which the second of four words, which names a group, carries about `share`."""
-    rng = np.random.default_rng(seed)
-    item = of_twins(("gender",), 2, ("respectful",), contrast=False)[0]
-    found = []
-    for number in range(count):
-        mine = min(max(share + 0.02 * rng.standard_normal(), 0.01), 0.99)
-        scores = np.array([(1 - mine) / 3, mine, -(1 - mine) / 3, (1 - mine) / 3])
-        each = Attribution("occlusion", words_of("a b c d", "prompt"), scores, 0.0, 0.0, 0.0, 2)
-        from dataclasses import replace
-
-        for group in ("men", "women"):
-            mine_too = replace(item, item=f"{number}/{group}", cluster=str(number), group=group)
-            found.append(Row(model, mine_too, each, (False, True, False, False)))
-    return found
-
-
-def test_a_planted_share_is_measured_and_its_change_too():
-    step = Words(method="occlusion")
-    found = figures(step, [*rows("base", 0.2), *rows("tuned", 0.6, seed=1)], [])
-    share = {
-        each.slice["model"]: each
-        for each in found
-        if each.metric == "words.identity_share" and "group" not in each.slice
-    }
-    assert share["base"].low < 0.2 < share["base"].high
-    assert share["tuned"].low < 0.6 < share["tuned"].high
-    changes = [each for each in found if each.metric == "words.identity_share.change"]
-    assert {each.slice.get("group") for each in changes} == {None, "men", "women"}
-    assert all(each.low < 0.4 < each.high and each.low > 0.3 for each in changes)
-    (excess,) = [
-        each
-        for each in found
-        if each.metric == "words.identity_excess"
-        and each.slice["model"] == "base"
-        and "group" not in each.slice
-    ]
-    assert excess.value == pytest.approx(share["base"].value - 0.25)
-    (effect,) = [
-        each
-        for each in found
-        if each.metric == "words.identity_effect"
-        and each.slice.get("group") == "men"
-        and each.slice["model"] == "base"
-    ]
-    assert effect.value == pytest.approx(share["base"].value / 2)  # nats per token, of two
-    (gap,) = [
-        each
-        for each in found
-        if each.metric == "words.identity_share.difference" and each.slice["model"] == "base"
-    ]
-    assert gap.reason or gap.low <= 0 <= gap.high  # both groups are alike
-
-
-def checks(**values):
-    rng = np.random.default_rng(0)
-    item = of_twins(("gender",), 2, ("respectful",), contrast=False)[0]
-    from dataclasses import replace
-
-    made = {"residual": 0.01, "likeness": 0.1, "deletion": 0.5, "insertion": 0.5} | values
-    return [
-        Check(
-            "base",
-            replace(item, item=str(number), cluster=str(number)),
-            *(None if each is None else each + 0.005 * rng.random() for each in made.values()),
-        )
-        for number in range(10)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "failed"),
-    [
-        ({}, set()),
-        ({"residual": 0.2}, {"residual"}),
-        ({"likeness": 0.9}, {"likeness"}),
-        ({"deletion": -0.1}, {"deletion"}),
-        ({"insertion": -0.1}, {"insertion"}),
-        ({"residual": None}, set()),
-    ],
-)
-def test_one_failed_test_is_enough_not_to_be_validated(values, failed):
-    step = Words()
-    found = rulings(step, figures(step, rows("base", 0.2), checks(**values)))
-    tests = {each.name.removeprefix("words.valid."): each for each in found}
-    whole = tests.pop("base")
-    assert {name for name, each in tests.items() if each.verdict == "fail"} == failed
-    assert whole.verdict == ("fail" if failed else "pass")
-    assert ("not validated" in whole.detail) == bool(failed)
-    assert ("residual" in tests) == (values.get("residual", 0) is not None)
-    assert not any(each.gate for each in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from answered_run import (
     make,
     of_people,
     outsider,
+    people,
     put,
     say,
     start,
@@ -29,13 +31,14 @@ from answered_run import (
 )
 from small_run import OTHER_KEY, open_run, rewrite
 
-from duecare.core import FAIL
+from duecare.core import FAIL, LedgerError, Note
+from duecare.core.wire import encode
 from duecare.ledger import value_digest
 from duecare.ledger.duties import missing
 from duecare.ledger.log import read_log
 from duecare.ledger.outside.entries import read_entries
 from duecare.ledger.outside.people import book_of, lacking, subject_now
-from duecare.ledger.people import Person
+from duecare.ledger.people import Person, Rules
 from duecare.ledger.sign import STATEMENT
 from duecare.ledger.statement import Signed, sign_statement
 
@@ -187,9 +190,6 @@ def test_an_entry_moved_by_whoever_holds_the_recorders_key_is_found(tmp_path: Pa
 def test_signatures_of_other_things_cannot_pass_for_a_statement(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     said = draft(run, "approve", "ada", about="training")
-    from duecare.core import LedgerError
-    from duecare.core.wire import encode
-
     with pytest.raises(LedgerError, match="begins as something else"):
         KEYS["ada"].sign_note((STATEMENT + encode(said)).decode())
     signed = sign_statement(said, KEYS["ada"])
@@ -200,8 +200,6 @@ def test_signatures_of_other_things_cannot_pass_for_a_statement(tmp_path: Path) 
 
 
 def test_garbage_in_a_statement_is_a_finding_not_a_crash(tmp_path: Path) -> None:
-    from duecare.core import Note
-
     run = make(tmp_path / "run")
     data = sign_statement(draft(run, "approve", "ada", about="training"), KEYS["ada"]).note().data
     for broken in (
@@ -215,6 +213,35 @@ def test_garbage_in_a_statement_is_a_finding_not_a_crash(tmp_path: Path) -> None
         with open_run(run) as recorder:
             recorder.append("signed", note=Note(topic="approve", text="ada", data=broken))
     assert len([detail for verdict, detail in of_people(run)["signature"] if verdict == FAIL]) == 6
+
+
+@pytest.mark.parametrize(
+    ("changed", "stands"),
+    [
+        ({}, True),  # the control
+        ({"text": "x" * 2000}, True),
+        ({"text": "x" * 2001}, False),
+        ({"text": ["It rhymes."]}, False),
+        ({"of": True}, False),
+        ({"of": 1.0}, False),
+        ({"expires": 7}, False),
+        ({"more": "x"}, False),
+        ({"subject": None}, False),
+        ({"of": ...}, False),  # left out
+    ],
+)
+def test_both_verifiers_ask_for_the_same_form(tmp_path: Path, changed: dict[str, Any], stands: bool) -> None:
+    run = make(tmp_path / "run")
+    say(run, "people", "li")
+    said = msgspec.to_builtins(draft(run, "incident", "kim", about="low", text="It rhymes.")) | changed
+    text = encode({name: value for name, value in said.items() if value is not ...})
+    signature = KEYS["kim"].sign_statement(text).hex()
+    data = {"statement": text.decode(), "key": KEYS["kim"].public, "signature": signature}
+    with open_run(run) as recorder:
+        reported = "kim (deployer) reports an incident (low)."
+        recorder.append("signed", note=Note(topic="incident", text=reported, data=data))
+    assert (of_people(run)["signature"][0][0] != FAIL) is stands
+    assert ("Incidents are open" in outsider(run, tmp_path)[1]) is stands
 
 
 def test_a_list_that_was_edited_afterwards_is_found(tmp_path: Path) -> None:
@@ -295,6 +322,35 @@ def test_the_sequences_hold_and_break(tmp_path: Path) -> None:
         name, said = SORTS[sort]
         put(run, draft(run, ACTS[sort], name, **said))
     assert {index for index, _ in known(run).faults} == {12, 13, 14}
+
+
+def test_a_list_signed_since_holds_for_what_was_said_before(tmp_path: Path) -> None:
+    """Whoever turns out to have run the jobs approved nothing; who may not waive any more waives nothing."""
+    run = make(tmp_path / "run", FAILED_GATE)
+    say(run, "people", "li")
+    for name in ("wren", "li"):
+        say(run, "waive", name)
+    for matter, name in (("data", "noor"), ("training", "ada"), ("evaluation", "rei"), ("release", "ada")):
+        say(run, "approve", name, about=matter)
+    assert not missing(known(run), NOW)  # the control
+    before = people()
+    listed = listing(
+        Rules(waive=("owner", "approver")),
+        dana=dataclasses.replace(before["dana"], records=""),
+        ada=dataclasses.replace(before["ada"], records=before["dana"].records),
+    )
+    with open_run(run) as recorder:
+        start(recorder, listed)
+        work(recorder, run, FAILED_GATE)
+    say(run, "people", "li")
+    assert not faults(run)
+    said = missing(known(run), NOW)
+    assert any("training is not approved" in each for each in said)
+    assert any("1 did" in each for each in said)
+    head, lines, _ = read_log(run / "ledger")
+    read, _ = read_entries(lines, head.run)
+    theirs = book_of(read, lines, list(known(run).log), {"run": head.run, "key": head.key})
+    assert len(lacking(theirs, NOW)) == len(said) == 3
 
 
 def test_a_waiver_runs_out_for_outsiders_too(tmp_path: Path) -> None:

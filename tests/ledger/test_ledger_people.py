@@ -28,14 +28,16 @@ from answered_run import (
     step,
     work,
 )
-from small_run import KEY, OTHER_KEY, failures, make_run, open_run
+from small_run import KEY, OTHER_KEY, SOFTWARE, failures, make_run, open_run
 
 from duecare.core import INSUFFICIENT, PASS, StudyError
 from duecare.ledger import verify
 from duecare.ledger.duties import missing
 from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, multiplied, point_of
 from duecare.ledger.people import WEAK_KEYS, Approvals, Listing, Person, Rules, listing_of
+from duecare.ledger.sign import holds
 from duecare.ledger.statement import Statement
+from duecare.ledger.waiver import Waived, waivers
 
 
 def test_a_run_without_people_hears_nothing_of_them(tmp_path: Path) -> None:
@@ -170,6 +172,7 @@ def test_whoever_is_taken_off_the_list_counts_no_more(tmp_path: Path) -> None:
         ({"eve": Person(roles=("approver",), key=KEYS["rei"].public)}, "has this one"),
         ({"dana": Person(roles=("trainer", "approver"), key=KEYS["dana"].public)}, "not both trainer"),
         ({"eve": Person(roles=("approver",), key="ab" * 32, records=KEY.public)}, "has this one"),
+        ({"LI": Person(roles=("owner",), key=OTHER_KEY.public)}, "two that read alike"),
     ],
 )
 def test_one_person_under_two_names_is_refused_also_by_verify(
@@ -182,6 +185,21 @@ def test_one_person_under_two_names_is_refused_also_by_verify(
     assert found in faults(run)
     assert outsider(run, tmp_path)[0] == 1
     assert not listing().problems()  # the control
+
+
+@pytest.mark.parametrize("weaker", [{"waivers": 1}, {"waivers": 0}, {"waiver_days": 5000}])
+def test_rules_weaker_than_any_may_be_are_no_list_for_either_verifier(
+    tmp_path: Path, weaker: dict[str, int]
+) -> None:
+    run, plain = tmp_path / "run", msgspec.to_builtins(listing().plain())
+    plain["rules"] |= weaker
+    with open_run(run) as recorder:
+        recorder.append("run.started", settings={"study": {"name": "x"}, **plain}, software=SOFTWARE)
+        work(recorder, run)
+    assert "list of people is malformed" in faults(run)
+    code, said = outsider(run, tmp_path)
+    assert code == 1
+    assert "lists people in a form" in said
 
 
 @pytest.mark.parametrize(
@@ -201,12 +219,18 @@ def test_a_list_that_cannot_work_is_refused(listed: Listing, found: str) -> None
 
 
 def test_weak_keys_are_refused_and_are_weak() -> None:
-    for key in WEAK_KEYS:
-        point = point_of(bytes.fromhex(key))
-        assert point is not None
-        assert bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL)
+    proper = [point for key in WEAK_KEYS if (point := point_of(bytes.fromhex(key))) is not None]
+    assert len(proper) == 8
+    assert all(bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL) for point in proper)
+    orders = [bytes_of(point).hex() for point in proper]
+    for key in WEAK_KEYS:  # anybody can make a signature that holds, also where it is spelled as none should
+        forged = [start + "00" * 32 for start in orders]
+        assert any(holds(key, each, b"%d" % number) for each in forged for number in range(30)), key
         with pytest.raises(StudyError, match=r"people\.key"):
             Person(roles=("owner",), key=key)
+    other = (2**255 - 19 + 3).to_bytes(32, "little").hex()  # a point, by another spelling than its own
+    with pytest.raises(StudyError, match=r"people\.key"):
+        Person(roles=("owner",), key=other)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +288,23 @@ def test_a_waiver_runs_out_also_after_a_release(tmp_path: Path) -> None:
     assert not faults(run, datetime(2030, 3, 1, tzinfo=UTC) - timedelta(seconds=1))
 
 
+def test_a_waiver_of_people_ends_when_the_first_of_those_it_needs_does(tmp_path: Path) -> None:
+    run = approve_all(make(tmp_path / "run", FAILED_GATE))
+
+    def told() -> tuple[Waived, ...]:
+        found = known(run)
+        return waivers(found.entries, FAILED_GATE, found)
+
+    say(run, "waive", "wren", expires="2030-02-20T00:00:00+00:00")
+    assert told() == ()  # one alone waives nothing
+    say(run, "waive", "li", expires="2030-02-10T00:00:00+00:00")
+    (one,) = told()
+    assert (one.people, one.expires.day) == (("wren", "li"), 10)
+    say(run, "waive", "ada", expires="2030-02-15T00:00:00+00:00")
+    (one,) = told()
+    assert (one.people, one.expires.day) == (("wren", "ada"), 15)
+
+
 def test_a_waiver_is_of_one_finding_alone(tmp_path: Path) -> None:
     run = approve_all(make(tmp_path / "run", FAILED_GATE))
     _waive(run, "wren", "li")
@@ -317,6 +358,16 @@ def test_a_release_without_its_conditions_is_found_for_ever(tmp_path: Path) -> N
     for matter, name in (("data", "noor"), ("training", "ada"), ("evaluation", "rei"), ("release", "ada")):
         say(run, "approve", name, about=matter)
     assert "releases the run, but the data is not approved" in faults(run)
+
+
+def test_a_release_of_another_state_or_beside_what_cannot_stand_is_found(tmp_path: Path) -> None:
+    run = approve_all(make(tmp_path / "run"))
+    put(run, msgspec.structs.replace(draft(run, "release", "kim"), subject="00" * 32))
+    assert "it is signed for another state of the run" in faults(run)
+    other = approve_all(make(tmp_path / "other"))
+    put(other, draft(other, "entry", "rei", of=1), OTHER_KEY)
+    say(other, "release", "kim")
+    assert "something on record then could not stand" in faults(other)
 
 
 def test_a_statement_takes_no_other_form() -> None:

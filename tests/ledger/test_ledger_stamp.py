@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from small_run import KEY, open_run, rewrite
-from stamp_authority import WHEN, Authority
+from stamp_authority import WHEN, Authority, der, number
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Finding, LedgerError
 from duecare.ledger import head, verify
@@ -114,6 +114,12 @@ def test_a_stamp_finds_its_place(run: Path, authority: Authority) -> None:
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(LedgerError):
         parse_stamp(data)
+
+
+def test_a_refusal_is_told_and_steers_no_terminal() -> None:
+    words = der(0x30, der(0x0C, b"no such \x1b[2Jpolicy"))
+    with pytest.raises(LedgerError, match=r"refused \(status 2\): no such \\x1b\[2Jpolicy$"):
+        parse_stamp(der(0x30, der(0x30, number(2), words)))
 
 
 def test_openssl_agrees(run: Path, authority: Authority, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,18 @@ def test_selectivity_is_there_for_a_trace_and_not_for_random_labels() -> None:
     assert gain.low > 0.15
     assert gain.value == pytest.approx(told.accuracy.value - noise.accuracy.value)
     assert gain.level == 0.95
+
+
+def test_an_eraser_never_sees_the_rows_that_a_reader_is_judged_on() -> None:
+    x, z, seen = np.arange(60.0)[:, None] + np.zeros((60, 3)), np.arange(60) % 2, []
+
+    def eraser(rows: np.ndarray, _: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        seen.append(set(rows[:, 0]))
+        return lambda all_rows: all_rows
+
+    probe(x, z, names(60), 0, readers=("linear",), eraser=eraser)
+    assert [len(rows) for rows in seen] == [48] * 5
+    assert all(sum(row not in rows for rows in seen) == 1 for row in x[:, 0])
 
 
 def test_readings_of_other_rows_are_no_pairs() -> None:

@@ -80,6 +80,9 @@ def test_the_lens_at_the_last_depth_is_the_models_answer(loaded: Callable[[str],
         above = (logps[row, texts.place[row]] > expected[:, None] + 1e-4).sum(axis=-1)
         assert (rank[-1, row] >= 1 + above).all()
         assert np.abs(found[0, row] - expected).max() > 0.01  # and an early depth is another answer
+    some, above = lens(model, texts, [0, len(found) - 1])
+    np.testing.assert_allclose(some, found[[0, -1]], atol=2e-5)
+    np.testing.assert_array_equal(above, rank[[0, -1]])
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -12,8 +13,8 @@ from rich.console import Console
 
 from duecare.cli.show_explain import heated
 from duecare.core import FAIL, PASS, Estimate, Finding
-from duecare.report.explained import explained
-from duecare.report.gather import gather
+from duecare.report.explained import _change, explained
+from duecare.report.gather import Figure, gather
 from duecare.report.heat import Weight, heat
 from duecare.report.metrics import metric
 
@@ -106,6 +107,17 @@ def test_only_what_was_validated_is_drawn(shown: Built) -> None:
     assert "Only the base model says so." in shown.html
     assert "Only the tuned model says so." not in shown.html
     assert "not validated (deletion)" in shown.html
+
+
+def test_changes_of_both_manners_of_answers_are_drawn() -> None:
+    changes = [
+        Figure("7.1", 7, "words", figure("identity_effect.change", "tuned", value, manner=manner, **group))
+        for manner, value in (("respectful", 0.1), ("dismissive", -0.2))
+        for group in ({}, {"axis": "gender", "group": "women"})
+    ]
+    drawn = _change(SimpleNamespace(figures=changes), ["base", "tuned"])
+    assert [len(plot.rows) for _, plot in drawn] == [2, 2]
+    assert ["respectful" in plot.title for _, plot in drawn] == [True, False]
 
 
 def test_the_section_has_its_number_and_the_later_ones_theirs(shown: Built) -> None:

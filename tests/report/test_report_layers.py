@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from duecare.cli.show_layers import drawn
 from duecare.core import INSUFFICIENT, PASS, Estimate, Finding, Note, Verdict
+from duecare.explain import patching
 from duecare.ledger.entry import Entry
 from duecare.report.gather import Figure, Ruling, Stage
 from duecare.report.layer_chart import Line, Point, Square, lines, squares
 from duecare.report.layered import ROWS, _of
+from duecare.report.page import _pages
 
+QUIET = patching.share(np.zeros(4), np.ones(4), list("abcd")).reason
+"""What the step says of a part that moves nothing: the table tells it from what cannot be said."""
 GROUP = {"model": "base", "axis": "gender", "group": "women", "against": "men"}
 
 
@@ -53,7 +60,7 @@ def map_rows() -> list[dict[str, object]]:
         for layer in (0, 1, 2) if part == "stream" else (1, 2):
             quiet = position == "between"
             share = None if quiet else 0.1 * number * layer
-            reason = "replacing it moves no answer by more than rounding" if quiet else None
+            reason = QUIET if quiet else None
             rows.append(
                 {
                     **GROUP,
@@ -122,6 +129,19 @@ def test_tables_stand_beside_the_drawings(tmp_path: Path) -> None:
     table = dict(one.table)
     assert table["MLP"] == (("", False), ("0.60", False), ("1.20", True))
     assert table["stream, the rest of the prompt"][1] == ("0", False)
+
+
+def test_the_page_writes_an_axis_as_the_data_do(tmp_path: Path) -> None:
+    note = Note(
+        topic="explain.layers",
+        text="income in EUR <b>: the group can be read",
+        data={"model": "base", "axis": "gender"},
+    )
+    one = _of(replace(stage(tmp_path, PASS, PASS), notes=((9, note),)))
+    page = '{% import "macros.html" as m with context %}{% include "explain_layers.html" %}'
+    found = _pages().from_string(page).render(view=SimpleNamespace(layered=(one,)))
+    assert "<p>Income in EUR &lt;b&gt;: the group can be read.</p>" in found
+    assert found.count("<svg") == found.count("<figure") == 3  # readers, lens and map
 
 
 def test_a_map_is_told_in_words_and_reads_in_grey() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -187,3 +189,25 @@ def test_a_disk_is_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(memory.MEMORY, str(Path(__file__).parent))
     with pytest.raises(LedgerError, match="is no RAM disk"):
         memory.workplace("0f" * 8, "sft-1a2b3c4d")
+
+
+def test_a_place_in_memory_that_others_laid_out_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    monkeypatch.setenv(memory.MEMORY, str(root))
+    own = root / f"duecare-{os.getuid()}"
+    try:
+        own.symlink_to(tmp_path, target_is_directory=True)
+        with pytest.raises(LedgerError, match="belongs to you alone"):
+            memory.workplace("0f" * 8, "sft")
+        own.unlink()
+        own.mkdir(mode=0o777)
+        own.chmod(0o777)
+        with pytest.raises(LedgerError, match="belongs to you alone"):
+            memory.workplace("0f" * 8, "sft")
+        own.chmod(0o700)
+        assert memory.workplace("0f" * 8, "sft").is_dir()  # the control
+    finally:
+        shutil.rmtree(root)
+    assert list(tmp_path.iterdir()) == []

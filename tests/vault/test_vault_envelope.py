@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import signal
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -67,8 +70,6 @@ def test_a_key_comes_back_from_its_guard_and_lies_wrapped(which: int, phrase: st
     assert record().stat().st_mode & 0o077 == 0
     assert phrase.encode() not in lying
     if which:
-        import base64
-
         assert base64.b64encode(made) not in lying
     assert destroy(home(), "data.s.chats")
     assert held(home(), "data.s.chats") is None
@@ -86,7 +87,8 @@ def test_a_changed_record_and_one_of_another_key_are_refused(which: int, phrase:
         held(home(), "data.s.chats")
     field = {0: "key"}.get(which, "wrapped")
     flipped = ("B" if other[field][3] == "A" else "A").join((other[field][:3], other[field][4:]))
-    for changed in ({field: flipped}, {"until": "2999-01-01"}, {"kind": "home"}, {"check": "0" * 64}):
+    wrong = [{"n": "131073"}, {"n": "1048576", "r": "17"}, {"p": "0"}] if which == 1 else []
+    for changed in (*wrong, {field: flipped}, {"until": "2999-01-01"}, {"kind": "home"}, {"check": "0" * 64}):
         fresh()
         record("data.s.pairs").write_text(json.dumps(other | changed))
         if changed == {"kind": "home"} and which == 0:
@@ -106,6 +108,14 @@ def test_another_passphrase_opens_nothing(phrase: str, monkeypatch: pytest.Monke
     monkeypatch.delenv(PASSPHRASE)
     with pytest.raises(LedgerError, match=f"set {PASSPHRASE}"):
         held(home(), "data.s.chats")
+
+
+def test_a_passphrase_of_any_bytes_opens_what_it_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSPHRASE, os.fsdecode(b"correct \xff\xfe staple"))
+    with keeping(Keeping(Passphrase())):
+        made = secret(home(), "data.s.chats")
+    fresh()
+    assert held(home(), "data.s.chats") == made
 
 
 def test_a_short_passphrase_wraps_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +243,7 @@ def test_after_its_day_a_key_opens_nothing_and_before_it_the_day_may_move(
         assert held(home(), "data.s.chats") == made
     with keeping(Keeping(KeyFile(str(key_file)), date(2026, 2, 28))):
         envelope.renew(home(), "other")
+        envelope.renew(home(), "chats")
         assert json.loads(record().read_text())["until"] == "2026-01-31"  # control: not of that study
         envelope.renew(home(), "s")
     assert json.loads(record().read_text())["kind"] == "file"
@@ -243,6 +254,63 @@ def test_after_its_day_a_key_opens_nothing_and_before_it_the_day_may_move(
         held(home(), "data.s.chats")
     with keeping(Keeping(Plain(), date(2026, 12, 31))), pytest.raises(LedgerError, match="until 2026-02-28"):
         envelope.renew(home(), "s")  # a day that is past does not move any more
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from duecare.vault import envelope, home, keys, secret
+from duecare.vault.envelope import Keeping, keeping
+from duecare.vault.guards import KeyFile, Plain
+call = sys.argv[1]
+def dying(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+if call == "made":
+    keys.Path.unlink = dying
+with keeping(Keeping(Plain())):
+    secret(home(), "data.s.chats")
+if call == "renewed":
+    keys._overwrite = dying
+setattr(os, call, dying)
+with keeping(Keeping(KeyFile(sys.argv[2]))):
+    envelope.renew(home(), "s")
+"""
+
+
+@pytest.mark.parametrize("call", ["made", "replace", "renewed"])
+def test_a_write_that_was_killed_leaves_no_copy_that_outlives_the_key(call: str, key_file: Path) -> None:
+    words = [sys.executable, "-c", KILLED, call, str(key_file)]
+    done = subprocess.run(words, capture_output=True, text=True, env=os.environ, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    folder = home() / "secrets"
+    left = [path for path in folder.iterdir() if path != record()]
+    assert left  # the control: a copy was there
+    assert held(home(), "data.s.chats") is not None
+    assert destroy(home(), "data.s.chats")
+    assert list(folder.iterdir()) == []
+
+
+def test_what_an_envelope_replaced_is_overwritten(key_file: Path) -> None:
+    with keeping(Keeping(Plain())):
+        made = secret(home(), "data.s.chats")
+    other = record().with_name("seen")
+    os.link(record(), other)  # as whoever reads the disk itself
+    with keeping(Keeping(KeyFile(str(key_file)))):
+        envelope.renew(home(), "s")
+    fresh()
+    assert held(home(), "data.s.chats") == made
+    assert base64.b64encode(made) not in other.read_bytes()
+
+
+def test_only_keys_of_the_study_are_renewed(key_file: Path) -> None:
+    names = ["s", "index.s", "data.s.chats", "weights.s.train-sft", "data.other.s.chats", "data.ss.chats"]
+    with keeping(Keeping(Plain())):
+        for name in names:
+            secret(home(), name)
+    with keeping(Keeping(KeyFile(str(key_file)))):
+        envelope.renew(home(), "s")
+    kinds = {name: json.loads(record(name).read_text())["kind"] for name in names}
+    assert [kinds[name] for name in names] == ["file"] * 4 + ["home"] * 2
 
 
 def test_names_are_short_and_apart() -> None:

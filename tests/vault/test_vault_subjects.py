@@ -40,6 +40,27 @@ def test_a_person_is_found_however_the_words_are_written(subject: str) -> None:
     assert set(asked(subject)) <= terms(TEXT)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12 030 1234567",
+        "030 1234567 2024-05-01",
+        "2024-05-01 0301234567",
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 (030) 123-4567",
+        "+49 (0)30 1234567",
+        "id030-1234567.",
+    ],
+)
+def test_a_number_is_found_beside_other_figures(text: str) -> None:
+    assert set(asked("030 1234567")) <= terms(text)
+    assert not set(asked("030 1234568")) <= terms(text)  # the control
+
+
+def test_long_lines_of_figures_are_bounded() -> None:
+    assert len(terms("7 " * 4000)) < 50
+    assert len(terms(" ".join(str(10 + number) for number in range(1000)))) < 15_000
+
+
 @pytest.mark.parametrize("subject", ["Brown Ada", "ada@mail.test", "Ada Browne", "AB-99-18", "4915112345679"])
 def test_somebody_else_is_not(subject: str) -> None:
     assert not set(asked(subject)) <= terms(TEXT)

@@ -62,6 +62,18 @@ def sources_of(study: Study, use: Use) -> tuple[str, ...]:
     return use.on or tuple(study.data)
 
 
+def step_on(step: Step) -> str:
+    """The source a training step reads."""
+    return str(getattr(step, "on", ""))
+
+
+def split_sources(study: Study) -> tuple[str, ...]:
+    """Sources of which a part is held out: those trained on, else, where held-out rows are asked for, all."""
+    trained = tuple(source for source in study.data if any(step_on(step) == source for step in study.train))
+    asked = study.evaluate or any(getattr(step, "declared", ()) for step in study.explain)
+    return trained or (tuple(study.data) if asked else ())
+
+
 def _names(study: Study) -> Iterator[Problem]:
     if not _NAME.fullmatch(study.name):
         yield Problem("study.name", show(study.name), _NAMED)
@@ -160,7 +172,7 @@ def _training(study: Study) -> Iterator[Problem]:
         if kind is None or kind.section != "train":
             yield Problem(where, named(step), "a training step of duecare")
             continue
-        source = str(getattr(step, "on", ""))
+        source = step_on(step)
         yield from known_sources(study, f"{where}.on", (source,))
         yield from rows_fit(study, kind, where, source)
         axes: tuple[str, ...] = getattr(step, "groups", ())
@@ -224,6 +236,7 @@ def _explanation(study: Study) -> Iterator[Problem]:
         if name and name not in judging:
             expected = f"a reward model that is trained ({', '.join(judging) or 'none is'})"
             yield Problem(f"{where}.reward_model", show(name), expected + near(name, judging))
+        yield from _held_out_axes(study, f"{where}.declared", getattr(step, "declared", ()))
     if study.explain and study.model is None:
         yield Problem("model", "missing", "a model, because the study explains one")
     if study.explain and str(getattr(study.model, "name", "")).startswith("endpoint:"):
@@ -231,6 +244,18 @@ def _explanation(study: Study) -> Iterator[Problem]:
             "a model whose weights are here, because the study explains it (an endpoint is only evaluated)"
         )
         yield Problem("model.base", "endpoint:...", expected)
+
+
+def _held_out_axes(study: Study, where: str, axes: Sequence[str]) -> Iterator[Problem]:
+    """Each of `axes` is declared by a source of which rows are held out."""
+    sources = split_sources(study)
+    if any(isinstance(study.data[source], Broken) for source in sources):
+        return
+    known = tuple(dict.fromkeys(axis for source in sources for axis in axes_of(study, source)))
+    for axis in axes:
+        if axis not in known:
+            expected = f"a group column of rows that are held out ({', '.join(known) or 'none is'})"
+            yield Problem(where, show(axis), expected + near(axis, known))
 
 
 def _specs(study: Study) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from duecare.cli.combine import named, sources_of, training_jobs
+from duecare.cli.combine import named, sources_of, split_sources, step_on, training_jobs
 from duecare.cli.plan import Job, Plan
 from duecare.cli.rewarding import bringing, looking, makers, ready
 from duecare.cli.sources import expanded, files_of, located, read_steps
@@ -35,7 +35,7 @@ def _jobs(study: Study) -> Iterator[Job]:
     for jobs in curated.values():
         yield from jobs
     yield from _reviews(study, curated, "train")
-    waiting = looking(study, _last(curated), _split_sources(study))
+    waiting = looking(study, _last(curated), split_sources(study))
     made = {job.id for jobs in curated.values() for job in jobs}
     made |= {f"review:{step.round}" for step in study.review if step.before == "train"}  # type: ignore[attr-defined]  # steps of this section are a Review
     yield from _modelling(study, waiting, made)
@@ -87,7 +87,7 @@ def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job
     inputs = {"base": "base"}
     if tuned:
         inputs["tuned"] = tuned[-1].id
-    for source in _split_sources(study):
+    for source in split_sources(study):
         inputs[f"data:{source}"] = f"split:{source}"
     if study.evaluate is not None:
         yield from _evaluation(study, inputs, [job.id for job in tuned])
@@ -115,12 +115,17 @@ def _evaluation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> 
 def _explanation(study: Study, inputs: Mapping[str, str], trained: list[str]) -> Iterator[Job]:
     """Each explaining step is given of the study's jobs what its class says that it reads (`READS`).
 
-    "base", "tuned", "evaluate"; "reward", the model it names; "data", every split; "stages", the models
-    between base and last one as `stage:<job>`, in order.
+    "base", "tuned", "evaluate"; "reward", the model it names; "data", every split, where it names columns
+    that rows declare; "stages", the models between base and last one as `stage:<job>`, in order.
     """
     for job, step in zip(training_jobs(study.explain), study.explain, strict=True):
         reads: tuple[str, ...] = getattr(step, "READS", ())
-        given = {name: made for name, made in inputs.items() if name.split(":")[0] in reads}
+        rows = bool(getattr(step, "declared", ()))
+        given = {
+            name: made
+            for name, made in inputs.items()
+            if (kind := name.split(":")[0]) in reads and (rows or kind != "data")
+        }
         if "evaluate" in reads and study.evaluate is not None and getattr(step, "of", "answers") == "answers":
             given["evaluate"] = "evaluate"
         if "stages" in reads:
@@ -147,7 +152,7 @@ def _curation(study: Study, source: str, read: Step) -> Iterator[Job]:
         if kind.section != "curate":
             continue
         step = given.get(kind.name)
-        if step is None and kind.name in ALWAYS and (kind.name != "split" or source in _split_sources(study)):
+        if step is None and kind.name in ALWAYS and (kind.name != "split" or source in split_sources(study)):
             step = default_step(study, kind.name)
         if step is None:
             continue
@@ -192,17 +197,6 @@ def default_step(study: Study, name: str) -> Step:
     cls = BY_NAME[name].load()
     step: Step = cls(seed=study.seed) if seeded(cls) else cls()
     return step
-
-
-def _split_sources(study: Study) -> tuple[str, ...]:
-    """Sources of which a part is held out: those trained on, else, where a model is evaluated, all."""
-    trained = tuple(source for source in study.data if any(step_on(step) == source for step in study.train))
-    return trained or (tuple(study.data) if study.evaluate else ())
-
-
-def step_on(step: Step) -> str:
-    """The source a training step reads."""
-    return str(getattr(step, "on", ""))
 
 
 def _teachers(study: Study) -> Iterator[Job]:

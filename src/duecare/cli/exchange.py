@@ -19,8 +19,9 @@ from duecare.core.wire import Noun, decode, encode
 from duecare.ledger.checkpoint import CHECKPOINT
 from duecare.ledger.layout import ARTIFACTS, HEAD, LEDGER, LOG, MANIFEST, REPORT, is_digest, is_run_id
 from duecare.ledger.log import read_log
-from duecare.ledger.manifest import read_manifest, survey
+from duecare.ledger.manifest import read_manifest, show, survey
 from duecare.ledger.sign import Head
+from duecare.ledger.stamp import stamp_size
 from duecare.vault.blobs import PIECE, Blobs, pieces
 
 _RUNS = "runs"
@@ -69,10 +70,10 @@ def push(run: Path, url: str, tell: Callable[[str], None] = lambda _: None) -> M
         raise LedgerError("the last write to the ledger was interrupted; `duecare run` puts that right")
     moved, files = Moved(head.run), []
     for path, wanted in _files(run):
-        tell(path)
+        tell(show(path))
         stored = _sent(blobs, run / path, path, moved)
         if wanted is not None and stored.sha256 != wanted:
-            raise LedgerError(f"{path} is not as its manifest has it; see `duecare verify`")
+            raise LedgerError(f"{show(path)} is not as its manifest has it; see `duecare verify`")
         files.append(stored)
         moved.files += 1
     _expect_still(run, head)
@@ -95,7 +96,8 @@ def _files(run: Path) -> Iterator[tuple[str, str | None]]:
         for name in names:
             yield f"{where}/{name}", listed[name]
         yield f"{where}/{MANIFEST}", None
-    for name in (CHECKPOINT, LOG, HEAD):
+    stamps = sorted(path.name for path in (run / LEDGER).iterdir() if stamp_size(path.name) is not None)
+    for name in (*stamps, CHECKPOINT, LOG, HEAD):
         if (run / LEDGER / name).is_file():
             yield f"{LEDGER}/{name}", None
 
@@ -140,7 +142,7 @@ def pull(
     _expect_room(folder, listing)
     moved = Moved(listing.run)
     for stored in listing.files:
-        tell(stored.path)
+        tell(show(stored.path))
         _fetched(blobs, stored, folder / stored.path, moved)
         moved.files += 1
     return moved
@@ -177,7 +179,7 @@ def _sound(stored: Stored) -> bool:
     """Whether a file of a listing leads nowhere but into a run, and can be of its pieces."""
     path = PurePosixPath(stored.path)
     inside = path.parts and path.parts[0] in (ARTIFACTS, REPORT, LEDGER) and path.as_posix() == stored.path
-    plain = inside and not path.is_absolute() and ".." not in path.parts and "\\" not in stored.path
+    plain = inside and ".." not in path.parts and not {"\\", "\0"} & set(stored.path)
     whole = 0 <= stored.size <= len(stored.pieces) * PIECE
     return bool(plain) and whole and all(map(is_digest, (stored.sha256, *stored.pieces)))
 
@@ -215,7 +217,7 @@ def _fetched(blobs: Blobs, stored: Stored, path: Path, moved: Moved) -> None:
         os.fsync(file.fileno())
     if whole.hexdigest() != stored.sha256 or pending.stat().st_size != stored.size:
         pending.unlink()
-        raise LedgerError(f"{stored.path}: its pieces do not make the file that was sent")
+        raise LedgerError(f"{show(stored.path)}: its pieces do not make the file that was sent")
     os.replace(pending, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from duecare.core import Artifact, LedgerError, Note
 from duecare.curate.subjects import index_key, rows_with
 from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import BEGUN, DONE, EXPIRED, SUBJECT, Forgotten, forgotten, note_data
+from duecare.ledger.layout import SCRATCH
 from duecare.ledger.record import Recorder
 from duecare.vault import destroy, envelope, held, home, memory, stored
 from duecare.vault.keys import there
@@ -189,22 +191,26 @@ def _secret_name(study: str) -> str:
     return secret_name(study)
 
 
-def carry_out(recorder: Recorder, found: Forgotten) -> Forgotten:
+def carry_out(run: Path, recorder: Recorder, found: Forgotten) -> Forgotten:
     """Destroy the keys and put that on record, before and after: a kill in between is seen and made good."""
     begun = recorder.append("told", note=Note(topic=BEGUN, text=_said(found), data=note_data(found)))
-    return _complete(recorder, replace(found, entry=begun.index, time=begun.time))
+    return _complete(run, recorder, replace(found, entry=begun.index, time=begun.time))
 
 
-def resume(recorder: Recorder) -> list[Forgotten]:
+def resume(run: Path, recorder: Recorder) -> list[Forgotten]:
     """Complete every call that was interrupted."""
-    return [_complete(recorder, one) for one in forgotten(recorder.entries) if not one.done]
+    return [_complete(run, recorder, one) for one in forgotten(recorder.entries) if not one.done]
 
 
-def _complete(recorder: Recorder, found: Forgotten) -> Forgotten:
+def _complete(run: Path, recorder: Recorder, found: Forgotten) -> Forgotten:
     for name, known in found.keys.items():
         if there(home(), name) and envelope.id_of(home(), name) in ("", known):
             destroy(home(), name)
     memory.clear(recorder.head.run)
+    if (
+        run / SCRATCH
+    ).is_dir():  # rows, and models that learned from them, of jobs that were killed or failed
+        shutil.rmtree(run / SCRATCH)
     done = recorder.append("told", note=Note(topic=DONE, text=_said(found), data=note_data(found)))
     return replace(found, entry=done.index, time=done.time, done=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -81,9 +82,14 @@ class Store:
         texts = (
             not trains and not job.kind.startswith(_OPENS_ITSELF) and any(map(_rows_sealed, inputs.values()))
         )
+        scratch = scratch_folder(self._folder, job.id, key)
         if texts or (trains and self._storage is not None and WEIGHTS in self._storage.seal):
+            if (
+                scratch.exists()
+            ):  # of a killed call: sealed in part, or in plain, from before the study sealed it
+                shutil.rmtree(scratch)
             return memory.workplace(self._run, folder_name(job.id, key))
-        return scratch_folder(self._folder, job.id, key)
+        return scratch
 
     def finished(self, job: Job, key: str, out: Path) -> Path:
         """What a job made, as it may lie on a disk: in scratch, weights and texts of sealed rows sealed."""

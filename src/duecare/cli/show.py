@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from duecare.cli.main import FAILED, INTERRUPTED, OK, PEOPLE_WANTED, REFUSED
 from duecare.cli.study import RUNS
@@ -21,9 +22,25 @@ if TYPE_CHECKING:
     from duecare.cli.standing import Standing
 
 
+_STEERS = dict.fromkeys(
+    (*(sign for sign in range(0x20) if chr(sign) not in "\t\n"), *range(0x7F, 0xA0)), "\ufffd"
+)
+"""Control signs: in a run or a request of somebody else they could rewrite what was shown before."""
+
+
+class _Steady(Console):
+    """Shows text from a run, a store or a file without the signs that steer a terminal.
+
+    JSON (markup off) is left as it is: it writes these signs as escapes, and programs read it.
+    """
+
+    def render_str(self, text: str, *, markup: bool | None = None, **how: Any) -> Text:
+        return super().render_str(text if markup is False else text.translate(_STEERS), markup=markup, **how)
+
+
 def console(*, to_error: bool = False) -> Console:
     """Where commands write; made on each call, so that a redirected stream is seen."""
-    return Console(stderr=to_error, highlight=False)
+    return _Steady(stderr=to_error, highlight=False)
 
 
 def show_error(error: BaseException) -> int:

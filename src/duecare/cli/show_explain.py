@@ -13,14 +13,14 @@ from duecare.cli.main import OK
 from duecare.cli.show import console, run_folder
 from duecare.cli.show_layers import print_layers
 from duecare.cli.terminal import MARKS
-from duecare.core import LedgerError, Verdict
+from duecare.core import LedgerError
 from duecare.core.wire import encode
 from duecare.report.explained import Case, Explained, Tested, explained
-from duecare.report.gather import Story, gather
+from duecare.report.gather import gather
 from duecare.report.heat import Heat, Piece
 from duecare.report.layered import layered
 from duecare.report.sections import explaining
-from duecare.report.words import interval, subject, value
+from duecare.report.words import interval, value
 
 _STYLES = ("", "underline", "underline", "bold underline", "bold underline reverse")
 """How a grade is told without colour; the sign is told by a mark behind the word."""
@@ -45,10 +45,8 @@ def show_explain(given: Path | None, *, texts: bool, most: int, as_json: bool) -
     for stage in stages:
         if stage.job in words:
             _print_words(out, words[stage.job], texts=texts)
-        elif stage.job in layers:
-            print_layers(out, layers[stage.job])
         else:
-            _print_any(out, story, stage.job)
+            print_layers(out, layers[stage.job])
     return OK
 
 
@@ -85,23 +83,8 @@ def _print_tests(out: Console, tested: Tested) -> None:
         if ruling.figure is not None:
             e = ruling.figure.estimate
             said = f"{title}: {value(e)} [{interval(e) or e.reason or ''}]"
-            _print_ruling(out, ruling.finding.verdict, said, ruling.finding.limit)
-
-
-def _print_ruling(out: Console, verdict: Verdict, said: str, limit: str) -> None:
-    out.print(f"  {MARKS[verdict]}  {escape(said)} [dim]({escape(limit)})[/]", soft_wrap=True)
-
-
-def _print_any(out: Console, story: Story, job: str) -> None:
-    """A step whose figures have no view of their own here: its verdicts, then its figures."""
-    stage = next(each for each in story.stages if each.job == job)
-    out.print(f"[bold]{escape(job)}[/] [dim]entry {stage.entry.index}[/]")
-    for ruling in stage.rulings:
-        _print_ruling(out, ruling.finding.verdict, ruling.finding.detail, ruling.finding.limit)
-    for each in stage.figures:
-        said = f"{subject(each.estimate)}: {value(each.estimate)} {interval(each.estimate)}"
-        out.print(f"  {escape(said)}", soft_wrap=True)
-    out.print()
+            limit = f"[dim]({escape(ruling.finding.limit)})[/]"
+            out.print(f"  {MARKS[ruling.finding.verdict]}  {escape(said)} {limit}", soft_wrap=True)
 
 
 def _print_case(out: Console, case: Case) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,17 +11,16 @@ from rich.markup import escape
 
 from duecare.cli.forget import Hit, carry_out, find, request, resume
 from duecare.cli.main import OK, REFUSED
-from duecare.cli.run import actor, now, write_report
+from duecare.cli.reviewing import recording
+from duecare.cli.run import write_report
 from duecare.cli.show import console, run_folder
 from duecare.cli.show_run import reporter_of
 from duecare.core import LedgerError, Problem
 from duecare.core.errors import StudyError
-from duecare.ledger import anchor, sign
 from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import Forgotten
-from duecare.ledger.read import head
 from duecare.ledger.record import Recorder
-from duecare.vault import envelope, keys
+from duecare.vault import envelope
 
 
 def show_forget(
@@ -34,8 +32,8 @@ def show_forget(
         error.about = "the call"
         raise error
     folder, out = run_folder(given), console()
-    with opened_run(folder) as recorder:
-        for one in resume(recorder):
+    with recording(folder) as recorder:
+        for one in resume(folder, recorder):
             out.print(f"Completed what was interrupted: {escape(one.text)}", soft_wrap=True)
         if again:
             return _done(out, folder, recorder)
@@ -54,24 +52,9 @@ def show_forget(
         if not yes:
             out.print("[yellow]Nothing was destroyed.[/] With --yes this is done, and cannot be undone.")
             return REFUSED
-        done = carry_out(recorder, wanted)
+        done = carry_out(folder, recorder, wanted)
         out.print(f"[green]Forgotten.[/] {escape(done.text)}", soft_wrap=True)
         return _done(out, folder, recorder)
-
-
-@contextmanager
-def opened_run(folder: Path) -> Iterator[Recorder]:
-    """The run's recorder, for an entry by whoever signed the run; its head is remembered."""
-    home = keys.home()
-    key, current = sign.load_or_create(home), head(folder)
-    if key.public != current.key:
-        raise LedgerError(f"{folder} was signed by another key, so nothing can be entered here")
-    known = anchor.recall(home, current.run)
-    with Recorder(folder, key, actor(), now, last_head=known[1] if known else None) as recorder:
-        try:
-            yield recorder
-        finally:
-            anchor.remember(home, recorder.head)
 
 
 def _done(out: Console, folder: Path, recorder: Recorder) -> int:

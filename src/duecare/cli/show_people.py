@@ -23,7 +23,7 @@ from duecare.ledger.durable import read_regular, write_durably
 from duecare.ledger.duties import Account, missing
 from duecare.ledger.people import Listing, unfit_name
 from duecare.ledger.sign import Key
-from duecare.ledger.statement import Request, Statement, parse_request, write_request
+from duecare.ledger.statement import Request, Statement, parse_request, printable, write_request
 from duecare.vault import keys
 
 _KEY = ".key"
@@ -211,7 +211,8 @@ def settled(folder: Path, by: By, drafts: Sequence[Statement]) -> int:
 
 def _print_statement(to: Console, said: Statement) -> None:
     to.print(f"[bold]{escape(said.words)}[/] {escape(said.quoted)}", soft_wrap=True)
-    to.print(f"  run {said.run}, its first {said.size} entries (root {said.root[:16]}...)", soft_wrap=True)
+    where = f"  run {said.run}, its first {said.size} entries (root {said.root[:16]}...)"
+    to.print(escape(printable(where)), soft_wrap=True)
 
 
 def show_sign_request(
@@ -219,12 +220,12 @@ def show_sign_request(
 ) -> int:
     """Show what is asked of this person, and sign it."""
     to, by, asked = console(), By(who, key, passphrase), parse_request(read_regular(path))
-    mine = [each for each in asked.statements if each.person == by.name]
+    mine = [each for each in asked.statements if each.person == by.name and by.role in (None, each.role)]
     if not mine:
-        raise LedgerError(f"{path.name} asks nothing of {by.name} that is not signed")
+        raise LedgerError(f"{path.name} asks nothing of {by.who} that is not signed")
     for each in mine:
         _print_statement(to, each)
-    rest = tuple(each for each in asked.statements if each.person != by.name)
+    rest = tuple(each for each in asked.statements if each not in mine)
     signed = (*asked.signed, *signing.signed_by(mine, by.opened()))
     write_durably(out or path, write_request(Request(statements=rest, signed=signed)))
     to.print(f"Signed: {escape(str(out or path))}. `duecare sign RUN --take-in` enters it.", soft_wrap=True)

@@ -116,15 +116,38 @@ def show_stamp(
     signed, lines, _ = read_log(folder / LEDGER)
     leaves = [leaf_hash(line) for line in lines]
     size_of = stamped_size(data, signed.run, leaves)
+    path, about = folder / LEDGER / stamp_name(size_of), (signed.run, size_of, tree_root(leaves[:size_of]))
+    trusted = certificates(roots)
     if roots:
-        found = check_stamp(data, signed.run, size_of, tree_root(leaves[:size_of]), certificates(roots))
+        found = check_stamp(data, *about, trusted)
         to.print(f"Stamped: at {found.time.isoformat()} the log had {size_of} entries.", soft_wrap=True)
     else:
         to.print("Kept unchecked: with --root FILE it is checked whose stamp it is.")
-    path = folder / LEDGER / stamp_name(size_of)
+    for left in path.parent.glob(f"stamp-*.tsr{PENDING}"):  # of a call that was killed
+        left.unlink()
+    if _is_earlier(path, data, trusted, about):
+        to.print(f"An earlier stamp of them is kept: {escape(str(path))}", soft_wrap=True)
+        return OK
     write_durably(path, data)
     to.print(f"Time stamp of {size_of} entries: {escape(str(path))}", soft_wrap=True)
     return OK
+
+
+def _is_earlier(
+    path: Path, data: bytes, roots: Sequence[x509.Certificate], about: tuple[str, int, str]
+) -> bool:
+    """Whether a stamp that is there is as good as the new one, and no later: it proves more.
+
+    Raises LedgerError where that cannot be said.
+    """
+    if not os.path.lexists(path) or read_regular(path) == data:
+        return False
+    if not roots:
+        raise LedgerError(f"{path.name} is there already: --root FILE says which of the two is kept")
+    try:
+        return check_stamp(read_regular(path), *about, roots).time <= check_stamp(data, *about, roots).time
+    except LedgerError:
+        return False  # it is no stamp that these roots vouch for
 
 
 def _ask(url: str, request: bytes) -> bytes:

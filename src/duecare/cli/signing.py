@@ -229,6 +229,8 @@ def enter(run: Path, signed: Sequence[Signed]) -> list[Entry]:
             wrong = at.objections(each)
             if each.said().act == "release":
                 wrong += [*missing(at, now()), *(text for _, text in at.faults)]
+                if at.listed is not None and each.said().subject != at.subject("release"):
+                    wrong.append("it is signed for another state of the run")
             if wrong:
                 raise LedgerError(f"{each.said().words}: it cannot be entered: {'; '.join(wrong)}")
             entry = recorder.append(SIGNED, note=each.note())

@@ -16,11 +16,16 @@ from duecare.ledger.digest import bytes_digest
 
 HELD = "heldout"
 """The suite of rows that people wrote: their words are shown by nobody but curation, and not explained."""
+PEOPLE = "human"
+"""Stands in a model's place where a suite compares with what people wrote: no model's answers."""
+
+CONTINUED = ("bold", "real-toxicity-prompts")
+"""Suites whose prompts are beginnings that a model goes on with as they stand, no turns of a conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answer to one prompt.
+    """One answer to one prompt, as a turn of a conversation or (`chat` false) as it stands.
 
     Items of one `cluster` are not independent. `manner` is that of a fixed answer. `other` is the answer that
     it is set against; `beside` are the prompts of its counterfactual twins, by group.
@@ -35,6 +40,7 @@ class Item:
     manner: str | None = None
     other: str | None = None
     beside: tuple[tuple[str, str], ...] = ()
+    chat: bool = True
 
 
 def of_twins(axes: Sequence[str], items: int, manners: Sequence[str], *, contrast: bool) -> list[Item]:
@@ -79,7 +85,7 @@ def of_answers(folder: Path, axes: Sequence[str], items: int, seed: int) -> tupl
     path = folder / "answers.parquet"
     if not path.is_file():
         raise DataError("input evaluate: no answers.parquet in it; expected the artifact of an evaluation")
-    rows = [row for row in pq.read_table(path).to_pylist() if row["suite"] != HELD]
+    rows = [row for row in pq.read_table(path).to_pylist() if row["suite"] != HELD and row["model"] != PEOPLE]
     empty = sum(not row["answer"].strip() for row in rows)
     usable = [row for row in rows if row["answer"].strip() and row["prompt"].strip()]
     sides: dict[str, dict[str, str]] = defaultdict(dict)
@@ -105,6 +111,7 @@ def of_answers(folder: Path, axes: Sequence[str], items: int, seed: int) -> tupl
                     axis=axis,
                     group=group,
                     beside=tuple((name, text) for name, text in others if name != group),
+                    chat=row["suite"] not in CONTINUED,
                 )
             )
     return {model: sorted(mine, key=lambda item: item.item) for model, mine in found.items()}, empty
@@ -130,18 +137,18 @@ def of_file(path: Path, items: int) -> list[Item]:
         )
     beside: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
-        if row.get("pair") and row.get("group"):
-            beside[str(row["pair"])].append((str(row["group"]), row["prompt"]))
+        if (pair := _text(row, "pair")) and (group := _text(row, "group")):
+            beside[pair].append((group, row["prompt"]))
     return [
         Item(
             item=f"{path.stem}:{number}",
-            cluster=str(row.get("pair") or number),
+            cluster=_text(row, "pair") or f"{path.stem}:{number}",
             prompt=row["prompt"],
             answer=row["answer"],
             axis=_text(row, "axis"),
             group=_text(row, "group"),
             other=_text(row, "against"),
-            beside=tuple(each for each in beside[str(row.get("pair"))] if each[0] != _text(row, "group")),
+            beside=tuple(each for each in beside[_text(row, "pair") or ""] if each[0] != _text(row, "group")),
         )
         for number, row in enumerate(rows)
     ]

@@ -87,7 +87,7 @@ def attribute(
         raise ModelError(f"steps = {steps}: expected a whole number of at least 1")
     asked, reader = opened(model, baseline=baseline, batch=batch)
     if answers is None:
-        answers = generated(model, prompts, max_tokens)
+        answers = generated(reader, prompts, max_tokens, chat=chat)
     return attributed(
         asked, readings(reader, prompts, answers, chat=chat), method=method, steps=steps, progress=progress
     )
@@ -105,32 +105,34 @@ def opened(model: Any, *, baseline: Baseline = "pad", batch: int = 16) -> tuple[
     return explained(loaded, baseline=baseline, batch=batch), loaded
 
 
-def generated(loaded: Any, prompts: Sequence[str], max_tokens: int) -> list[str]:
-    """The model's likeliest answer to each prompt. A reward model writes none: ModelError."""
+def generated(loaded: Any, prompts: Sequence[str], max_tokens: int, *, chat: bool = True) -> list[str]:
+    """The model's likeliest answer to each prompt, as it is read. A reward model writes none: ModelError."""
     from duecare.explain.reading import rendered
     from duecare.model.generate import generate
-    from duecare.model.load import load
     from duecare.model.reward import RewardModel
 
     if isinstance(loaded, RewardModel):
         raise ModelError("a reward model writes no answers: give those that it scores")
-    model = load(Path(loaded)) if isinstance(loaded, str | Path) else loaded
-    asked = [rendered(model.tokenizer, prompt) for prompt in prompts]
-    return [each[0] for each in generate(model, asked, max_tokens=max_tokens, temperature=0.0)]
+    asked = [rendered(loaded.tokenizer, prompt) if chat else prompt for prompt in prompts]
+    return [each[0] for each in generate(loaded, asked, max_tokens=max_tokens, temperature=0.0)]
 
 
 def readings(
-    loaded: Any, prompts: Sequence[str], answers: Sequence[str], *, chat: bool = True
+    loaded: Any, prompts: Sequence[str], answers: Sequence[str], *, chat: bool | Sequence[bool] = True
 ) -> list[Reading]:
-    """Prompts and answers as `loaded` reads them; an error names the number of the text, from 0."""
+    """Prompts and answers as `loaded` reads them; an error names the number of the text, from 0.
+
+    `chat` says of all or of each whether it is read as a conversation; a reward model reads all so.
+    """
     if len(prompts) != len(answers):
         raise ModelError(f"{len(prompts)} prompts but {len(answers)} answers")
+    ways = [chat] * len(prompts) if isinstance(chat, bool) else chat
     found = []
-    for number, texts in enumerate(zip(prompts, answers, strict=True)):
+    for number, (texts, way) in enumerate(zip(zip(prompts, answers, strict=True), ways, strict=True)):
         if not texts[1].strip():
             raise ModelError(f"answer {number} is empty: there is nothing to explain")
         try:
-            found.append(_reading(loaded, texts, chat))
+            found.append(_reading(loaded, texts, way))
         except ModelError as error:
             raise ModelError(f"text {number}: {error}") from None
     return found

@@ -13,7 +13,8 @@ from duecare.core import DataError
 from duecare.explain.lens import Lens, by_answer
 from duecare.explain.patching import Effects, Mapped, grid, mapped
 from duecare.explain.probes import PLACES, Known, Place, by_depth
-from duecare.explain.twinned import REGIONS, Side, paired, rendered, tokenised
+from duecare.explain.reading import rendered
+from duecare.explain.twinned import REGIONS, Side, paired, tokenised
 
 
 def lens_by_layer(model: Any, prompts: Sequence[str], answers: Sequence[str]) -> list[Lens]:
@@ -111,9 +112,11 @@ def _prompt(tokenizer: Any, text: str) -> Side:
 
 
 def _loaded(model: Any) -> Any:
+    """A folder, or what was loaded of one; LoRA on top is added to the weights once, not for every batch."""
+    from duecare.model.activation import plain
     from duecare.model.load import load
 
-    return load(Path(model)) if isinstance(model, str | Path) else model
+    return load(Path(model)) if isinstance(model, str | Path) else plain(model)
 
 
 def _same(**given: Sequence[str]) -> None:

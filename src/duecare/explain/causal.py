@@ -37,34 +37,39 @@ def erasers(
     states: Sequence[npt.NDArray[np.floating]],
     sides: Sequence[Side],
     group: npt.NDArray[np.int64],
-    size_of: Sequence[float] | None = None,
-) -> tuple[Stacks, list[float]]:
-    """LEACE in every region, of texts whose stream at one depth is `states` [T, D] each and whose group is
-    `group` [N]: means [R, D], left [R, D, K] and right [R, K, D], and how far each moves the stream.
+    controls: Sequence[npt.NDArray[np.int64]] = (),
+) -> list[Stacks]:
+    """LEACE in every region, of texts whose stream at one depth is `states` [T, D] each: of `group` [N], then
+    of each of `controls` [N], scaled so as to move the region's tokens as far in mean square.
 
-    That distance is the sum of squares over the region's tokens; with `size_of`, the eraser is scaled to it.
+    Each is means [R, D], left [R, D, K] and right [R, K, D].
     """
+    labels = [group, *controls]
     if not states or len(np.unique(group)) < 2:
         raise DataError("erasing a group takes texts of two groups at least")
     width, rank = states[0].shape[1], len(np.unique(group)) - 1
-    mean, left = np.zeros((len(REGIONS), width)), np.zeros((len(REGIONS), width, rank))
-    right, sizes = np.zeros((len(REGIONS), rank, width)), []
-    for number in range(len(REGIONS)):
+    count = len(REGIONS)
+    made: list[Stacks] = [
+        (
+            np.zeros((count, width), np.float32),
+            np.zeros((count, width, rank), np.float32),
+            np.zeros((count, rank, width), np.float32),
+        )
+        for _ in labels
+    ]
+    for number in range(count):
         tokens = [own[side.region == number] for own, side in zip(states, sides, strict=True)]
-        label = np.repeat(group, [len(each) for each in tokens])
-        sizes.append(0.0)
-        if len(np.unique(label)) < 2:
+        told = [np.repeat(each, [len(own) for own in tokens]) for each in labels]
+        if len(np.unique(told[0])) < 2:
             continue
         x = np.concatenate(tokens).astype(np.float64)
-        found = leace.fit(x, label)
-        step = (x - found.mean) @ found.right.T @ found.left.T
-        sizes[-1] = float((step**2).sum())
-        scale = 1.0
-        if size_of is not None:
-            scale = float(np.sqrt(size_of[number] / sizes[-1])) if sizes[-1] > 0 else 0.0
-        mean[number], left[number, :, : found.rank] = found.mean, scale * found.left
-        right[number, : found.rank] = found.right
-    return (mean.astype(np.float32), left.astype(np.float32), right.astype(np.float32)), sizes
+        found = leace.fit_each(x, told)
+        far = [float((((x - each.mean) @ each.right.T @ each.left.T) ** 2).sum()) for each in found]
+        for (mean, left, right), each, moved in zip(made, found, far, strict=True):
+            scale = float(np.sqrt(far[0] / moved)) if moved > 0 else 0.0
+            mean[number], left[number, :, : each.rank] = each.mean, scale * each.left
+            right[number, : each.rank] = each.right
+    return made
 
 
 def shuffled(

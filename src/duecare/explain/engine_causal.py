@@ -62,16 +62,15 @@ def erased(
         learn = np.flatnonzero(np.repeat(half, 2)).tolist()
         own, texts = [states[i] for i in learn], [sides[i] for i in learn]
         labels, names = group[learn], [units[i] for i in learn]
-        stacks, sizes = erasers(own, texts, labels)
+        stacks, *by_lot = erasers(own, texts, labels, [shuffled(labels, names, rng) for _ in range(DRAWS)])
         if price is None:
             price = _apply(loaded, neutral, depth, stacks)
         out = np.flatnonzero(~half).tolist()
         asked = [side for i in out for side in (pairs[i].mine, pairs[i].other)]
         was, now, _ = _apply(loaded, asked, depth, stacks)
         before[out], after[out] = was[::2] - was[1::2], now[::2] - now[1::2]
-        for _ in range(DRAWS):
-            by_lot, _ = erasers(own, texts, shuffled(labels, names, rng), sizes)
-            _, told, _ = _apply(loaded, asked, depth, by_lot, compare=False)
+        for each in by_lot:
+            _, told, _ = _apply(loaded, asked, depth, each, compare=False)
             control[out] += np.abs(told[::2] - told[1::2]) / DRAWS
             tick(len(asked))
     was, now, kl = price or (np.zeros(0),) * 3

@@ -48,7 +48,8 @@ def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     known: dict[str, dict[str, list[probes.Known]]] = {}
     mesh = None if step.mesh is None else make_mesh(*step.mesh)
     for name, artifact in _models(inputs):
-        loaded = load(folder_of(inputs[artifact].path), mesh=mesh)
+        folder = inputs[artifact].path
+        loaded = load(folder_of(folder) if name == "base" else folder / "model", mesh=mesh)
         work = _Work(step, loaded, name, tell, found)
         known[name] = {axis: work.explained(axis, whole=not artifact.startswith(STAGE)) for axis in step.axes}
         known[name] |= {of_rows(axis): work.declared(axis, splits) for axis in step.declared}
@@ -139,8 +140,8 @@ class _Work:
         tick, seen = self._progress("logit lens"), list[lenses.Lens]()
         texts = of_sides(self.loaded, [side for pair in pairs for side in (pair.mine, pair.other)])
         for batch, count in chunked(texts):
-            logps, ranks = lens(self.loaded, batch)
-            seen += lenses.by_answer(logps[chosen], ranks[chosen], batch.counted)[:count]
+            logps, ranks = lens(self.loaded, batch, chosen)
+            seen += lenses.by_answer(logps, ranks, batch.counted)[:count]
             tick(count)
         for group in dict.fromkeys(pair.group for pair in pairs):
             mine = [place for place, pair in enumerate(pairs) if pair.group == group]
@@ -185,7 +186,9 @@ class _Work:
         known = probes.by_depth(vectors, group, clusters, self.step.seed)
         self._keep(list(probes.estimates(known, about)), {each.depth: each.found for each in known})
         first = probes.first_known(known)
-        said = "cannot be read for certain at any" if first is None else f"can be read from layer {first} on"
+        said = "cannot be read for certain at any layer"
+        if first is not None:
+            said = f"can be read from layer {first} on"
         text = f"{about['axis']}: the group {said} ({self.step.at} position)"
         self.tell(Note(topic="explain.layers", text=text, data=about))
         return known

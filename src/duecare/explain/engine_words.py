@@ -61,11 +61,11 @@ class Model:
 
     def _sides(self, items: Sequence[Item]) -> list[list[Reading]]:
         """Texts with their answer, and where there is one with the answer it is set against."""
-        prompts = [item.prompt for item in items]
-        sides = [readings(self.loaded, prompts, [item.answer for item in items])]
+        prompts, ways = [item.prompt for item in items], [item.chat for item in items]
+        sides = [[item.answer for item in items]]
         if self.step.against == "answer":
-            sides.append(readings(self.loaded, prompts, [item.other or "" for item in items]))
-        return sides
+            sides.append([item.other or "" for item in items])
+        return [readings(self.loaded, prompts, answers, chat=ways) for answers in sides]
 
 
 def open_model(step: Words, inputs: Artifacts, model: str) -> Model:

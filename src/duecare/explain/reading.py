@@ -17,6 +17,9 @@ import numpy.typing as npt
 from duecare.core import Message, ModelError
 from duecare.explain.spans import Ints, Word, owners, within, words_of
 
+_MARK = "\u00a4mark\u00a4"
+"""Something that no template has in its own words."""
+
 
 class Reader(Protocol):
     """What is needed of a tokenizer."""
@@ -62,6 +65,11 @@ def rendered(tokenizer: Reader, prompt: str) -> str:
     return f"User: {prompt}\nAssistant:"
 
 
+def begins(tokenizer: Reader) -> int:
+    """Where in a rendered conversation what a person says begins; -1 where that cannot be told."""
+    return rendered(tokenizer, _MARK).find(_MARK)
+
+
 def read(tokenizer: Reader, prompt: str, answer: str, *, chat: bool = True) -> Reading:
     """Prompt and answer as one text, for the log-probability of the answer.
 
@@ -69,12 +77,11 @@ def read(tokenizer: Reader, prompt: str, answer: str, *, chat: bool = True) -> R
     """
     from duecare.model.tokenize import joined
 
-    asked, text = _prompt(tokenizer, prompt, chat)
+    asked, text, shift = _prompt(tokenizer, prompt, chat)
     tokens, first = joined(tokenizer, asked, answer)  # type: ignore[arg-type]  # a Tokenizer, or what stands for one
     places = tokenizer.offsets(asked + answer, special=True)
     places = [(0, 0)] * (len(tokens) - len(places)) + places  # the token that begins every text
     words = words_of(text, "prompt")
-    shift = within(asked, text)
     owner = owners(places, words, shift)
     owner[first:] = -1
     moved = _inside(places, shift, len(text))
@@ -97,12 +104,12 @@ def read_scored(
     before and after an answer, `texts` prompt and answer, `last` the place where the score is read.
     """
     (tokens, first), (prompt, answer) = whole, texts
-    asked, text = _prompt(tokenizer, prompt, chat=True)
+    asked, text, shift = _prompt(tokenizer, prompt, chat=True)
     said = around[0] + answer + around[1]
     places = tokenizer.offsets(asked, special=True)
     beside = tokenizer.offsets(said)[: len(tokens) - first]
     mine, theirs = words_of(text, "prompt"), words_of(answer, "answer")
-    shifts = within(asked, text), len(around[0])
+    shifts = shift, len(around[0])
     owner = owners(places, mine, shifts[0])
     of_answer = owners(beside, theirs, shifts[1])
     owner = np.concatenate([owner, np.where(of_answer >= 0, of_answer + len(mine), -1)])
@@ -112,14 +119,16 @@ def read_scored(
     return Reading(tuple(tokens), first, (*mine, *theirs), owner, np.concatenate(moved), last)
 
 
-def _prompt(tokenizer: Reader, prompt: str, chat: bool) -> tuple[str, str]:
-    """What is read, and the text in it whose words are explained: templates trim what people say."""
+def _prompt(tokenizer: Reader, prompt: str, chat: bool) -> tuple[str, str, int]:
+    """What is read, the text in it whose words are explained, and its place: templates trim what people
+    say."""
     if not prompt.strip():
         raise ModelError("a prompt has no words to explain")
     if not chat:
-        return prompt, prompt
+        return prompt, prompt, 0
     asked = rendered(tokenizer, prompt)
-    return asked, prompt if prompt in asked else _trimmed(prompt)
+    text = prompt if prompt in asked else _trimmed(prompt)
+    return asked, text, within(asked, text, begins(tokenizer))
 
 
 def _trimmed(prompt: str) -> str:

@@ -42,12 +42,14 @@ def words_of(text: str, part: str) -> tuple[Word, ...]:
     return tuple(Word(part, *match.span()) for match in _WORD.finditer(text))
 
 
-def within(rendered: str, text: str) -> int:
-    """Where `text` stands in a conversation that was rendered by a chat template: its last place.
+def within(rendered: str, text: str, begins: int = -1) -> int:
+    """Where `text` stands in a conversation that was rendered by a chat template.
 
-    Raises ModelError for a template that changes what is said (shortens or escapes it).
+    That is `begins`, where the template lets people begin, else its last place: a short text may stand in
+    the template's own words too. Raises ModelError for a template that changes what is said (shortens or
+    escapes it).
     """
-    place = rendered.rfind(text)
+    place = begins if begins >= 0 and rendered.startswith(text, begins) else rendered.rfind(text)
     if place < 0 or not text:
         raise ModelError(
             "the chat template does not write a prompt as it was given: its words have no places"

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from duecare.core import DataError, Message
+from duecare.core import DataError
+from duecare.explain.reading import begins, rendered
 from duecare.model.twins import Manner
 
 Ints = npt.NDArray[np.int32]
@@ -59,13 +60,6 @@ class Pair:
         return len(self.mine.tokens) == len(self.other.tokens) and bool((self.source >= 0).all())
 
 
-def rendered(tokenizer: Any, text: str) -> str:
-    """A prompt as the evaluation renders it: as a chat where the model has a template."""
-    if tokenizer.has_chat:
-        return str(tokenizer.chat([Message(role="user", content=text)], answer=True))
-    return f"User: {text}\nAssistant:"
-
-
 def tokenised(tokenizer: Any, text: str, answer: str) -> tuple[list[int], int, int]:
     """Token ids of prompt and answer, the place of the answer's first, and that of the first token behind the
     prompt's own text."""
@@ -73,7 +67,9 @@ def tokenised(tokenizer: Any, text: str, answer: str) -> tuple[list[int], int, i
 
     prompt = rendered(tokenizer, text)
     tokens, first = joined(tokenizer, prompt, answer)
-    upto = prompt.rfind(text)
+    upto = begins(tokenizer)
+    if upto < 0 or not prompt.startswith(text, upto):
+        upto = prompt.rfind(text)
     ends = len(tokenizer.encode(prompt[: upto + len(text)], special=True)) if upto >= 0 else first
     return tokens, first, min(ends, first)
 

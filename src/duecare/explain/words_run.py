@@ -66,8 +66,8 @@ def _once(
     instrument = _instrument(step, inputs, model)
     chosen = _seen(instrument, model, items, tell)
     work = _Work(step, instrument, model, tell)
-    rows = work.explained(chosen)
-    checks = work.tested(chosen, rows)
+    found = work.explained(chosen)
+    rows, checks = work.rows(chosen, found), work.tested(chosen, found)
     part = out.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -148,13 +148,16 @@ class _Work:
     model: str
     tell: Tell
 
-    def explained(self, items: Sequence[Item]) -> list[Row]:
-        """Every item explained, those against another group with the reference group's taken off."""
+    def explained(self, items: Sequence[Item]) -> list[Attribution]:
+        """Every item explained."""
 
         def done(count: int, total: int) -> None:
             self.tell(Progress(count, total, "explanations", self.model))
 
-        found = self.instrument.explain(items, done)
+        return self.instrument.explain(items, done)
+
+    def rows(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[Row]:
+        """What is kept of each item, of those against another group with the reference group's taken off."""
         axes, rests_on = self.step.axes, self.instrument.rests_on
         rows = [
             Row(self.model, item, each, tuple(identity_of(item, each.words, axes)), rests_on)
@@ -162,7 +165,7 @@ class _Work:
         ]
         return list(_by_group(self.step, rows)) if self.step.against == "group" else rows
 
-    def tested(self, items: Sequence[Item], rows: Sequence[Row]) -> list[Check]:
+    def tested(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[Check]:
         """Some explanations put to the test, spread evenly over all of a model.
 
         Of an answer set against that to another group its own explanation is tested, of which the other was
@@ -170,12 +173,7 @@ class _Work:
         """
         step = self.step
         chosen = np.unique(np.linspace(0, len(items) - 1, min(step.checks, len(items))).round().astype(int))
-        some = [items[place] for place in chosen]
-        if step.against == "group":
-            found = self.instrument.explain(some, lambda *_: None)
-        else:
-            mine = {row.item.item: row.found for row in rows if row.model == self.model}
-            found = [mine[item.item] for item in some]
+        some, found = [items[place] for place in chosen], [found[place] for place in chosen]
         self.tell(Progress(0, None, "tests", f"{self.model}: taking words away"))
         out, back = curves(
             [each.scores for each in found],

@@ -310,10 +310,15 @@ def missing(found: Account, now: datetime) -> list[str]:
 
 
 def _counts(found: Account, said: Said) -> bool:
-    """Whether whoever said it is still on the list, with that key and role."""
-    people = found.listed.listing.people if found.listed else {}
-    person = people.get(said.statement.person)
-    return person is not None and person.key == said.key and said.statement.role in person.roles
+    """Whether whoever approved or waived is still on the list, with that key and role, and may by the rules:
+    a list that was signed since holds for what was said before it, also where it says who runs the jobs."""
+    if found.listed is None:
+        return False
+    statement, listing = said.statement, found.listed.listing
+    person = listing.people.get(statement.person)
+    listed = person is not None and person.key == said.key and statement.role in person.roles
+    may = statement.act != "waive" or statement.role in listing.rules.waive
+    return listed and may and statement.person != found.recorded_by
 
 
 def _approvals(found: Account, state: Standing) -> list[str]:

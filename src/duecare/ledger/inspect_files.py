@@ -90,6 +90,8 @@ def _strangers_in_ledger(folder: Path) -> list[Finding]:
             then = "It is left of an interrupted write; `duecare run` removes it."
         if path.name == CHECKPOINT + PENDING:
             then = "It is left of an interrupted write; `duecare checkpoint` removes it."
+        if path.name.endswith(PENDING) and stamp_size(path.name.removesuffix(PENDING)) is not None:
+            then = "It is left of an interrupted write; `duecare stamp` removes it."
         problems.append(fail("unrecorded", _ALONE, f"{name} is not recorded.", then))
     return problems
 

@@ -27,24 +27,21 @@ LONGEST_NAME = 60
 MOST_WAIVERS, MOST_DAYS = 9, 365
 _SIGNS = set("./:\\")
 
-# Keys of small order (RFC 7748, section 7 warns of them): a signature that "holds" can be made by anyone.
-_ORDER_8 = (
-    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc",
-    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03",
+_FIELD, _SIGN = 2**255 - 19, 2**255
+# Points of small order, by y (RFC 7748, section 7 warns of them): a signature that "holds" can be made by
+# anyone. Not every library asks for the one spelling that RFC 8032 gives a point: y may have either sign, and
+# be written with the field's size added.
+_SMALL = (
+    *(0, 1, _FIELD - 1, _FIELD, _FIELD + 1),
+    int.from_bytes(
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+    ),
+    int.from_bytes(
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+    ),
 )
-WEAK_KEYS = frozenset(
-    {
-        "01" + "00" * 31,
-        "ec" + "ff" * 30 + "7f",
-        "00" * 32,
-        "00" * 31 + "80",
-        _ORDER_8[0] + "05",
-        _ORDER_8[0] + "85",
-        _ORDER_8[1] + "7a",
-        _ORDER_8[1] + "fa",
-    }
-)
-"""Points of order 1, 2, 4 and 8 as Ed25519 writes them."""
+WEAK_KEYS = frozenset((y + sign).to_bytes(32, "little").hex() for y in _SMALL for sign in (0, _SIGN))
+"""Points of order 1, 2, 4 and 8 in each of their spellings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,4 +230,7 @@ def listing_of(study: Mapping[str, Any]) -> Listing | None:
 
 
 def _may_sign(key: str) -> bool:
-    return is_digest(key) and key not in WEAK_KEYS
+    """Whether this is a public key in its one spelling, and not one with which anybody could sign."""
+    if not is_digest(key) or key in WEAK_KEYS:
+        return False
+    return int.from_bytes(bytes.fromhex(key), "little") % _SIGN < _FIELD

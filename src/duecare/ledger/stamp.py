@@ -25,6 +25,7 @@ from duecare.ledger.checkpoint import Checkpoint
 from duecare.ledger.durable import read_regular
 from duecare.ledger.inspect_log import Ledger, fail, hold
 from duecare.ledger.layout import LEDGER
+from duecare.ledger.manifest import show
 from duecare.ledger.sign import Head
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def parse_stamp(data: bytes) -> TimeStampResponse:
     except ValueError as error:
         raise LedgerError("the file holds no answer of a time stamping authority") from error
     if status not in (0, 1):
-        raise LedgerError(f"the authority refused (status {status}): {'; '.join(found.status_string)[:200]}")
+        why = show("; ".join(found.status_string)[:200])
+        raise LedgerError(f"the authority refused (status {status}): {why}")
     return found
 
 

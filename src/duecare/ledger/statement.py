@@ -65,13 +65,18 @@ class Statement(Noun, frozen=True, kw_only=True):
     def words(self) -> str:
         """Who says what, on one line."""
         did = _HOW[self.act].format(of=self.of, about=self.about, expires=(self.expires or "")[:10])
-        return f"{self.person} ({self.role}) {did}"
+        return printable(f"{self.person} ({self.role}) {did}")
 
     @property
     def quoted(self) -> str:
         """What the person says, between quotation marks, on one line; it holds no such mark itself."""
         flat = " ".join(self.text.replace('"', "'").split())
-        return '"' + "".join(sign if sign.isprintable() else "�" for sign in flat) + '"' if flat else ""
+        return f'"{printable(flat)}"' if flat else ""
+
+
+def printable(text: str) -> str:
+    """The text without signs that steer a terminal: what somebody is asked to sign is what they see."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 class Signed(Noun, frozen=True, kw_only=True):

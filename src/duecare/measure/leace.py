@@ -13,6 +13,7 @@ NumPy only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,17 +52,33 @@ def fit(vectors: npt.NDArray[np.floating], concept: npt.NDArray[np.integer], shr
     known; where N is not far above D, `shrink` draws Sigma towards a multiple of the identity (Ledoit and
     Wolf 2004), which keeps the promise on the fitted vectors and heeds directions less that are noise.
     """
-    x = np.asarray(vectors, dtype=np.float64)
-    z = np.asarray(concept)
-    if x.ndim != 2 or z.shape != x.shape[:1] or len(x) < 2:
-        raise DataError(f"leace: vectors {x.shape} and concept {z.shape}, expected [N, D] and [N], N above 1")
+    (found,) = fit_each(vectors, [concept], shrink)
+    return found
+
+
+def fit_each(
+    vectors: npt.NDArray[np.floating], concepts: Sequence[npt.NDArray[np.integer]], shrink: bool = True
+) -> list[Eraser]:
+    """`fit` of several concepts, each alone, from the same vectors: their covariance is taken apart once."""
+    x, told = np.asarray(vectors, dtype=np.float64), [np.asarray(concept) for concept in concepts]
+    for z in told:
+        if x.ndim != 2 or z.shape != x.shape[:1] or len(x) < 2:
+            sizes = f"vectors {x.shape} and concept {z.shape}"
+            raise DataError(f"leace: {sizes}, expected [N, D] and [N], N above 1")
     if not np.isfinite(x).all():
         raise DataError("leace: expected vectors that are finite")
     mean = x.mean(axis=0)
     centred = x - mean
+    roots = _roots(_covariance(centred, shrink))
+    return [_eraser(mean, centred, z, roots) for z in told]
+
+
+def _eraser(
+    mean: Floats, centred: Floats, z: npt.NDArray[np.integer], roots: tuple[Floats, Floats]
+) -> Eraser:
     told = (z[:, None] == np.unique(z)[None, :]).astype(np.float64)
-    across = centred.T @ (told - told.mean(axis=0)) / len(x)
-    whiten, colour = _roots(_covariance(centred, shrink))
+    across = centred.T @ (told - told.mean(axis=0)) / len(centred)
+    whiten, colour = roots
     u, s, _ = np.linalg.svd(whiten @ across, full_matrices=False)
     kept = u[:, s > SMALL * max(float(s[0]) if len(s) else 0.0, np.finfo(float).tiny)]
     if not np.abs(across).max() > SMALL * max(float(np.abs(centred).max()), np.finfo(float).tiny):

@@ -261,12 +261,15 @@ def slopes(loaded: Loaded, texts: Asked, around: Arrays) -> Arrays:
     return dict(_slopes(graph, state, rows_over(loaded.mesh, *texts.arrays()), dict(around)))
 
 
-@partial(jax.jit, static_argnums=0)
-def _lens(graph: Any, state: Any, *asked: jax.Array) -> tuple[jax.Array, jax.Array]:
+@partial(jax.jit, static_argnums=(0, 1))
+def _lens(
+    graph: Any, depths: tuple[int, ...] | None, state: Any, *asked: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     kept: list[jax.Array] = []
 
-    def keep(_: int, x: jax.Array) -> jax.Array:
-        kept.append(x)
+    def keep(number: int, x: jax.Array) -> jax.Array:
+        if depths is None or number in depths:
+            kept.append(x)
         return x
 
     model, (tokens, real, place, target, _) = nnx.merge(graph, state), asked
@@ -283,16 +286,19 @@ def _lens(graph: Any, state: Any, *asked: jax.Array) -> tuple[jax.Array, jax.Arr
     return found
 
 
-def lens(loaded: Loaded, texts: Asked) -> tuple[Floats, npt.NDArray[np.int32]]:
+def lens(
+    loaded: Loaded, texts: Asked, depths: Sequence[int] | None = None
+) -> tuple[Floats, npt.NDArray[np.int32]]:
     """The logit lens (nostalgebraist 2020): log-probability [L + 1, B, A] and rank, from 1, of each token of
     the answers if the final norm and the head stood behind each depth. What is not `counted` means nothing.
 
-    At depth L it is the model's own answer.
+    At depth L it is the model's own answer. With `depths`, which ascend, of these alone: [depths, B, A].
     """
     ready = plain(loaded)
     expect_seams(ready.model)
     graph, state = nnx.split(ready.model)
-    logps, rank = _lens(graph, state, *rows_over(loaded.mesh, *texts.arrays()))
+    chosen = None if depths is None else tuple(depths)
+    logps, rank = _lens(graph, chosen, state, *rows_over(loaded.mesh, *texts.arrays()))
     return np.asarray(logps), np.asarray(rank)
 
 

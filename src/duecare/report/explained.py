@@ -166,14 +166,12 @@ def _change(stage: Stage, models: Sequence[str]) -> list[tuple[str, Forest]]:
     """What tuning changed, only where both models' explanations are validated."""
     if not {"base", "tuned"} <= set(models):
         return []
-    found: dict[str, list[Figure]] = defaultdict(list)
+    found: dict[tuple[str, str, str], dict[str, list[Figure]]] = defaultdict(dict)
     for figure in stage.figures:
-        if figure.estimate.metric.startswith(_FORESTS) and figure.estimate.metric.endswith(".change"):
-            found[figure.estimate.metric].append(figure)
-    return [
-        (name, _forest((name, "", ""), {_group(figure): [figure] for figure in figures}))
-        for name, figures in found.items()
-    ]
+        name = figure.estimate.metric
+        if name.startswith(_FORESTS) and name.endswith(".change"):
+            found[name, "", figure.estimate.slice.get("manner", "")][_group(figure)] = [figure]
+    return [(where[0], _forest(where, groups)) for where, groups in found.items()]
 
 
 def _group(figure: Figure) -> str:

@@ -35,7 +35,7 @@ class Blobs:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.password or "@" in parts.netloc or parts.query:
+        if parts.query or re.search(r"//[^/]*@", url):  # also in a URL within a URL, as fsspec takes them
             raise LedgerError(
                 "the URL of a store holds no user, password or query; who may use it says the environment"
             )
@@ -88,13 +88,17 @@ class Blobs:
         return data
 
     def names(self, folder: str) -> list[str]:
-        """The names in a folder of the store, sorted; none where there is no such folder."""
+        """The names in a folder of the store, sorted; none where there is no such folder.
+
+        What begins with a dot is left of a write that was killed, and counts as not there.
+        """
         with self._errors():
             try:
                 found = self._fs.ls(f"{self._root}/{folder}", detail=False)
             except FileNotFoundError:
                 return []
-        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+        names = sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+        return [name for name in names if not name.startswith(".")]
 
     def _size(self, path: str) -> int | None:
         with self._errors():

@@ -98,7 +98,7 @@ def renew(folder: Path, study: str) -> None:
     how = _keeping.get()
     for path in sorted((folder / keys.SECRETS).glob(f"*{ENDING}")) if how else ():
         name = path.name.removesuffix(ENDING)
-        if how is None or not (name == study or f".{study}." in name or name == f"index.{study}"):
+        if how is None or (name != study and name.split(".")[1:2] != [study]):
             continue
         record = _parsed(keys.read_own(path, f"key {name}", 256 * 1024), name)
         until = how.until.isoformat() if how.until else ""
@@ -107,10 +107,15 @@ def renew(folder: Path, study: str) -> None:
 
 
 def id_of(folder: Path, name: str) -> str:
-    """The id of a key that is here, without opening its envelope; "" where there is none."""
+    """The id of a key that is here, without opening its envelope; "" where there is none, or where what lies
+    there can be none any more: damaged, or overwritten by a call that was killed before it removed it."""
     path = folder / keys.SECRETS / f"{name}{ENDING}"
     if path.exists():
-        return _parsed(keys.read_own(path, f"key {name}", 256 * 1024), name).get("id", "")
+        data = keys.read_own(path, f"key {name}", 256 * 1024)
+        try:
+            return _parsed(data, name).get("id", "")
+        except LedgerError:
+            return ""
     key = keys.held(folder, name)
     return key_id(key) if key is not None else ""
 

@@ -84,7 +84,7 @@ class Passphrase:
             n, r, p = (int(record[name]) for name in "nrp")
         except (KeyError, ValueError) as error:
             raise LedgerError("its record is damaged") from error
-        if not (2 <= n <= _MOST_N and 1 <= r <= 16 and 1 <= p <= 16):
+        if not (2 <= n <= _MOST_N and n & (n - 1) == 0 and 1 <= r <= 16 and 1 <= p <= 16):
             raise LedgerError("its record is damaged: no such cost of scrypt")
         phrase, salt = _phrase(new=False), _bytes(record, "salt")
         try:
@@ -252,12 +252,17 @@ def _phrase(*, new: bool) -> bytes:
         typed = getpass.getpass("Passphrase of the vault: ")
         if new and getpass.getpass("Once more: ") != typed:
             raise LedgerError("the passphrases differ")
-        _asked.append(typed.encode())
-    phrase = given.encode() if given is not None else _asked[0]
-    if new and len(phrase.decode()) < LEAST:
+        _asked.append(_coded(typed))
+    phrase = _coded(given) if given is not None else _asked[0]
+    if new and len(phrase.decode("utf-8", "replace")) < LEAST:
         _asked.clear()
         raise LedgerError(f"the passphrase is short: expected at least {LEAST} characters")
     return phrase
+
+
+def _coded(phrase: str) -> bytes:
+    """Its bytes, as the terminal or the environment gave them: they need not be UTF-8."""
+    return phrase.encode("utf-8", "surrogateescape")
 
 
 def _stretched(phrase: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:

@@ -108,6 +108,8 @@ def destroy(folder: Path, name: str) -> bool:
     gone = False
     for path in (_path(folder, name), _envelope(folder, name)):
         try:
+            for left in path.parent.glob(f".{path.name}.{'?' * 16}"):  # of a write that was killed
+                _overwrite(left)
             gone = _overwrite(path) or gone
         except OSError as error:
             raise LedgerError(f"secret {name} could not be destroyed ({error.strerror})") from error
@@ -148,12 +150,8 @@ def _envelope(folder: Path, name: str) -> Path:
 
 def write_once(path: Path, data: bytes) -> None:
     """Write beside `path` and link it there: of two processes one wins, and both read the same bytes."""
-    pending = path.with_name(f".{secrets.token_hex(8)}")
+    pending = _written_beside(path, data)
     try:
-        with open(os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         try:
             os.link(pending, path)
         except FileExistsError:
@@ -164,17 +162,36 @@ def write_once(path: Path, data: bytes) -> None:
 
 
 def replace_own(path: Path, data: bytes) -> None:
-    """Put `data` in the place of a file in one move, for its owner alone."""
-    pending = path.with_name(f".{secrets.token_hex(8)}")
+    """Put `data` in the place of a file in one move, for its owner alone; what lay there is overwritten."""
+    pending, before = _written_beside(path, data), _beside(path)
+    try:
+        os.link(path, before)
+        os.replace(pending, path)
+        _sync(path.parent)
+    except BaseException:
+        before.unlink(missing_ok=True)  # perhaps the same file as `path`: not to be overwritten
+        raise
+    finally:
+        pending.unlink(missing_ok=True)
+    _overwrite(before)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no file has, by which `destroy` knows whose key lies there."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def _written_beside(path: Path, data: bytes) -> Path:
+    pending = _beside(path)
     try:
         with open(os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(pending, path)
-        _sync(path.parent)
-    finally:
+    except BaseException:
         pending.unlink(missing_ok=True)
+        raise
+    return pending
 
 
 def _sync(folder: Path) -> None:

@@ -34,7 +34,9 @@ DIGEST = 16
 _MAGIC = b"duecare-subjects-1\n"
 _HEAD = struct.Struct(">QII")
 _WORD = re.compile(r"[^\W_][\w@.+'’-]*")
-_NUMBER = re.compile(r"\d(?:[\s().\-/]{0,3}\d){5,24}")
+LEAST_DIGITS, MOST_DIGITS = 6, 25
+_NUMBER = re.compile(rf"\d(?:[\s().\-/]{{0,3}}\d){{{LEAST_DIGITS - 1},{MOST_DIGITS - 1}}}")
+_FIGURES, _GROUP = re.compile(r"\d+(?:[\s().\-/]{1,3}\d+)*"), re.compile(r"\d+")
 
 
 def terms(text: str) -> set[str]:
@@ -43,7 +45,7 @@ def terms(text: str) -> set[str]:
     words = _words(normal)
     found = set(words)
     found.update(f"{one} {other}" for one, other in pairwise(words))
-    found.update(_digits(each) for each in _NUMBER.findall(normal))
+    found.update(_numbers(normal))
     return found
 
 
@@ -71,6 +73,20 @@ def digests(key: bytes, found: Iterable[str]) -> list[bytes]:
 def _words(normal: str) -> list[str]:
     words = (word.rstrip(".'’+-@") for word in _WORD.findall(normal))
     return [word.removesuffix("'s").removesuffix("’s") for word in words]
+
+
+def _numbers(normal: str) -> Iterator[str]:
+    """Every longer number: of figures that stand beside others nobody can tell where one begins or ends."""
+    for line in _FIGURES.findall(normal):
+        groups = _GROUP.findall(line)
+        for start in range(len(groups)):
+            joined = ""
+            for group in groups[start:]:
+                joined += group
+                if len(joined) > MOST_DIGITS:
+                    break
+                if len(joined) >= LEAST_DIGITS:
+                    yield f"#{joined}"
 
 
 def _digits(text: str) -> str:

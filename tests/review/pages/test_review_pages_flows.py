@@ -108,6 +108,7 @@ def test_a_waiver_needs_two_people_one_of_them_ethical(world: World) -> None:
     for wrong in ({"finding": "0" * 64}, {"days": "x"}, {"days": "999"}, {"reason": "so"}):
         assert owner.post("/waivers", asked | wrong).status_code == 422, wrong
     assert oversight.waivers(world.store) == []
+    assert "duecare waive" in owner.get("/waivers").text  # what counts instead where people have keys
     assert owner.post("/waivers", asked).status_code == 303
     (waiver,) = oversight.waivers(world.store)
     owner.get("/waivers")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, multiplied, point_of
 from duecare.ledger.outside.people import (
     PeopleBook,
     SaidThere,
     before,
     book_of,
-    flaws_of,
     lacking,
     people_matter,
     subject_now,
@@ -26,6 +26,25 @@ WORDS_OF = {
     "answer": "answered the incident of entry {of}: {text}",
     "release": "released the run",
 }
+
+
+def flaws_of(lists: dict[str, Any] | None) -> list[str]:
+    """What is wrong with a list of people itself."""
+    owner: dict[str, str] = {}
+    flaws = []
+    names = [" ".join(name.casefold().split()) for name in (lists or {"people": {}})["people"]]
+    flaws += [f"Two people are called {name!a}." for name in sorted({*names}) if names.count(name) > 1]
+    for name, person in (lists or {"people": {}})["people"].items():
+        for key in filter(None, (person["key"], person["records"])):
+            if owner.setdefault(key, name) != name:
+                flaws.append(f"{owner[key]!a} and {name!a} have one key: they may be one person.")
+            point = point_of(bytes.fromhex(key)) if len(key) == 64 else None
+            if point is None or bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL):
+                flaws.append(f"A key of {name!a} is none: anybody can sign with it.")
+        for one, two in (lists or {})["rules"]["separate"]:
+            if one in person["roles"] and two in person["roles"]:
+                flaws.append(f"{name!a} is {one} and {two}, which exclude each other.")
+    return flaws
 
 
 def judge_people(  # noqa: PLR0917  # what the judge has read, and the day

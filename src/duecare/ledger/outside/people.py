@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, ed25519_holds, multiplied, point_of
+from duecare.ledger.outside.ed25519 import ed25519_holds
 from duecare.ledger.outside.entries import plain_json, read_object, unique_keys
 from duecare.ledger.outside.tree import root_of
 
 SAID_BEFORE = b"duecare.statement.v1\n"
-FIELDS_SAID = {"run", "size", "root", "act", "person", "role", "time"}
-FIELDS_MAYBE = {"about", "of", "subject", "expires", "text"}
+FIELDS_SAID = {
+    **dict.fromkeys(("run", "root", "act", "person", "role", "time", "about", "subject", "text"), (str,)),
+    **{"size": (int,), "of": (int, type(None)), "expires": (str, type(None))},
+}
+LONGEST_SAID = 2000
 SEVERE = ("low", "serious", "critical")
 ALL_MATTERS = ("data", "training", "evaluation", "release")
 STAGE_MATTER = {"curate": "data", "train": "training", "model": "training"}
@@ -117,7 +120,7 @@ class PeopleBook:
 
 
 def well_formed(lists: dict[str, Any]) -> bool:
-    """Whether people and rules have the fields that are read here."""
+    """Whether people and rules have the fields that are read here, and no rule is weaker than any may be."""
     try:
         rules = lists["rules"]
         numbers = [rules["waivers"], rules["waiver_days"]]
@@ -128,7 +131,9 @@ def well_formed(lists: dict[str, Any]) -> bool:
             words += [person["key"], person["records"], *person["roles"]]
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
-    return all(isinstance(word, str) for word in words) and all(type(each) is int for each in numbers)
+    bounds = zip(numbers, ((2, 9), (1, 365)))  # noqa: B905  # the program runs on Python 3.9
+    sound = all(type(each) is int and low <= each <= high for each, (low, high) in bounds)
+    return sound and all(isinstance(word, str) for word in words)
 
 
 def said_in(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -136,13 +141,13 @@ def said_in(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
     data = entry["note"]["data"]
     text, key, signature = data["statement"], data["key"], data["signature"]
     said = json.loads(text, object_pairs_hook=unique_keys)
-    if set(data) != {"statement", "key", "signature"} or not set(said) >= FIELDS_SAID:
+    if set(data) != {"statement", "key", "signature"} or set(said) != set(FIELDS_SAID):
         raise ValueError("another form")
     if entry["note"]["topic"] != said["act"]:
         raise ValueError("another form")
-    if not set(said) <= FIELDS_SAID | FIELDS_MAYBE or plain_json(said).decode() != text:
+    if plain_json(said).decode() != text or len(said["text"]) > LONGEST_SAID:
         raise ValueError("another form")
-    if any(type(said[name]) is not (int if name == "size" else str) for name in FIELDS_SAID):
+    if any(type(said[name]) not in kinds for name, kinds in FIELDS_SAID.items()):
         raise ValueError("another kind")
     public, raw = bytes.fromhex(key), bytes.fromhex(signature)
     if (public.hex(), raw.hex()) != (key, signature):
@@ -301,9 +306,13 @@ def gates_in(line: bytes) -> dict[str, dict[str, Any]]:
 
 
 def still_listed(book: PeopleBook, each: SaidThere) -> bool:
-    """Whether whoever signed is on the list now, with that key and role."""
-    person = (book.lists or {"people": {}})["people"].get(each.fields["person"])
-    return bool(person) and person["key"] == each.key and each.fields["role"] in person["roles"]
+    """Whether whoever approved or waived is on the list now, with that key and role, and still may."""
+    name, role = each.fields["person"], each.fields["role"]
+    person = (book.lists or {"people": {}})["people"].get(name)
+    if not person or name == book.records():
+        return False
+    may = each.fields["act"] != "waive" or role in (book.lists or {})["rules"]["waive"]
+    return bool(may and person["key"] == each.key and role in person["roles"])
 
 
 def lacking(book: PeopleBook, day: datetime) -> list[str]:
@@ -335,23 +344,6 @@ def lacking(book: PeopleBook, day: datetime) -> list[str]:
             waived = f"{len(good)} of {rules['waivers']} people waive it"
             said.append(f"The gate {gate.get('name')!a} did not hold; {waived}.")
     return said + [f"Nobody answered the incident of entry {index}." for index in book.open_incidents()]
-
-
-def flaws_of(lists: dict[str, Any] | None) -> list[str]:
-    """What is wrong with a list of people itself."""
-    owner: dict[str, str] = {}
-    flaws = []
-    for name, person in (lists or {"people": {}})["people"].items():
-        for key in filter(None, (person["key"], person["records"])):
-            if owner.setdefault(key, name) != name:
-                flaws.append(f"{owner[key]!a} and {name!a} have one key: they may be one person.")
-            point = point_of(bytes.fromhex(key)) if len(key) == 64 else None
-            if point is None or bytes_of(multiplied(8, point)) == bytes_of(NEUTRAL):
-                flaws.append(f"A key of {name!a} is none: anybody can sign with it.")
-        for one, two in (lists or {})["rules"]["separate"]:
-            if one in person["roles"] and two in person["roles"]:
-                flaws.append(f"{name!a} is {one} and {two}, which exclude each other.")
-    return flaws
 
 
 def book_of(

@@ -15,6 +15,7 @@ import pytest
 from stored import ADA, MAIL, STUDY, call, lay_out
 
 from duecare.cli import exchange
+from duecare.cli.reviewing import recording
 from duecare.core import LedgerError
 from duecare.ledger import entries
 from duecare.vault import blobs
@@ -90,6 +91,25 @@ def test_the_review_and_work_in_progress_stay_here(run, tmp_path):
     assert {path.name for path in (tmp_path / "back").iterdir()} == {"ledger", "artifacts", "report"}
 
 
+def test_time_stamps_go_along(run, tmp_path):
+    (run / "ledger" / "stamp-3.tsr").write_bytes(b"an answer")
+    exchange.push(run, str(tmp_path / "store"))
+    exchange.pull(str(tmp_path / "store"), tmp_path / "back")
+    assert files(tmp_path / "back") == files(run)
+
+
+def test_a_call_killed_while_it_wrote_what_a_run_is_made_of_left_no_run(run, tmp_path):
+    store = tmp_path / "store"
+    exchange.push(run, str(store))
+    (listing,) = store.glob("runs/*/*.json")
+    half = listing.with_name(f".{'0f' * 8}")
+    half.write_bytes(listing.read_bytes()[:50])
+    assert exchange.whole_run(str(store)) == listing.parent.name  # the control: a whole one beside it
+    listing.unlink()
+    with pytest.raises(LedgerError, match="no run that was sent whole"):
+        exchange.pull(str(store), tmp_path / "back")
+
+
 def test_a_changed_cut_or_missing_piece_is_refused(run, tmp_path):
     store = tmp_path / "store"
     exchange.push(run, str(store))
@@ -120,6 +140,7 @@ def test_a_changed_cut_or_missing_piece_is_refused(run, tmp_path):
         "review/people.db",
         "artifacts\\..\\x",
         "ledger//x",
+        "artifacts/\x00",
     ],
 )
 def test_a_store_cannot_write_outside_of_the_run(run, tmp_path, path):
@@ -132,6 +153,44 @@ def test_a_store_cannot_write_outside_of_the_run(run, tmp_path, path):
     with pytest.raises(LedgerError, match="malformed"):
         exchange.pull(str(store), tmp_path / "in" / "back")
     assert not (tmp_path / "in").exists()
+
+
+def test_a_store_cannot_steer_the_terminal(run, tmp_path):
+    store, told = tmp_path / "store", []
+    exchange.push(run, str(store))
+    (listing,) = store.glob("runs/*/*.json")
+    said = json.loads(listing.read_text())
+    said["files"][0]["path"], said["files"][0]["sha256"] = "artifacts/\x1b[2Jx", "0f" * 32
+    listing.write_text(json.dumps(said))
+    with pytest.raises(LedgerError, match=r"artifacts/\\x1b\[2Jx: its pieces") as refused:
+        exchange.pull(str(store), tmp_path / "back", tell=told.append)
+    assert "\x1b" not in f"{told}{refused.value}"
+
+
+def test_a_run_that_went_on_while_it_was_sent_is_not_told_whole(run, tmp_path):
+    def tell(path: str) -> None:
+        if path.startswith("report/"):
+            with recording(run) as recorder:
+                recorder.append("told")
+
+    with pytest.raises(LedgerError, match="went on while it was sent"):
+        exchange.push(run, str(tmp_path / "store"), tell)
+    with pytest.raises(LedgerError, match="no run that was sent whole"):
+        exchange.pull(str(tmp_path / "store"), tmp_path / "back")
+
+
+def test_nothing_is_written_through_a_link(run, tmp_path):
+    exchange.push(run, str(tmp_path / "store"))
+    (tmp_path / "mine").write_text("dear")
+    (tmp_path / "back" / "ledger").mkdir(parents=True)
+    (tmp_path / "back" / "ledger" / "log.jsonl").symlink_to(tmp_path / "mine")
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    for folder in ("back", "linked"):
+        with pytest.raises(LedgerError, match="holds something else"):
+            exchange.pull(str(tmp_path / "store"), tmp_path / folder)
+    assert (tmp_path / "mine").read_text() == "dear"
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_folder_with_something_else_and_a_run_of_many_are_refused(run, tmp_path):
@@ -164,7 +223,13 @@ def test_a_run_that_is_not_what_it_says_is_not_sent(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://user:marked-pw@bucket/x", "s3://key@bucket", "s3://bucket?token=marked-pw"]
+    "url",
+    [
+        "s3://user:marked-pw@bucket/x",
+        "s3://key@bucket",
+        "s3://bucket?token=marked-pw",
+        "simplecache::http://user:marked-pw@127.0.0.1:9/x",
+    ],
 )
 def test_a_url_with_a_secret_is_refused_and_not_repeated(run, url):
     said = call("push", run, url)
