@@ -10,21 +10,21 @@ course on which nothing ever goes wrong raises an alarm with chance alpha at mos
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 
 from duecare.core import DataError
 from duecare.measure.bound import Floats
+from duecare.measure.sequential import Kept
 
 MOST = 0.9
 """A bet risks at most this share of its gambler's capital: more than in `Evidence`, where one has it all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Onset:
+class Onset(Kept):
     """E-value against "no mean has gone beyond `limit`", whenever it may have begun to.
 
     Values lie `within` bounds. Given all values before, each has a mean of at most `limit` (side "above") or
@@ -60,20 +60,6 @@ class Onset:
         """`starts` and `apart` for a course of so many batches: at most `most` gamblers, evenly apart."""
         apart = max(1, math.ceil(looks / most))
         return {"starts": max(1, math.ceil(looks / apart)), "apart": apart}
-
-    def plain(self) -> dict[str, Any]:
-        """This state as numbers, strings and lists."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def resume(cls, plain: Mapping[str, Any]) -> Self:
-        """The state that `plain` was taken of."""
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
-        }
-        return cls(**fields)
 
     def add(self, values: object) -> Self:
         """The state after one batch of `values` [n], one for each independent unit; an empty one is none."""

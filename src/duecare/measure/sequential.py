@@ -52,18 +52,8 @@ GRID = candidates()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """`n` draws in `units` independent values, their sum and squared deviations (values scaled to [0, 1])."""
-
-    level: float = LEVEL
-    n: int = 0
-    units: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise DataError(f"level={self.level}: expected a number between 0 and 1")
+class Kept:
+    """Numbers, strings and tuples that go to the disk between two looks, and come back."""
 
     def plain(self) -> dict[str, Any]:
         """This state as numbers, strings and lists."""
@@ -78,6 +68,21 @@ class _Seen:
             name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
         }
         return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen(Kept):
+    """`n` draws in `units` independent values, their sum and squared deviations (values scaled to [0, 1])."""
+
+    level: float = LEVEL
+    n: int = 0
+    units: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise DataError(f"level={self.level}: expected a number between 0 and 1")
 
     def _nothing(self, method: str) -> Interval:
         return silent("no observations", 0, None, method, self.level)
