@@ -36,7 +36,7 @@ from duecare.ledger import anchor, digest, sign
 from duecare.ledger.entry import Entry
 from duecare.ledger.layout import HEAD, LEDGER, REPORT, RESUME, SCRATCH
 from duecare.ledger.manifest import check
-from duecare.ledger.read import head
+from duecare.ledger.read import answering, head
 from duecare.ledger.record import Recorder
 from duecare.vault import keeping, keys
 
@@ -281,7 +281,11 @@ class _Runner:
         }
 
     def _may_start(self, job: Job) -> Note | None:
-        return may_start(job, self._digests(job), self._entries, self._recorder.entries, self._clock())
+        if not getattr(job.step, "reward_model", ""):  # spares reading the log
+            return None
+        people = answering(self._folder)[1]
+        log, now = self._recorder.entries, self._clock()
+        return may_start(job, self._digests(job), self._entries, log, now, people=people)
 
     def _tell(self, job: str, key: str) -> Callable[[Estimate | Finding | Note | Progress], None]:
         def tell(told: Estimate | Finding | Note | Progress) -> None:

@@ -14,6 +14,7 @@ from duecare.cli.rewarding import AUDIT
 from duecare.cli.standing import gates
 from duecare.cli.steps import BY_NAME
 from duecare.core import FAIL, PASS, DuecareError, Finding, Note
+from duecare.ledger.duties import Account
 from duecare.ledger.entry import Entry
 from duecare.ledger.waiver import Waived, waivers
 
@@ -37,21 +38,24 @@ def may_start(
     counting: Mapping[str, Entry],
     entries: Sequence[Entry],
     now: datetime,
+    *,
+    people: Account | None = None,
 ) -> Note | None:
     """What lets `job` learn from its reward model, for the ledger; None where it has none.
 
     `digests` are those of its inputs, `counting` the entries of this run's jobs so far; an audit that is no
-    job of this run counts where none of these is of that artifact. Raises StartError where nothing does.
+    job of this run counts where none of these is of that artifact. Where the study lists `people`, only
+    waivers that they signed with their keys count. Raises StartError where nothing does.
     """
     if not getattr(job.step, "reward_model", "") or REWARD not in digests:
         return None
     digest = digests[REWARD]
     audits = _audits(counting.values(), digest) or _audits(_latest(entries), digest)
-    unsettled, waived = _unsettled(audits, entries, now)
+    unsettled, waived = _unsettled(audits, entries, now, people)
     if audits and not unsettled:
         return _note(job, digest, audits, waived)
     refused = _refusal(job, digest, audits, unsettled)
-    if holding := _holding(entries, refused, now):
+    if holding := _holding(entries, refused, now, people):
         return _note(job, digest, audits, holding)
     raise StartError(refused)
 
@@ -73,26 +77,31 @@ def _latest(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _unsettled(
-    audits: Sequence[Entry], entries: Sequence[Entry], now: datetime
+    audits: Sequence[Entry], entries: Sequence[Entry], now: datetime, people: Account | None
 ) -> tuple[list[Finding], list[Waived]]:
     """The gates of audits that neither passed nor are waived; and the waivers that hold."""
     unsettled, waived = [], []
     for finding in gates(entries, audits):
-        holding = _holding(entries, finding, now)
+        holding = _holding(entries, finding, now, people)
         waived += holding[:1]
         if finding.verdict != PASS and not holding:
             unsettled.append(finding)
     return unsettled, waived
 
 
-def _holding(entries: Sequence[Entry], finding: Finding, now: datetime) -> list[Waived]:
-    return [one for one in waivers(entries, finding) if one.expires > now]
+def _holding(
+    entries: Sequence[Entry], finding: Finding, now: datetime, people: Account | None
+) -> list[Waived]:
+    return [one for one in waivers(entries, finding, people) if one.expires > now]
 
 
 def _refusal(job: Job, digest: str, audits: Sequence[Entry], unsettled: Sequence[Finding]) -> Finding:
     name = str(getattr(job.step, "reward_model", ""))
     who = f"{job.id} may not learn from {name} (artifact {digest[:12]})"
-    waive = "or let two people waive this: `duecare review serve RUN`, page Waivers, then run again."
+    waive = (
+        "or let two people waive this: `duecare review serve RUN`, page Waivers (where the study lists"
+        " people: `duecare waive`, each with a key), then run again."
+    )
     if not audits:
         why = "no audit of it is on record."
         mend = f"Add `- audit: {{reward: {name}, on: <pairs>}}` to the section `reward` of the study, {waive}"
