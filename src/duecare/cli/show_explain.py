@@ -28,11 +28,12 @@ _STYLES = ("", "underline", "underline", "bold underline", "bold underline rever
 
 def show_explain(given: Path | None, *, texts: bool, most: int, as_json: bool) -> int:
     """Every explaining step of a run. LedgerError where the run has none."""
-    story = gather(run_folder(given))
+    folder = run_folder(given)
+    story = gather(folder)
     stages = explaining(story)
     if not stages:
         raise LedgerError(
-            f"{story.run}: nothing was explained; its study has no `explain` section, or is not there yet"
+            f"{folder}: nothing was explained; the study has no section `explain`, or its run did not come so far"
         )
     out = console()
     if as_json:

@@ -183,8 +183,10 @@ def _group(figure: Figure) -> str:
 def _forest(where: tuple[str, str, str], groups: Mapping[str, Sequence[Figure]]) -> Forest:
     name, axis, manner = where
     first = next(iter(groups.values()))[0].estimate
+    about = metric(name, first.unit)
     title = (
-        metric(name, first.unit).title
+        about.title
+        + (f", in {first.unit}" if about.form == "signed" and first.unit else "")
         + (f", by {axis}" if axis else "")
         + (f", {manner} answers" if manner else "")
     )
