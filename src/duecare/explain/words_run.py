@@ -17,7 +17,7 @@ from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
 from duecare.explain.asked import Item, identity_of, of_answers, of_file, of_twins
 from duecare.explain.attribution import Attribution, rather_for
-from duecare.explain.faithful import Curve, Kept, curves, likeness
+from duecare.explain.faithful import Curve, Kept, curves, leading, likeness
 from duecare.explain.spans import Floats
 from duecare.explain.words_figures import Check, Row, figures, rulings
 from duecare.explain.words_tables import read, write
@@ -182,12 +182,18 @@ class _Work:
             points=step.points,
             orders=step.orders,
         )
-        alike = self._against_random(some, found)
-        ways = zip(some, found, alike, out, back, strict=True)
-        return [self._check(item, each, same, gone, come) for item, each, same, gone, come in ways]
+        alike, first = self._against_random(some, found), self._leading(some, found)
+        ways = zip(some, found, alike, out, back, first, strict=True)
+        return [self._check(item, *rest) for item, *rest in ways]
 
     def _check(
-        self, item: Item, found: Attribution, same: float | None, out: Curve | None, back: Curve | None
+        self,
+        item: Item,
+        found: Attribution,
+        same: float | None,
+        out: Curve | None,
+        back: Curve | None,
+        first: float | None,
     ) -> Check:
         scale = float(found.tokens) if self.step.score == "answer" else 1.0
         complete = self.step.method == "integrated-gradients"
@@ -198,8 +204,16 @@ class _Work:
             likeness=same,
             deletion=None if out is None else out.gap / scale,
             insertion=None if back is None else -back.gap / scale,
+            leading=first,
             rests_on=self.instrument.rests_on,
         )
+
+    def _leading(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[float | None]:
+        """Whether the right word is named first; not asked of occlusion, which takes words away one by one itself."""
+        if self.step.method == "occlusion":
+            return [None] * len(items)
+        self.tell(Progress(0, None, "tests", f"{self.model}: single words"))
+        return leading([each.scores for each in found], lambda asked: self.instrument.ask(items, asked))
 
     def _against_random(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[float | None]:
         """How alike explanations of models with random weights are; None where there is no such model."""
