@@ -91,8 +91,9 @@ def _mask(chosen: npt.NDArray[np.int64], count: int) -> Kept:
 def leading(scores: Sequence[Floats], ask: Ask) -> list[float | None]:
     """What the word named first costs when it alone is taken away, over the most that any one word costs.
 
-    Of every text, between -1 and 1; None for a text of fewer than two words, and where no word costs anything.
-    An explanation can be far better than chance, pass deletion and insertion, and yet name the wrong word first.
+    Of every text, between -1 and 1; None for a text of fewer than two words, and where no word costs
+    anything. An explanation can be far better than chance, pass deletion and insertion, and yet name the
+    wrong word first.
     """
     asked: list[tuple[int, Kept]] = []
     for number, each in enumerate(scores):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from duecare.explain.words import Words
 
 RESIDUAL, LIKENESS, LEADING = 0.05, 0.5, 0.5
-"""Of all that is handed out the most that may be missing; how alike a random model's explanation may be; of what the
-costliest word costs, the least that the word named first must."""
+"""Of all that is handed out the most that may be missing; how alike a random model's explanation may be; of
+what the costliest word costs, the least that the word named first must."""
 _FAMILY = "words.valid"
 _TESTS: tuple[tuple[str, str, tuple[float | None, float | None], str, str], ...] = (
     (

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -139,6 +139,15 @@ def _seen(instrument: Instrument, model: str, items: Sequence[Item], tell: Tell)
     return chosen
 
 
+class _Tests(NamedTuple):
+    """Of one explanation; None where a test could not be made."""
+
+    likeness: float | None
+    deletion: Curve | None
+    insertion: Curve | None
+    leading: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One model at work."""
@@ -183,33 +192,25 @@ class _Work:
             orders=step.orders,
         )
         alike, first = self._against_random(some, found), self._leading(some, found)
-        ways = zip(some, found, alike, out, back, first, strict=True)
-        return [self._check(item, *rest) for item, *rest in ways]
+        tests = [_Tests(*each) for each in zip(alike, out, back, first, strict=True)]
+        return [self._check(*each) for each in zip(some, found, tests, strict=True)]
 
-    def _check(
-        self,
-        item: Item,
-        found: Attribution,
-        same: float | None,
-        out: Curve | None,
-        back: Curve | None,
-        first: float | None,
-    ) -> Check:
+    def _check(self, item: Item, found: Attribution, tests: _Tests) -> Check:
         scale = float(found.tokens) if self.step.score == "answer" else 1.0
         complete = self.step.method == "integrated-gradients"
         return Check(
             model=self.model,
             item=item,
             residual=found.relative_residual if complete else None,
-            likeness=same,
-            deletion=None if out is None else out.gap / scale,
-            insertion=None if back is None else -back.gap / scale,
-            leading=first,
+            likeness=tests.likeness,
+            deletion=None if tests.deletion is None else tests.deletion.gap / scale,
+            insertion=None if tests.insertion is None else -tests.insertion.gap / scale,
+            leading=tests.leading,
             rests_on=self.instrument.rests_on,
         )
 
     def _leading(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[float | None]:
-        """Whether the right word is named first; not asked of occlusion, which takes words away one by one itself."""
+        """Whether the right word is named first; not asked of occlusion, which takes single words away."""
         if self.step.method == "occlusion":
             return [None] * len(items)
         self.tell(Progress(0, None, "tests", f"{self.model}: single words"))
