@@ -191,9 +191,9 @@ class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
             self.metrics_logger.log(self.metrics_prefix, name, value, self._mode, done)
 
 
-def doing(step: Trains, what: str, tell: Tell) -> None:
-    """Say on the screen what happens before the first step counts."""
-    tell(Progress(0, step.steps, "step", what))
+def doing(what: str, tell: Tell) -> None:
+    """Say on the screen what happens before the first step counts, or after the last."""
+    tell(Progress(0, None, "", what))
 
 
 @dataclass(slots=True)
@@ -247,6 +247,7 @@ class Run:
                 self._keep(watch.done, trainer, watch.crossing.good)
             self.halt.ended(watch.done)
         settle(self, trainer, watch, clock)
+        doing("measuring what training has changed", self.tell)
         return watch
 
     def _after(

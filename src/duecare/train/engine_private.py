@@ -64,17 +64,17 @@ def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     tell(claim.note())
     for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
         withheld(tell)(estimate)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = method.start(folder)
     method.prepare(units.all, loaded.shape.window)
     world = world_of(step, mechanism, units.all, method, model, secret)
-    doing(step, "measuring the model as it is", tell)
+    doing("measuring the model as it is", tell)
     before = method.begin(model, np.union1d(world.used(), canaries.entries), resume)
     known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
     if not begun:
-        doing(step, "testing noise, clipping and sampling", tell)
+        doing("testing noise, clipping and sampling", tell)
         checked(method.name, Bench.of(world.trainer, world.batches), world.chosen, mechanism.rate, tell)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, method.name, canaries.data.groups, resume, withheld(tell))
     watch = run.fit(world.trainer, world.batch)
     probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
