@@ -21,6 +21,7 @@ from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
 from duecare.ledger.people import Approvals, Person, Rules
+from duecare.memorise.limits import MemoriseLimits
 from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
@@ -126,6 +127,7 @@ PLAIN: dict[str, type[Any]] = {
     "drift": Drift,
     "robust": Robust,
     "audit-limits": AuditLimits,
+    "memorise-limits": MemoriseLimits,
 }
 
 

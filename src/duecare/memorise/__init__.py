@@ -1,0 +1,6 @@
+"""What a model kept of its rows: canaries that come back, and rows that can be told to have been read."""
+
+from duecare.memorise.canaries import CanariesBack
+from duecare.memorise.limits import MemoriseLimits
+
+__all__ = ["CanariesBack", "MemoriseLimits"]
