@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Attack = Literal["loss", "ratio", "min-k", "zlib", "ez"]
 SHARE = 0.2
-"""Of the tokens, those that Min-K%++ looks at: the best of its paper (Zhang et al. 2024, table 1)."""
+"""Of the tokens, those that Min-K%++ looks at: as is usual (Zhang et al. 2024)."""
 SPREAD = 1e-6
 """Spreads of a distribution of log-probabilities below it are taken as this."""
 
