@@ -22,6 +22,7 @@ from duecare.cli.study import Groups
 from duecare.evaluate.limit import GateSpec
 from duecare.ledger.people import Approvals, Person, Rules
 from duecare.memorise.limits import MemoriseLimits
+from duecare.memorise.records import RecordLimits
 from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
@@ -128,6 +129,7 @@ PLAIN: dict[str, type[Any]] = {
     "robust": Robust,
     "audit-limits": AuditLimits,
     "memorise-limits": MemoriseLimits,
+    "record-limits": RecordLimits,
 }
 
 

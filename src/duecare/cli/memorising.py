@@ -91,6 +91,14 @@ def _looking(study: Study, place: int) -> Iterator[Problem]:
     if source:
         yield from known_sources(study, f"{where}.on", (source,))
     yield from _was_read(study, step, where, asked)
+    if people := str(getattr(step, "round", "")):
+        early = [each for each in study.review if getattr(each, "before", "") == "train"]
+        rounds = [str(getattr(each, "round", "")) for each in early if step_on(each) == source]
+        if people not in rounds:
+            expected = (
+                f"a round of the section `review` on {source}, before train ({', '.join(rounds) or 'none'})"
+            )
+            yield Problem(f"{where}.round", show(people), expected + near(people, rounds))
 
 
 def _was_read(study: Study, step: Step, where: str, asked: str) -> Iterator[Problem]:
@@ -113,7 +121,8 @@ def remembering(study: Study, curated: Mapping[str, Sequence[Job]]) -> list[Job]
 
     "base"; "model", the training job whose model is asked; "trained", each training job behind that model as
     `trained:<job>`; "data", the rows that training read of the source it is `on` (of all sources of these
-    jobs where it names none) as `data:<source>`; "curated", every job that curated these as `curated:<job>`.
+    jobs where it names none) as `data:<source>`; "curated", every job that curated these as `curated:<job>`;
+    "people", the round of review that it names.
     """
     found = []
     for job, step in zip(training_jobs(study.memorise), study.memorise, strict=True):
@@ -129,6 +138,7 @@ def remembering(study: Study, curated: Mapping[str, Sequence[Job]]) -> list[Job]
             "trained": {f"trained:{each}": each for each in chain},
             "data": {f"data:{source}": trained_on(study, source) for source in sources},
             "curated": {f"curated:{each.id}": each.id for source in sources for each in curated[source]},
+            "people": {"people": f"review:{people}"} if (people := getattr(step, "round", "")) else {},
         }
         inputs = {name: made for kind in reads for name, made in given[kind].items()}
         found.append(

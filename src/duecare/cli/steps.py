@@ -149,6 +149,7 @@ KINDS: tuple[Kind, ...] = (
         step="duecare.memorise.canaries:CanariesBack",
         word="canaries",
     ),
+    Kind(name="records", section="memorise", step="duecare.memorise.records:Records"),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),

@@ -2,5 +2,6 @@
 
 from duecare.memorise.canaries import CanariesBack
 from duecare.memorise.limits import MemoriseLimits
+from duecare.memorise.records import RecordLimits, Records
 
-__all__ = ["CanariesBack", "MemoriseLimits"]
+__all__ = ["CanariesBack", "MemoriseLimits", "RecordLimits", "Records"]
