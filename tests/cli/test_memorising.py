@@ -86,3 +86,39 @@ def test_what_cannot_be_is_refused_at_its_place(folder, text, where):
 def test_the_sound_one_is_refused_nothing(folder):
     """Control: what is refused above is not refused because of something else."""
     read(folder, LOOKING).check()
+
+
+RECORDS = SOUND + (
+    "memorise:\n  - records: {on: chats, round: marked, limits: {redacted: 0.1, verbatim: null}}\n"
+    "review:\n  - {before: train, point: data, on: chats, name: marked, items: 10}\n"
+)
+
+
+def test_records_are_given_models_rows_curation_and_the_round_of_people(folder):
+    plan = compose(read(folder, RECORDS))
+    found = inputs_of(plan)["records"]
+    assert found["base"] == "base"
+    assert found["model"] == "dpo"
+    assert found["data:chats"] == "split:chats"
+    assert found["people"] == "review:marked"
+    assert found["curated:personal:chats"] == "personal:chats"
+    assert found["curated:balance:chats"] == "balance:chats", "what the step personal read"
+    order = [job.id for job in plan.jobs]
+    assert max(order.index(made) for made in found.values()) < order.index("records")
+    read(folder, RECORDS).check()
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "where"),
+    [
+        ("round: marked", "round: other", "memorise.0.records.round"),
+        ("{before: train", "{before: release", "memorise.0.records.round"),
+        ("on: chats, round", "on: nobody, round", "memorise.0.records.on"),
+        ("redacted: 0.1", "redacted: 10", "limits.redacted"),
+        ("on: chats, round: marked", "round: marked", "memorise.0.records.on"),
+    ],
+)
+def test_records_that_cannot_be_are_refused_at_their_place(folder, was, becomes, where):
+    with pytest.raises(StudyError) as error:
+        read(folder, RECORDS.replace(was, becomes)).check()
+    assert any(where in each.where and each.line for each in error.value.problems), error.value

@@ -76,8 +76,8 @@ class Records:
     - max_tokens: how much of a row training read; what lies behind it is not asked for
     - round: a round of the study's section `review` in which people marked personal values after redaction
     - agree: share of those who judged a row who must mark a place for it to count
-    - detector: finds personal values in training rows, as a lower anchor; nothing: none does
-    - limits: what must hold
+    - detector: what finds personal values in training rows, as a lower anchor; empty, nothing does
+    - limits: what must hold; left out, as below
     - alpha: accepted chance that any verdict is wrong
     - seed: draws values, rows and decoys
     - batch: short texts that are on the device at a time
