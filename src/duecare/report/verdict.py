@@ -62,7 +62,7 @@ class Tile:
 _MOST_SOURCES = 4
 REWARD_AUDIT = "reward-audit"
 """The jobs that audit a reward."""
-_TOLD_APART = (REWARD_AUDIT, "reward-people")
+_TOLD_APART = (REWARD_AUDIT, "reward-people", "canaries-back", "records")
 """Jobs whose findings stand with what else they found."""
 _ORDER = {FAIL: 0, INSUFFICIENT: 1, PASS: 2}
 
