@@ -24,6 +24,7 @@ from duecare.train.rules import (
     update_rules,
     whole,
 )
+from duecare.train.snapshots import snapshot_rules
 
 ROWS, ROW_TOKENS = 4, 128
 """Rows in a batch, and tokens of the longest, where a step says nothing of either."""
@@ -53,6 +54,7 @@ class Trained:
     watch_alpha: float
     on_crossing: OnCrossing
     held_out: int
+    snapshots: int
     seed: int
     metrics: Mapping[str, str]
     mesh: tuple[int, int] | None
@@ -70,6 +72,7 @@ class Trained:
             *watch_rules(method, self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
+            *snapshot_rules(self),
             *loop_rules(
                 steps=self.steps,
                 batch_size=rows,
