@@ -230,7 +230,8 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     probe = Probe(METHOD, step.on, watch.done, rows, groups, data.groups, first, last)
     told = [*probe.estimates(), *teacher_estimates(step.on, after["teacher_loss"], rows, groups)]
     curves = watch.curves(probe.readings())
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, watch.findings()))
+    way, found = run.way(trainer, watch), watch.findings()
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, way))
 
 
 def teacher_estimates(

@@ -214,7 +214,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
 
     def write() -> Outcome:
-        made = finish(loaded, curves, told, out, watch.findings())
+        made = finish(loaded, curves, told, out, watch.findings(), run.way(trainer, watch))
         return made if evidence is None else evidence.added(made, step.algorithm, step.on, step.seed, out)
 
     return run.halt.on_disk(watch.taken, write)

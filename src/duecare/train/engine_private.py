@@ -84,7 +84,8 @@ def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     def write() -> Outcome:
         claim.write(out / FILE, watch.done, audit)
         curves = watch.curves(probe.readings())
-        outcome = finish(loaded, curves, figures, out, watch.findings(), head=method.head(model))
+        way = run.way(world.trainer, watch, lambda: method.head(model))
+        outcome = finish(loaded, curves, figures, out, watch.findings(), way, head=method.head(model))
         return told_apart(outcome, claim, watch.done, audit)
 
     return run.halt.on_disk(watch.taken, write)
@@ -96,8 +97,11 @@ def _claim(step: Step, method: Method, mechanism: Plan, inputs: Artifacts) -> Cl
 
 
 def _within(step: Step, mechanism: Plan) -> Step:
-    """`step` with the steps that the budget allows; the rise of its rate must not outlast them."""
-    return replace(step, steps=mechanism.steps, warmup=min(step.warmup, mechanism.steps))
+    """`step` with the steps that the budget allows; neither its rate's rise nor snapshots outlast them."""
+    steps = mechanism.steps
+    return replace(
+        step, steps=steps, warmup=min(step.warmup, steps), snapshots=min(step.snapshots, steps - 1)
+    )
 
 
 def _probe(  # noqa: PLR0917  # all of them, in the order in which they come about

@@ -184,8 +184,8 @@ def reinforce(
     probes = _probes(step, probed, watch, data, before)
     readings = [reading for probe in probes for reading in probe.readings()]
     estimates = [estimate for probe in probes for estimate in probe.estimates()]
-    curves, found = watch.curves(readings), watch.findings()
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found))
+    curves, found, way = watch.curves(readings), watch.findings(), run.way(trainer, watch)
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found, way))
 
 
 @dataclass(slots=True)

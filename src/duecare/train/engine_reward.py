@@ -221,9 +221,10 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     head = np.asarray(model.head[...])
     curves = watch.curves(probe.readings())
     told, found = [*probe.estimates(), *more], watch.findings()
+    way = run.way(trainer, watch, lambda: np.asarray(model.head[...]))
 
     def write() -> Outcome:
-        made = finish(loaded, curves, told, out, found, head=head)
+        made = finish(loaded, curves, told, out, found, way, head=head)
         if heads is not None:
             heads.write(out / "model")
         pq.write_table(scores_of(held.rows.take(rows), after), out / SCORED, compression="zstd")

@@ -263,7 +263,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     told = [*probe.estimates(), *method.estimates()]
 
     def write() -> Outcome:
-        outcome = finish(loaded, curves, told, out, watch.findings())
+        outcome = finish(loaded, curves, told, out, watch.findings(), run.way(trainer, watch))
         return outcome if evidence is None else evidence.added(outcome, "sft", step.on, step.seed, out)
 
     return run.halt.on_disk(watch.taken, write)

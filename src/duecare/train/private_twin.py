@@ -60,7 +60,7 @@ def twin(  # noqa: PLR0917  # all of them, in the order in which they come about
         if isinstance(what, Progress):
             tell(what)
 
-    Run(step, method.name, Groups(nobody), apart, quiet).fit(trainer, batch)
+    Run(replace(step, snapshots=0), method.name, Groups(nobody), apart, quiet).fit(trainer, batch)
     return method.after(model)
 
 
