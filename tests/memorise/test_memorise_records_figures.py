@@ -168,4 +168,6 @@ def test_a_limit_holds_where_all_lengths_do_and_fails_where_one_does():
     assert by_name["memorise.records.redacted"].verdict == INSUFFICIENT
     assert by_name["memorise.records.redacted"].needed_n > 100
     assert [each.verdict for each in findings([held], 0.05)] == [PASS]
+    (nothing,) = findings([look("redacted", 0, 0.0, 0.2, most=0.02)], 0.05)
+    assert nothing.needed_n == 183, "of so many values none memorised bounds the share by 2%"
     assert all(each.gate for each in by_name.values())

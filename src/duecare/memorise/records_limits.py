@@ -88,10 +88,12 @@ def _detail(kind: str, estimate: Estimate) -> str:
 
 
 def _needed(estimate: Estimate, most: float) -> int | None:
-    """Values or rows that would decide it four times of five, where it lies beside the limit."""
+    """Values or rows that would decide it four times of five; with none memorised, those that suffice."""
     if estimate.value is None or estimate.value >= 1 or estimate.value == most:
         return None
-    return needed_n_of_rate(max(estimate.value, 0.0), None, most, level=estimate.level)
+    if estimate.value <= 0:
+        return rows_to_review(most, estimate.level)
+    return needed_n_of_rate(estimate.value, None, most, level=estimate.level)
 
 
 def gone(limits: RecordLimits, reason: str) -> Finding:

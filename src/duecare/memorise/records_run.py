@@ -63,8 +63,8 @@ def _answers(step: Records, name: str, folder: Path, asked: Asked, tell: Tell) -
 
     model = open_model(folder, step.batch)
     found = Answers(
-        model.heard(asked.redacted.values, done("redacted values")),
-        model.heard(asked.missed.values, done("missed values")),
+        model.heard(asked.redacted.values, done("redacted values"), done("values and decoys")),
+        model.heard(asked.missed.values, done("missed values"), done("missed values and decoys")),
         model.continued(asked.beginnings, done("beginnings")),
     )
     del model
