@@ -15,7 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rapidfuzz.distance import Levenshtein
 
-from duecare.core import Artifacts, DataError, Estimate, Example, Finding, Note, Outcome, Progress, Tell
+from duecare.core import (
+    Artifacts,
+    DataError,
+    Estimate,
+    Example,
+    Finding,
+    Note,
+    Outcome,
+    Progress,
+    Tell,
+    unknown,
+)
 from duecare.core.table import examples
 from duecare.memorise import figures, verdict
 from duecare.memorise.agreement import agreement
@@ -53,6 +64,8 @@ def run(step: CanariesBack, inputs: Artifacts, out: Path, tell: Tell) -> Outcome
         *figures.canary_figures(scored, found, level),
         *(each for one in looked for each in figures.row_figures(one, name, step.groups, level)),
     ]
+    if step.rows:
+        told += [_no_rows(name, source) for source in sources if source not in {one.source for one in looked}]
     held = [(one.source, int((~one.member).sum())) for one in looked]
     decided: list[Finding] = [
         *verdict.limit_findings(figures.looks(scored, found, looked, name), step.limits, step.alpha),
@@ -161,6 +174,13 @@ class _Work:
             if rows
         ]
         return scored, looked
+
+
+def _no_rows(model: str, source: str) -> Estimate:
+    """Nothing can be said of the rows of a source."""
+    reason = "no row was read whole that training drew, or that was held out"
+    about = {"model": model, "source": source, "of": "rows"}
+    return unknown("memorise.auc", reason, 0, about, "area under the ROC curve (DeLong)")
 
 
 def _words(loaded: Loaded, text: Text) -> str:
