@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.cli.recompute import recompute
 from duecare.ledger import entries
 from duecare.model.tiny import write_tiny
 from duecare.vault import destroy, home
@@ -77,6 +78,10 @@ def test_a_study_asks_for_its_records(here):
     assert not [each for each in written if LOCAL.encode() in each]
     verified = CliRunner().invoke(app, ["verify", "runs/tiny", "--recompute"])
     assert verified.exit_code == 0, verified.output
+    again = next(each for each in recompute(run) if each.job == "records")
+    assert not again.differing
+    assert again.derived > 40
+    assert all("detected" in each or "midway" in each for each in again.beyond), again.beyond
     assert destroy(home(), "tiny")
     (here / "study.yaml").write_text(STUDY.replace("rows: 6", "rows: 5"))
     again = CliRunner().invoke(app, ["run", "study.yaml"])

@@ -97,7 +97,7 @@ def _job(run: Path, story: Story, stage: Stage) -> Recomputed:
 def _ways(stage: Stage) -> Callable[[Path, Story, Stage], _Derived] | None:
     """How the figures of a job follow from artifacts; None where they do not."""
     by_kind = {"evaluate": _evaluation, "stages": _stages, "gate": _gate, "split": _split, "read": _read}
-    by_kind["words"] = _explained
+    by_kind |= {"words": _explained, "records": _recorded}
     sifted = (
         any(name.startswith("dropped.parquet") for name in stage.listed) and "examples" in stage.entry.inputs
     )
@@ -130,6 +130,13 @@ def _stages(run: Path, story: Story, stage: Stage) -> _Derived:
 
 def _explained(run: Path, story: Story, stage: Stage) -> _Derived:
     from duecare.explain.words_tables import again
+
+    seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
+    return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))
+
+
+def _recorded(run: Path, story: Story, stage: Stage) -> _Derived:
+    from duecare.memorise.records_figures import again
 
     seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
     return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))

@@ -13,26 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, cluster_proportion, difference
 from duecare.measure.interval import LEVEL, silent
 from duecare.memorise.extraction_index import RunIndex
 from duecare.memorise.records_match import NEAR, similarity
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Answer, slices
-
-VERBATIM = pa.schema(
-    [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("row", "split", "model")),
-        pa.field("prefix", pa.int32(), nullable=False),
-        pa.field("exact", pa.bool_(), nullable=False),
-        pa.field("similarity", pa.float64(), nullable=False),
-        pa.field("run", pa.int32(), nullable=False),
-    ]
-)
-"""One continuation a row: whether it is the row's own, token by token; how alike (1 less the edit distance as
-a share); tokens of the longest run that some training row holds and the model was not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +89,6 @@ def gone(beginning: Beginning, said: Sequence[int], index: RunIndex) -> Gone:
         similarity=similarity(said, beginning.follow),
         run=index.longest(said, beginning.given),
     )
-
-
-def table(shown: Sequence[Shown]) -> pa.Table:
-    """The table of schema VERBATIM."""
-    rows = [
-        {
-            "row": each.beginning.row,
-            "split": each.beginning.split,
-            "model": model,
-            "prefix": each.beginning.prefix,
-            "exact": went.exact,
-            "similarity": went.similarity,
-            "run": went.run,
-        }
-        for each in shown
-        for model, went in (("base", each.base), ("tuned", each.tuned))
-    ]
-    return pa.Table.from_pylist(rows, schema=VERBATIM)
 
 
 def figures(

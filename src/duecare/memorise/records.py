@@ -85,6 +85,8 @@ class Records:
 
     READS: ClassVar[tuple[str, ...]] = ("base", "model", "data", "curated", "people")
     """What of a study's jobs the step is given, where there are any."""
+    NEEDS_ANSWERS: ClassVar[bool] = True
+    """Only a model that answers can be asked."""
 
     on: str
     after: str = ""

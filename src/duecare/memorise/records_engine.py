@@ -31,8 +31,8 @@ class Asked:
     def heard(self, values: Sequence[tuple[Value, Sequence[str]]], done: Done, ranked: Done) -> list[Heard]:
         """What the model says, greedily, where each value stood, and how it likes it beside its decoys.
 
-        White space before a value is part of what is said, as tokenizers have it. `done` and `ranked` are told
-        how many values were said and how many texts, decoys among them, were scored.
+        White space before a value is part of what is said, as tokenizers have it. `done` and `ranked` are
+        told how many values were said and how many texts, decoys among them, were scored.
         """
         if not values:
             return []
