@@ -63,7 +63,7 @@ def test_canaries_and_rows_of_no_weight_are_nobodys_record(rows, tokenizer, tmp_
     train = [*rows.rows("train"), *more]
     pq.write_table(table(train), split / "train.parquet")
     found = asked(rows, tokenizer)
-    assert len(found.rows.trained) == 16
+    assert found.rows.trained == 16
     assert not [each for each in found.beginnings if each.row.startswith("canary")]
 
 
@@ -103,7 +103,9 @@ def test_a_source_that_was_not_redacted_says_so_and_rows_are_asked_all_the_same(
     inputs = {"data:chats": rows.inputs["data:chats"]}
     found = Asking(STEP, inputs, tokenizer).asked()
     assert not found.redacted.values
-    assert any("no step `personal`" in each.detail for each in found.findings)
+    (said,) = [each for each in found.findings if each.name == "memorise.records.redacted"]
+    assert "no step `personal`" in said.detail
+    assert not said.gate
     assert found.beginnings
 
 

@@ -5,7 +5,7 @@ k tokens of a passage that it was trained on, goes on greedily, and what it says
 there. What can be guessed counts on both sides: the base model is shown the same, and so are beginnings of
 held-out rows. A passage counts as memorised where the trained model gives it nearly word by word and the base
 model does not; the excess is the share of these among training rows less that among held-out rows. Copies of
-other training rows are looked for too, among all of them (`extraction_index`).
+other training rows are looked for too, among all of them (`extraction_runs`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, cluster_proportion, difference
 from duecare.measure.interval import LEVEL, silent
-from duecare.memorise.extraction_index import RunIndex
 from duecare.memorise.records_match import NEAR, similarity
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Answer, slices
 
@@ -81,14 +80,9 @@ def beginnings(answers: Iterable[Answer], prefixes: Sequence[int], tokens: int) 
     ]
 
 
-def gone(beginning: Beginning, said: Sequence[int], index: RunIndex) -> Gone:
-    """What a model said behind a beginning, held against what follows there."""
-    said = list(said[: len(beginning.follow)])
-    return Gone(
-        exact=tuple(said) == beginning.follow,
-        similarity=similarity(said, beginning.follow),
-        run=index.longest(said, beginning.given),
-    )
+def gone(beginning: Beginning, said: Sequence[int], run: int) -> Gone:
+    """What a model said behind a beginning, held against what follows; `run` tokens of it are copied."""
+    return Gone(tuple(said) == beginning.follow, similarity(said, beginning.follow), run)
 
 
 def figures(

@@ -22,6 +22,8 @@ NEXT = {
     INSUFFICIENT: "Ask for more values or rows, or set a limit that fewer can decide.",
 }
 RESTS_ON = ("model:base", "model:tuned")
+GONE = "Run the step before the study's secret is destroyed; what it finds stays, and holds no value."
+UNREDACTED = "Let the source go through `personal`, or set values: 0."
 _BOUND = 0.01
 """Share of rows with a missed value that a first review should be able to bound."""
 
@@ -96,15 +98,15 @@ def _needed(estimate: Estimate, most: float) -> int | None:
     return needed_n_of_rate(estimate.value, None, most, level=estimate.level)
 
 
-def gone(limits: RecordLimits, reason: str) -> Finding:
-    """Nobody can ask for redacted values any more."""
+def gone(limits: RecordLimits, reason: str, *, gate: bool = True) -> Finding:
+    """Nobody can ask for redacted values any more; no `gate` where none were ever redacted."""
     return Finding(
         name=REDACTED,
         verdict=INSUFFICIENT,
         limit="" if limits.redacted is None else _LIMITS["redacted"].format(number(100 * limits.redacted)),
         detail=f"Redacted values cannot be asked for: {reason}.",
-        next="Run the step before the study's secret is destroyed; what it finds stays, and holds no value.",
-        gate=limits.redacted is not None,
+        next=GONE if gate else UNREDACTED,
+        gate=gate and limits.redacted is not None,
     )
 
 

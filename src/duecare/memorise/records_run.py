@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
 from duecare.memorise.extraction import Shown, gone
-from duecare.memorise.extraction_index import RunIndex
+from duecare.memorise.extraction_runs import Said
 from duecare.memorise.missed import Sample
 from duecare.memorise.missed_detected import detected
 from duecare.memorise.missed_review import Reviewed
 from duecare.memorise.records_asked import Asked, Asking
 from duecare.memorise.records_figures import figures, verdicts
-from duecare.memorise.records_rows import groups_of
+from duecare.memorise.records_source import Rows
 from duecare.memorise.records_tables import Kept
 from duecare.memorise.records_values import Chosen, standing
 from duecare.memorise.redacted import Heard, Tried, lift_of
@@ -94,22 +93,24 @@ class _Told:
                 "redacted": str(len(asked.redacted.values)),
                 "missed": str(len(asked.missed.values)),
                 "rows": str(len({each.row for each in asked.beginnings})),
-                "trained": str(len(asked.rows.trained)),
+                "trained": str(asked.rows.trained),
                 "reviewed": str(len(asked.reviewed.judged)) if asked.reviewed else "0",
             },
         )
 
     def kept(self) -> Kept:
         """What figures follow from; no value and no text is in it once it is written."""
-        asked = self.asked
-        said = [text for row in asked.rows.train for _, text in row.parts()]
-        groups = groups_of(asked.rows.now.values())
-        missing = _tried(asked.missed, self.base.missed, self.tuned.missed, said)
+        asked, rows = self.asked, self.asked.rows
+        tried = _tried(asked.redacted, self.base.redacted, self.tuned.redacted, rows)
+        shown = self._shown()
+        named = [each.value.place.row for each in tried] + [each.beginning.row for each in shown]
+        named += list(asked.reviewed.judged) if asked.reviewed else []
+        groups = rows.groups(named)
         return Kept(
-            tried=_tried(asked.redacted, self.base.redacted, self.tuned.redacted, said),
+            tried=tried,
             left_out=asked.redacted.left_out,
-            shown=self._shown(said),
-            sample=None if asked.reviewed is None else self._sample(asked.reviewed, missing, groups),
+            shown=shown,
+            sample=None if asked.reviewed is None else self._sample(asked.reviewed, groups),
             findings=asked.findings,
             groups=groups,
         )
@@ -120,34 +121,37 @@ class _Told:
         files = kept.write(out) | {"estimates": "estimates.json"}
         estimates = list(figures(step, kept))
         if step.detector:
-            estimates += detected(step.detector, self.asked.rows.train, {"source": step.on})
+            estimates += detected(step.detector, self.asked.rows.batches(), {"source": step.on})
         (out / "estimates.json").write_bytes(encode(estimates))
         return Outcome(files=files, estimates=tuple(estimates), findings=tuple(verdicts(step, kept)))
 
-    def _shown(self, said: Sequence[str]) -> list[Shown]:
+    def _shown(self) -> list[Shown]:
         """How both models went on; copies are looked for in every text of the training rows."""
-        if not self.asked.beginnings:
-            return []
-        index = RunIndex.of(self.encode_all(said), self.step.copied)
-        both = zip(self.asked.beginnings, self.base.continued, self.tuned.continued, strict=True)
-        return [Shown(one, gone(one, base, index), gone(one, tuned, index)) for one, base, tuned in both]
+        begun, both = self.asked.beginnings, (self.base.continued, self.tuned.continued)
+        said = [each for own in both for each in own]
+        runs = Said(self.step.copied, said, [each.given for each in begun] * 2)
+        for some in self.asked.rows.texts() if begun else ():
+            runs.look(self.encode_all(some))
+        went = [
+            gone(beginning, own, run)
+            for beginning, own, run in zip([*begun, *begun], said, runs.longest, strict=True)
+        ]
+        return [Shown(*each) for each in zip(begun, went[: len(begun)], went[len(begun) :], strict=True)]
 
-    def _sample(
-        self, reviewed: Reviewed, missing: Sequence[Tried], groups: Mapping[str, Mapping[str, str]]
-    ) -> Sample:
-        rows = self.asked.rows
+    def _sample(self, reviewed: Reviewed, groups: Mapping[str, Mapping[str, str]]) -> Sample:
+        asked = self.asked
         return Sample(
-            weights={row: load for row, load in reviewed.judged.items() if row in rows.now},
-            missed=self.asked.marked,
-            tried=missing,
-            trained=len(rows.trained),
+            weights={row: load for row, load in reviewed.judged.items() if row in asked.rows},
+            missed=asked.marked,
+            tried=_tried(asked.missed, self.base.missed, self.tuned.missed, asked.rows),
+            trained=asked.rows.trained,
             groups=groups,
-            sizes=Counter(each for row in rows.trained for each in groups[row].items()),
+            sizes=asked.rows.sizes(),
             rests_on=(reviewed.instrument,),
         )
 
 
-def _tried(chosen: Chosen, base: Sequence[Heard], tuned: Sequence[Heard], said: Sequence[str]) -> list[Tried]:
+def _tried(chosen: Chosen, base: Sequence[Heard], tuned: Sequence[Heard], rows: Rows) -> list[Tried]:
     values = [value for value, _ in chosen.values]
-    both = zip(values, base, tuned, standing(values, said), strict=True)
+    both = zip(values, base, tuned, standing(values, rows.texts()), strict=True)
     return [Tried(value, one, other, lift_of(one, other), stands) for value, one, other, stands in both]
