@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.cli.recompute import recompute
 from duecare.ledger import entries
 from duecare.model.tiny import write_tiny
 
@@ -73,3 +74,6 @@ def test_a_study_asks_what_its_model_memorised(tmp_path: Path, monkeypatch: pyte
         assert not any(secret in said for secret in secrets)
     checked = CliRunner().invoke(app, ["verify", "runs/tiny", "--recompute"])
     assert checked.exit_code == 0, checked.output
+    again = next(each for each in recompute(run) if each.job == "canaries-back")
+    assert not again.differing
+    assert again.derived == len(done.estimates) + len(done.findings)

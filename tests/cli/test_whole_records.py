@@ -78,6 +78,10 @@ def test_a_study_asks_for_its_records(here):
     assert not [each for each in written if LOCAL.encode() in each]
     verified = CliRunner().invoke(app, ["verify", "runs/tiny", "--recompute"])
     assert verified.exit_code == 0, verified.output
+    shown = CliRunner().invoke(app, ["memorised", "runs/tiny"])
+    assert shown.exit_code == 0, shown.output
+    assert "rows trained on, tuned" in shown.output
+    assert "nobody reviewed redacted rows" in shown.output
     again = next(each for each in recompute(run) if each.job == "records")
     assert not again.differing
     assert again.derived > 40

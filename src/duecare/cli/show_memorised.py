@@ -15,6 +15,7 @@ from duecare.core import LedgerError
 from duecare.core.wire import encode
 from duecare.report.gather import gather
 from duecare.report.memorised import Memorised, memorised
+from duecare.report.recorded import Recorded, recorded
 from duecare.report.sections import memorising
 from duecare.report.strip import Forest
 from duecare.report.words import interval, value
@@ -36,12 +37,12 @@ def show_memorised(given: Path | None, *, whole: bool, as_json: bool) -> int:
         ruled = [ruling.finding for stage in stages for ruling in stage.rulings]
         out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
         return OK
-    for one in memorised(story):
+    for one in (*memorised(story), *recorded(story)):
         _print(out, one, whole=whole)
     return OK
 
 
-def _print(out: Console, one: Memorised, *, whole: bool) -> None:
+def _print(out: Console, one: Memorised | Recorded, *, whole: bool) -> None:
     out.print(f"[bold]{escape(one.job)}[/] [dim]entry {one.entry}[/]\n{escape(one.lead)}", soft_wrap=True)
     for card in one.cards:
         finding = card.ruling.finding
@@ -52,7 +53,9 @@ def _print(out: Console, one: Memorised, *, whole: bool) -> None:
     for plot in (*one.plots, *(one.further if whole else ())):
         _print_plot(out, plot)
     if one.further and not whole:
-        out.print(f"[dim]--whole shows {len(one.further)} more tables: other attacks, groups, survival.[/]")
+        out.print(
+            f"[dim]--whole shows {len(one.further)} more tables: other attacks, kinds, groups, survival.[/]"
+        )
     out.print()
 
 
@@ -63,5 +66,6 @@ def _print_plot(out: Console, plot: Forest) -> None:
         for mark in row.marks:
             e = mark.figure.estimate
             said = interval(e) or escape(e.reason or "")
-            table.add_row(escape(row.label), value(e), said, f"{e.n:,}")
+            of = f"{row.label}, {mark.name}" if mark.name else row.label
+            table.add_row(escape(of), value(e), said, f"{e.n:,}")
     out.print(table)
