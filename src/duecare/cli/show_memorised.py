@@ -37,7 +37,8 @@ def show_memorised(given: Path | None, *, whole: bool, as_json: bool) -> int:
         ruled = [ruling.finding for stage in stages for ruling in stage.rulings]
         out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
         return OK
-    for one in (*memorised(story), *recorded(story)):
+    found: list[Memorised | Recorded] = [*memorised(story), *recorded(story)]
+    for one in found:
         _print(out, one, whole=whole)
     return OK
 
