@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -65,6 +66,20 @@ def test_canaries_and_rows_of_no_weight_are_nobodys_record(rows, tokenizer, tmp_
     found = asked(rows, tokenizer)
     assert found.rows.trained == 16
     assert not [each for each in found.beginnings if each.row.startswith("canary")]
+
+
+def test_rows_that_training_never_drew_count_on_no_side(rows, tokenizer, tmp_path):
+    """The training step tells them, where canaries lie among its rows; a private one keeps it secret."""
+    names = [row.row for row in rows.rows("train")]
+    step = tmp_path / "sft"
+    step.mkdir()
+    for draws, known in (([2] * 6 + [0] * 10, 6), ([None] * 16, 16)):
+        told = {"row": names, "part": ["train"] * 16, "draws": draws, "cut": [False] * 16}
+        pq.write_table(pa.table(told), step / "read.parquet")
+        found = asked(rows, tokenizer, **{"trained:sft": artifact("sft", step)})
+        assert found.rows.trained == known
+        assert {each.row for each in found.beginnings if each.split == "train"} == set(names[:known])
+        assert len(found.redacted.values) == known + 8
 
 
 def test_people_who_saw_rows_before_redaction_say_what_it_left(rows, tokenizer, tmp_path):

@@ -21,7 +21,7 @@ from duecare.memorise.records_rows import (
     read_places,
     text_of,
 )
-from duecare.memorise.records_source import Rows, read_rows
+from duecare.memorise.records_source import Rows, read_met, read_rows
 from duecare.memorise.records_values import NOTHING, Choosing, Chosen
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class Asking:
         name = f"data:{self.step.on}"
         if name not in self.inputs:
             raise DataError(f"memorise.records: expected an input named {name}")
-        return Rows.read(self.inputs[name].path)
+        steps = [each.path for name, each in self.inputs.items() if name.startswith("trained:")]
+        return Rows.read(self.inputs[name].path, read_met(steps))
 
     def _choosing(self, most: int) -> Choosing:
         step = self.step

@@ -18,6 +18,8 @@ from duecare.vault import opened, stored
 
 CANARY = "canary:"
 """How rows are called that hold a canary: made-up values, which the step `canaries` asks for."""
+READ = "read.parquet"
+"""What a training step leaves of the rows that it drew, where canaries lie among them."""
 _TOGETHER = 2048
 
 
@@ -45,6 +47,16 @@ def read_rows(folder: Path, name: str, only: Iterable[str]) -> dict[str, Example
     return {row.row: row for row in examples(rows.filter(pc.is_in(rows["row"], wanted)))}
 
 
+def read_met(folders: Iterable[Path]) -> set[str] | None:
+    """The rows that some of these training steps drew; None where none of them says so, or it is secret."""
+    tables = [pq.read_table(folder / READ) for folder in folders if (folder / READ).is_file()]
+    if not tables or any(table["draws"].null_count for table in tables):
+        return None
+    return {
+        name for table in tables for name in table.filter(pc.greater(table["draws"], 0))["row"].to_pylist()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Training and held-out rows that count, by side of the split."""
@@ -57,14 +69,19 @@ class Rows:
             self._where.update((name, (side, at)) for at, name in enumerate(rows["row"].to_pylist()))
 
     @staticmethod
-    def read(folder: Path) -> Rows:
-        """Those of a split; canaries, which are nobody's record, and rows without weight are left out."""
+    def read(folder: Path, met: set[str] | None) -> Rows:
+        """Those of a split; canaries, which are nobody's record, and rows without weight are left out.
+
+        Where it is known which training rows were ever drawn, `met`, those that were not count on no side.
+        """
         tables = {}
         for side in (TRAIN, HELD_OUT):
             rows = read_table(folder, side)
             counts = pc.and_(
                 pc.greater(rows["weight"], 0), pc.invert(pc.starts_with(rows["row"], pattern=CANARY))
             )
+            if met is not None and side == TRAIN:
+                counts = pc.and_(counts, pc.is_in(rows["row"], pa.array(sorted(met), pa.string())))
             tables[side] = rows.filter(counts).combine_chunks()
         return Rows(tables)
 
