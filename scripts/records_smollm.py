@@ -5,8 +5,8 @@
 
 Rows are turns of `sgd-support` ($DUECARE_DATA) in which the assistant gives a telephone number. Two models
 are tuned alike: on the rows as they came, and on the rows after `personal` took telephone numbers and
-addresses out. Both are asked for what was taken out, and to go on from beginnings. Each call goes on where
-the last one ended; the table prints figures, never rows, for docs/memorisation-records.md. About 3 GB of
+addresses out. Both are asked for what was taken out, and to go on from beginnings. A training that was
+stopped goes on where it was; the table prints figures, never rows, for docs/memorisation-records.md. About 3 GB of
 memory, and some minutes a call on two cores.
 """
 
@@ -82,6 +82,9 @@ def train(folder: Path, which: str, steps: int) -> None:
     from duecare.train import Sft
 
     begun, out = time.perf_counter(), folder / f"sft-{which}"
+    if (out / "model").is_dir():
+        print(f"{which}: it is trained")
+        return
     out.mkdir(exist_ok=True)
     step = Sft(
         on="sgd", steps=steps, batch_size=4, max_tokens=160, learning_rate=3e-3, lora_rank=16, every=steps

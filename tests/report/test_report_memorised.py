@@ -71,7 +71,7 @@ def test_the_page_holds_figures_verdicts_and_no_markup_of_strangers(stage):
     shown = _of(
         Stage(stage.job, stage.entry, (*stage.figures, strange), stage.rulings, stage.notes, "0", {}, ())
     )
-    view = SimpleNamespace(memorised=(shown,), number=lambda _: 5, measuring=lambda _: ())
+    view = SimpleNamespace(memorised=(shown,), recorded=(), number=lambda _: 5, measuring=lambda _: ())
     page = _pages().from_string('{% import "macros.html" as m with context %}{% include "memorised.html" %}')
     html = page.render(view=view)
     assert "Secrets came back." in html
