@@ -6,8 +6,8 @@
 Rows are turns of `sgd-support` ($DUECARE_DATA) in which the assistant gives a telephone number. Two models
 are tuned alike: on the rows as they came, and on the rows after `personal` took telephone numbers and
 addresses out. Both are asked for what was taken out, and to go on from beginnings. A training that was
-stopped goes on where it was; the table prints figures, never rows, for docs/memorisation-records.md. About 3 GB of
-memory, and some minutes a call on two cores.
+stopped goes on where it was; the table prints figures, never rows, for docs/memorisation-records.md. About 3
+GB of memory, and some minutes a call on two cores.
 """
 
 from __future__ import annotations
