@@ -108,6 +108,15 @@ def test_records_are_given_models_rows_curation_and_the_round_of_people(folder):
     read(folder, RECORDS).check()
 
 
+def test_a_reward_model_is_asked_for_no_record(folder):
+    text = RECORDS.replace(
+        "  - dpo: {on: pairs", "  - reward-model: {on: pairs, steps: 2}\n  - dpo: {on: pairs"
+    )
+    read(folder, text).check()
+    with pytest.raises(StudyError, match="no reward model"):
+        read(folder, text.replace("on: chats, round", "on: chats, after: reward-model, round")).check()
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "where"),
     [

@@ -11,12 +11,13 @@ from duecare.memorise import extraction, missed, redacted
 from duecare.memorise.extraction import Beginning, Gone, Shown
 from duecare.memorise.records_limits import Look, findings
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Place, Value
-from duecare.memorise.redacted import Heard, Tried
+from duecare.memorise.redacted import Heard, Tried, lift_of
 
 
 def tried(row, split, base, tuned, scores=((-1.0, -1.0), (-1.0, -1.0)), kind="EMAIL"):
     value = Value(Place(f"s:{row}", "text", 0, 5, kind), split, "before", "value")
-    return Tried(value, Heard(base, base, scores[0]), Heard(tuned, tuned, scores[1]), 0)
+    own, other = Heard(base, base, scores[0]), Heard(tuned, tuned, scores[1])
+    return Tried(value, own, other, lift_of(own, other), 0)
 
 
 def world(rng, leaked, guessed, count):
@@ -104,7 +105,7 @@ def interval_of(counts, share, trained, rng, sample):
             rows.append(name)
             value = Value(Place(name, "text", number, number + 1, "name"), TRAIN, "b", "v")
             hit = bool(rng.random() < share)
-            places.append(Tried(value, Heard(False, False, ()), Heard(hit, hit, ()), 0))
+            places.append(Tried(value, Heard(False, False), Heard(hit, hit), None, 0))
     weights = dict.fromkeys(names, 1.0)
     return missed.values_left(weights, rows, trained), missed.extracted(places, weights)
 
@@ -168,4 +169,6 @@ def test_a_limit_holds_where_all_lengths_do_and_fails_where_one_does():
     assert by_name["memorise.records.redacted"].verdict == INSUFFICIENT
     assert by_name["memorise.records.redacted"].needed_n > 100
     assert [each.verdict for each in findings([held], 0.05)] == [PASS]
+    (nothing,) = findings([look("redacted", 0, 0.0, 0.2, most=0.02)], 0.05)
+    assert nothing.needed_n == 183, "of so many values none memorised bounds the share by 2%"
     assert all(each.gate for each in by_name.values())

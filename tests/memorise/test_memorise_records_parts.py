@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from duecare.core import StudyError
 from duecare.curate.surrogate import StandIn
 from duecare.memorise import RecordLimits, Records
-from duecare.memorise.extraction_index import RunIndex
+from duecare.memorise.extraction_runs import Said
 from duecare.memorise.records_decoys import decoys
 from duecare.memorise.records_match import nearly_says, says, similarity
 from duecare.memorise.records_rows import Place, after, drawn, moved
@@ -130,12 +130,16 @@ TOKENS = st.lists(st.integers(0, 2), max_size=14)
 
 @given(st.lists(TOKENS, max_size=4), TOKENS, TOKENS, st.integers(2, 4))
 def test_runs_are_those_that_looking_at_all_of_them_finds(rows, said, shown, width):
-    assert RunIndex.of(rows, width).longest(said, shown) == longest(said, rows, shown, width)
+    runs = Said(width, [said, []], [shown, []])
+    runs.look(rows[:2])
+    runs.look(rows[2:])
+    assert runs.longest == [longest(said, rows, shown, width), 0]
 
 
 def test_a_run_does_not_go_over_the_end_of_a_row():
-    index = RunIndex.of([[1, 2, 3], [4, 5, 6]], 4)
-    assert index.longest([1, 2, 3, 4, 5, 6]) == 0
+    runs = Said(4, [[1, 2, 3, 4, 5, 6]], [[]])
+    runs.look([[1, 2, 3], [4, 5, 6]])
+    assert runs.longest == [0]
 
 
 def test_what_is_drawn_depends_on_names_and_seed_alone():

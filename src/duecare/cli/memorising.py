@@ -87,6 +87,8 @@ def _looking(study: Study, place: int) -> Iterator[Problem]:
         expected = f"a training step whose model is asked ({', '.join(known) or 'there is none'})"
         yield Problem(f"{where}.after", show(asked or "nothing"), expected + near(asked, known))
         return
+    if getattr(step, "NEEDS_ANSWERS", False) and judges(dict(zip(known, study.train, strict=True))[asked]):
+        yield Problem(f"{where}.after", show(asked), "a training step whose model answers, no reward model")
     source = step_on(step)
     if source:
         yield from known_sources(study, f"{where}.on", (source,))

@@ -11,18 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 from rapidfuzz.distance import Levenshtein
 
-from duecare.core import Artifacts, DataError, Estimate, Example, Finding, Note, Outcome, Progress, Tell
+from duecare.core import (
+    Artifacts,
+    DataError,
+    Example,
+    Note,
+    Outcome,
+    Progress,
+    Tell,
+)
 from duecare.core.table import examples
-from duecare.memorise import figures, verdict
-from duecare.memorise.agreement import agreement
+from duecare.memorise import figures
 from duecare.memorise.attacks import SCORERS, Said
 from duecare.memorise.engine_said import Done, Text, continued, margins, said, text_of
 from duecare.memorise.figures import MARGIN, Scored, ScoredRows
 from duecare.memorise.placed import DATA, Canary, Row, canaries_of, promise_of, rows_of
+from duecare.memorise.tables import Found
 from duecare.model.family import CLASSIFIERS
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load, read_config
@@ -31,41 +38,24 @@ from duecare.model.reward import load_reward
 if TYPE_CHECKING:
     from duecare.memorise.canaries import CanariesBack
 
-FIELDS = ("canary", "source", "place", "repeats", "tossed", "placed", "taught", "draws", "lost")
-"""What of a canary stands in the table of scores; its secret does not."""
-
 
 def run(step: CanariesBack, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """See `CanariesBack.run`."""
     folder = inputs["model"].path / "model"
     if not folder.is_dir():
         raise DataError("memorise.canaries: expected a training step's artifact as input model")
-    name, level = inputs["model"].job, 1 - step.alpha
+    name = inputs["model"].job
     canaries = canaries_of(inputs, step.on)
     sources = list(dict.fromkeys(one.source for one in canaries))
     rows = {source: rows_of(inputs, source, step.rows, step.seed) if step.rows else [] for source in sources}
     judges = (read_config(folder).get("architectures") or ["(none)"])[0] in CLASSIFIERS
     work = _Work(step, inputs, canaries, rows, tell)
     scored, looked = work.of_judge(folder) if judges else work.of_model(folder)
-    found = figures.cells(canaries, name)
-    told: list[Estimate] = [
-        *figures.survived(canaries, name),
-        *figures.canary_figures(scored, found, level),
-        *(each for one in looked for each in figures.row_figures(one, name, step.groups, level)),
-    ]
-    held = [(one.source, int((~one.member).sum())) for one in looked]
-    decided: list[Finding] = [
-        *verdict.limit_findings(figures.looks(scored, found, looked, name), step.limits, step.alpha),
-        verdict.survival_finding(canaries, step.survived, name),
-        verdict.power_finding(found, held, level),
-    ]
-    for source in sources:
-        if (promise := promise_of(inputs, source)) is not None:
-            agreed = agreement(scored, promise, source, name, step.alpha)
-            told.append(agreed.estimate())
-            decided.append(agreed.finding())
+    promises = {source: promise_of(inputs, source) for source in sources}
+    found = Found(name, scored, looked, {source: each for source, each in promises.items() if each})
+    estimates, findings = found.told(step)
     tell(_note(name, canaries))
-    return Outcome(files=_written(out, scored, looked), estimates=tuple(told), findings=tuple(decided))
+    return Outcome(files=found.write(out), estimates=tuple(estimates), findings=tuple(findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +93,7 @@ class _Work:
         looked, first = list[ScoredRows](), len(kept)
         for source, each in asked.items():
             own = {name: values[first : first + len(each)] for name, values in scores.items()}
-            looked += [ScoredRows(source, [row for row, _ in each], own)] if each else []
+            looked += [ScoredRows(source, [row.known for row, _ in each], own)] if each else []
             first += len(each)
         return scored, looked
 
@@ -156,7 +146,11 @@ class _Work:
         pairs: list[Example] = [texts[one.source][one.canary] for one in self.canaries]
         scored = Scored(self.canaries, {MARGIN: margins(judge, pairs, done=done)}, None, None)
         looked = [
-            ScoredRows(source, rows, {MARGIN: margins(judge, [row.example for row in rows], done=done)})
+            ScoredRows(
+                source,
+                [row.known for row in rows],
+                {MARGIN: margins(judge, [row.example for row in rows], done=done)},
+            )
             for source, rows in self.rows.items()
             if rows
         ]
@@ -179,23 +173,3 @@ def _note(model: str, canaries: Sequence[Canary]) -> Note:
     text = f"the model of {model} was asked for {len(placed)} canaries and {controls} controls"
     data = {"model": model, "placed": str(len(placed)), "controls": str(controls)}
     return Note(topic="memorise.canaries", text=text, data=data)
-
-
-def _written(out: Path, scored: Scored, looked: Sequence[ScoredRows]) -> dict[str, str]:
-    """The scores of canaries and of rows, without any text."""
-    attacks = {name: values.tolist() for name, values in scored.scores.items()}
-    table = {name: [getattr(one, name) for one in scored.canaries] for name in FIELDS} | attacks
-    for name, mask in (("back", scored.back), ("near", scored.near)):
-        table |= {} if mask is None else {name: mask.tolist()}
-    pq.write_table(pa.table(table), out / "scored.parquet", compression="zstd")
-    rows = [
-        {"source": one.source, "row": row.example.row, "key": row.example.key, "member": row.member}
-        | {name: float(values[number]) for name, values in one.scores.items()}
-        for one in looked
-        for number, row in enumerate(one.rows)
-    ]
-    files = {"scored": "scored.parquet"}
-    if rows:
-        pq.write_table(pa.Table.from_pylist(rows), out / "members.parquet", compression="zstd")
-        files["members"] = "members.parquet"
-    return files

@@ -5,7 +5,7 @@ k tokens of a passage that it was trained on, goes on greedily, and what it says
 there. What can be guessed counts on both sides: the base model is shown the same, and so are beginnings of
 held-out rows. A passage counts as memorised where the trained model gives it nearly word by word and the base
 model does not; the excess is the share of these among training rows less that among held-out rows. Copies of
-other training rows are looked for too, among all of them (`extraction_index`).
+other training rows are looked for too, among all of them (`extraction_runs`).
 """
 
 from __future__ import annotations
@@ -13,26 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, cluster_proportion, difference
 from duecare.measure.interval import LEVEL, silent
-from duecare.memorise.extraction_index import RunIndex
 from duecare.memorise.records_match import NEAR, similarity
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Answer, slices
-
-VERBATIM = pa.schema(
-    [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("row", "split", "model")),
-        pa.field("prefix", pa.int32(), nullable=False),
-        pa.field("exact", pa.bool_(), nullable=False),
-        pa.field("similarity", pa.float64(), nullable=False),
-        pa.field("run", pa.int32(), nullable=False),
-    ]
-)
-"""One continuation a row: whether it is the row's own, token by token; how alike (1 less the edit distance as
-a share); tokens of the longest run that some training row holds and the model was not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +80,9 @@ def beginnings(answers: Iterable[Answer], prefixes: Sequence[int], tokens: int) 
     ]
 
 
-def gone(beginning: Beginning, said: Sequence[int], index: RunIndex) -> Gone:
-    """What a model said behind a beginning, held against what follows there."""
-    said = list(said[: len(beginning.follow)])
-    return Gone(
-        exact=tuple(said) == beginning.follow,
-        similarity=similarity(said, beginning.follow),
-        run=index.longest(said, beginning.given),
-    )
-
-
-def table(shown: Sequence[Shown]) -> pa.Table:
-    """The table of schema VERBATIM."""
-    rows = [
-        {
-            "row": each.beginning.row,
-            "split": each.beginning.split,
-            "model": model,
-            "prefix": each.beginning.prefix,
-            "exact": went.exact,
-            "similarity": went.similarity,
-            "run": went.run,
-        }
-        for each in shown
-        for model, went in (("base", each.base), ("tuned", each.tuned))
-    ]
-    return pa.Table.from_pylist(rows, schema=VERBATIM)
+def gone(beginning: Beginning, said: Sequence[int], run: int) -> Gone:
+    """What a model said behind a beginning, held against what follows; `run` tokens of it are copied."""
+    return Gone(tuple(said) == beginning.follow, similarity(said, beginning.follow), run)
 
 
 def figures(

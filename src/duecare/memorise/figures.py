@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, clopper_pearson, exposure, roc_auc, true_positive_rate
-from duecare.memorise.placed import Canary, Row
+from duecare.memorise.placed import Canary, Member
 
 MARGIN = "margin"
 """The one attack on a reward model: the margin of the chosen answer over the rejected one."""
@@ -117,7 +117,7 @@ class ScoredRows:
     """Rows that training drew, and held-out rows, with their scores by attack: float64 [n]."""
 
     source: str
-    rows: Sequence[Row]
+    rows: Sequence[Member]
     scores: Mapping[str, Floats]
 
     @property
@@ -141,7 +141,7 @@ def row_figures(found: ScoredRows, model: str, axes: Sequence[str], level: float
         if attack not in PRIMARY:
             continue
         for axis in axes or _declared(found.rows):
-            groups = np.array([row.group(axis) or "" for row in found.rows])
+            groups = np.array([row.groups.get(axis, "") for row in found.rows])
             for group in sorted(set(groups.tolist()) - {""}):
                 here = {**about, "axis": axis, "group": group}
                 yield _row_auc(found, scores, groups == group, level).estimate("memorise.auc", here)
@@ -152,8 +152,8 @@ def _row_auc(found: ScoredRows, scores: Floats, which: npt.NDArray[np.bool_], le
     return roc_auc(scores[which], found.member[which].astype(float), clusters, level)
 
 
-def _declared(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(sorted({group.axis for row in rows for group in row.example.groups}))
+def _declared(rows: Sequence[Member]) -> tuple[str, ...]:
+    return tuple(sorted({axis for row in rows for axis in row.groups}))
 
 
 @dataclass(frozen=True, slots=True)

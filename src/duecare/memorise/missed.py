@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pyarrow as pa
 from scipy.stats import chi2
 
 from duecare.core import Estimate
@@ -31,15 +30,6 @@ MEMORISED = "memorise.missed.memorised"
 PRODUCT = "product of both estimates (MOVER)"
 MANY = 30
 """Rows that hold a missed value from which on their mean is told as a mean."""
-MISSED = pa.schema(
-    [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("row", "part")),
-        *(pa.field(name, pa.int32(), nullable=False) for name in ("start", "end")),
-        pa.field("kind", pa.string(), nullable=False),
-        *(pa.field(name, pa.bool_(), nullable=False) for name in ("trained_on", "tried", "memorised")),
-    ]
-)
-"""One place that people marked after redaction a row, of the text after it; the value stands nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +180,3 @@ def _mover(a: tuple[float, float, float], b: tuple[float, float, float]) -> tupl
 def rows_to_review(share: float, level: float = LEVEL) -> int:
     """Rows of which people must find none with a missed value to bound the share of such rows by `share`."""
     return math.ceil(math.log((1 - level) / 2) / math.log1p(-share))
-
-
-def table(missed: Sequence[Place], tried: Sequence[Tried], trained: Collection[str]) -> pa.Table:
-    """The table of schema MISSED."""
-    asked = {each.value.place: each.memorised for each in tried}
-    rows = [
-        {
-            "row": place.row,
-            "part": place.part,
-            "start": place.start,
-            "end": place.end,
-            "kind": place.kind,
-            "trained_on": place.row in trained,
-            "tried": place in asked,
-            "memorised": asked.get(place, False),
-        }
-        for place in missed
-    ]
-    return pa.Table.from_pylist(rows, schema=MISSED)

@@ -88,6 +88,18 @@ def _again(before: Canary | None, now: Canary) -> Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What figures need of a row: whether training drew it, with which it belongs, its declared groups by
+    axis."""
+
+    row: str
+    key: str
+    member: bool
+    cluster: str
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row of the data, whether training drew it, and with which others it is not independent."""
 
@@ -95,9 +107,11 @@ class Row:
     member: bool
     cluster: str
 
-    def group(self, axis: str) -> str | None:
-        """The group that it declares on `axis`."""
-        return self.example.group(axis)
+    @property
+    def known(self) -> Member:
+        """The row without its texts."""
+        groups = {each.axis: each.value for each in self.example.groups}
+        return Member(self.example.row, self.example.key, self.member, self.cluster, groups)
 
 
 def rows_of(inputs: Artifacts, source: str, most: int, seed: int) -> list[Row]:

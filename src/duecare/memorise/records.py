@@ -83,8 +83,10 @@ class Records:
     - batch: short texts that are on the device at a time
     """
 
-    READS: ClassVar[tuple[str, ...]] = ("base", "model", "data", "curated", "people")
+    READS: ClassVar[tuple[str, ...]] = ("base", "model", "trained", "data", "curated", "people")
     """What of a study's jobs the step is given, where there are any."""
+    NEEDS_ANSWERS: ClassVar[bool] = True
+    """Only a model that answers can be asked."""
 
     on: str
     after: str = ""
@@ -132,8 +134,9 @@ class Records:
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
-        """Inputs: `base`, `model` (a training step's artifact), `data:<on>` as training read it; where there
-        are any `curated:personal:<on>` with the jobs before it, and `people` (a closed round)."""
+        """Inputs: `base`, `model` (a training step's artifact), `trained:<job>` for each training step behind
+        it, `data:<on>` as training read it; where there are any `curated:personal:<on>` with the jobs before
+        it, and `people` (a closed round)."""
         from duecare.memorise.records_run import run
 
         return run(self, inputs, out, tell)

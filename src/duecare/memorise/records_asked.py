@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from duecare.core import Artifact, Artifacts, DataError, Example, Finding, LedgerError
+from duecare.core import Artifact, Artifacts, DataError, Finding, LedgerError
 from duecare.memorise import records_limits
 from duecare.memorise.extraction import Beginning, beginnings
 from duecare.memorise.missed_review import Reviewed, read_review
@@ -16,19 +17,16 @@ from duecare.memorise.records_rows import (
     Place,
     Speaks,
     answer_of,
-    drawn,
     moved,
     read_places,
-    read_rows,
     text_of,
 )
-from duecare.memorise.records_values import NOTHING, Choosing, Chosen, Rows
+from duecare.memorise.records_source import Rows, read_met, read_rows
+from duecare.memorise.records_values import NOTHING, Choosing, Chosen
 
 if TYPE_CHECKING:
     from duecare.memorise.records import Records
 
-CANARY = "canary:"
-"""How rows are called that hold a canary: made-up values, which the step `canaries` asks for."""
 ORDER = ("read", "audit", "toxicity", "poisoning", "duplicates", "decontaminate", "stereotypes", "balance")
 """Jobs of a source before `personal`, in order: the last that is there is what it read."""
 
@@ -72,7 +70,8 @@ class Asking:
         rows, findings = self._rows(), list[Finding]()
         chosen, gone = self._redacted(rows)
         if gone:
-            findings.append(records_limits.gone(self.step.limits, gone))
+            redacts = self._personal is not None
+            findings.append(records_limits.gone(self.step.limits, gone, gate=redacts))
         reviewed, marked, why = self._reviewed(rows)
         if reviewed is None:
             findings.append(records_limits.unreviewed(why))
@@ -87,18 +86,12 @@ class Asking:
         )
 
     def _rows(self) -> Rows:
-        """Training and held-out rows as training read them; canaries are nobody's record."""
+        """Training and held-out rows as training read them."""
         name = f"data:{self.step.on}"
         if name not in self.inputs:
             raise DataError(f"memorise.records: expected an input named {name}")
-        found = dict[str, Example]()
-        trained = set[str]()
-        for side in (TRAIN, HELD_OUT):
-            for row in read_rows(self.inputs[name].path, side):
-                if row.weight > 0 and not row.row.startswith(CANARY):
-                    found[row.row] = row
-                    trained |= {row.row} if side == TRAIN else set()
-        return Rows(found, frozenset(trained))
+        steps = [each.path for name, each in self.inputs.items() if name.startswith("trained:")]
+        return Rows.read(self.inputs[name].path, read_met(steps))
 
     def _choosing(self, most: int) -> Choosing:
         step = self.step
@@ -120,15 +113,17 @@ class Asking:
             return NOTHING, ""
         if self._personal is None or self._before is None:
             return NOTHING, "the source went through no step `personal`"
-        places = read_places(self._personal.path)
+        places, before = read_places(self._personal.path), self._before.path
         try:
-            was = read_rows(self._before.path, "kept", {place.row for place in places})
+            chosen = self._choosing(self.step.values).redacted(
+                rows, places, lambda names: read_rows(before, "kept", names)
+            )
         except LedgerError:
             return NOTHING, (
                 "the secret that opens the rows before redaction is not here; it was destroyed, or lies"
                 " elsewhere"
             )
-        return self._choosing(self.step.values).redacted(rows, {row.row: row for row in was}, places), ""
+        return chosen, ""
 
     def _reviewed(self, rows: Rows) -> tuple[Reviewed | None, tuple[Place, ...], str]:
         """The closed round, what was missed in rows as they are now, and why there is none."""
@@ -139,7 +134,7 @@ class Asking:
             return None, (), "the source went through no step `personal`"
         reviewed = read_review(people.path, self.step.agree)
         if reviewed.source_digest == personal.digest:
-            return reviewed, tuple(place for place in reviewed.marked if place.row in rows.now), ""
+            return reviewed, tuple(place for place in reviewed.marked if place.row in rows), ""
         if self._before is None or reviewed.source_digest != self._before.digest:
             return None, (), f"the round {reviewed.name} was about other rows than those of {self.step.on}"
         try:
@@ -149,26 +144,25 @@ class Asking:
 
     def _left(self, rows: Rows, reviewed: Reviewed, personal: Artifact, before: Artifact) -> Iterator[Place]:
         """Of places marked before redaction those that it left alone, where they stand now."""
-        names = {place.row for place in reviewed.marked}
-        was = {row.row: row for row in read_rows(before.path, "kept", names)}
+        was = read_rows(before.path, "kept", {place.row for place in reviewed.marked})
         held: Mapping[tuple[str, str], list[Place]] = _by_text(read_places(personal.path))
         for place in reviewed.marked:
-            if place.row not in rows.now or place.row not in was:
+            if place.row not in rows or place.row not in was:
                 continue
-            texts = (text_of(each[place.row], place.part) for each in (was, rows.now))
+            texts = (text_of(each, place.part) for each in (was[place.row], rows.example(place.row)))
             if (found := moved(place, held.get((place.row, place.part), []), *texts)) is not None:
                 yield found
 
     def _beginnings(self, rows: Rows) -> Iterator[Beginning]:
         """Beginnings of as many rows of each side, each long enough for the shortest prefix."""
         step = self.step
+        least = min(step.prefixes) + step.tokens
         for side in (TRAIN, HELD_OUT) if step.rows else ():
-            own = [row for name, row in rows.now.items() if rows.split(name) == side]
-            read = [answer_of(row, side, self.tokenizer, step.max_tokens) for row in own]
-            least = min(step.prefixes) + step.tokens
-            answers = [each for each in read if each is not None and len(each.tokens) >= least]
-            some = drawn(answers, [each.row for each in answers], step.rows, step.seed)
-            yield from beginnings(some, step.prefixes, step.tokens)
+            read = (
+                answer_of(row, side, self.tokenizer, step.max_tokens) for row in rows.drawn(side, step.seed)
+            )
+            fitting = (each for each in read if each is not None and len(each.tokens) >= least)
+            yield from beginnings(islice(fitting, step.rows), step.prefixes, step.tokens)
 
 
 def _by_text(places: list[Place]) -> dict[tuple[str, str], list[Place]]:

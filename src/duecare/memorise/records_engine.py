@@ -28,10 +28,11 @@ class Asked:
     loaded: Loaded
     batch: int
 
-    def heard(self, values: Sequence[tuple[Value, Sequence[str]]], done: Done) -> list[Heard]:
+    def heard(self, values: Sequence[tuple[Value, Sequence[str]]], done: Done, ranked: Done) -> list[Heard]:
         """What the model says, greedily, where each value stood, and how it likes it beside its decoys.
 
-        White space before a value is part of what is said, as tokenizers have it.
+        White space before a value is part of what is said, as tokenizers have it. `done` and `ranked` are
+        told how many values were said and how many texts, decoys among them, were scored.
         """
         if not values:
             return []
@@ -50,7 +51,7 @@ class Asked:
             progress=done,
         )
         said = [answer_text(self.loaded, answers[0]) for answers in found]
-        scores = self._scores(begun, values, done)
+        scores = self._scores(begun, values, ranked)
         return [
             Heard(says(text, value.value), nearly_says(text, value.value), tuple(own))
             for text, (value, _), own in zip(said, values, scores, strict=True)

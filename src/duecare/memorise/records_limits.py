@@ -22,6 +22,8 @@ NEXT = {
     INSUFFICIENT: "Ask for more values or rows, or set a limit that fewer can decide.",
 }
 RESTS_ON = ("model:base", "model:tuned")
+GONE = "Run the step before the study's secret is destroyed; what it finds stays, and holds no value."
+UNREDACTED = "Let the source go through `personal`, or set values: 0."
 _BOUND = 0.01
 """Share of rows with a missed value that a first review should be able to bound."""
 
@@ -88,21 +90,23 @@ def _detail(kind: str, estimate: Estimate) -> str:
 
 
 def _needed(estimate: Estimate, most: float) -> int | None:
-    """Values or rows that would decide it four times of five, where it lies beside the limit."""
+    """Values or rows that would decide it four times of five; with none memorised, those that suffice."""
     if estimate.value is None or estimate.value >= 1 or estimate.value == most:
         return None
-    return needed_n_of_rate(max(estimate.value, 0.0), None, most, level=estimate.level)
+    if estimate.value <= 0:
+        return rows_to_review(most, estimate.level)
+    return needed_n_of_rate(estimate.value, None, most, level=estimate.level)
 
 
-def gone(limits: RecordLimits, reason: str) -> Finding:
-    """Nobody can ask for redacted values any more."""
+def gone(limits: RecordLimits, reason: str, *, gate: bool = True) -> Finding:
+    """Nobody can ask for redacted values any more; no `gate` where none were ever redacted."""
     return Finding(
         name=REDACTED,
         verdict=INSUFFICIENT,
         limit="" if limits.redacted is None else _LIMITS["redacted"].format(number(100 * limits.redacted)),
         detail=f"Redacted values cannot be asked for: {reason}.",
-        next="Run the step before the study's secret is destroyed; what it finds stays, and holds no value.",
-        gate=limits.redacted is not None,
+        next=GONE if gate else UNREDACTED,
+        gate=gate and limits.redacted is not None,
     )
 
 

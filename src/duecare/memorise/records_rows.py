@@ -6,17 +6,16 @@ Needs no JAX. Values are held in memory only, by what asks a model for them; not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duecare.core import DataError, DuecareError, Example, Message
-from duecare.core.table import CHANGES, EXAMPLES, examples, expect
+from duecare.core import DuecareError, Example, Message
+from duecare.core.table import CHANGES, expect
 from duecare.detect.invented import stands_for_nobody
 from duecare.vault import opened, stored
 
@@ -65,25 +64,6 @@ class Value:
     taught: bool = True
 
 
-def read_rows(folder: Path, name: str, only: Iterable[str] | None = None) -> list[Example]:
-    """Rows of `name`.parquet in an artifact, sealed or not; `only` those with these names.
-
-    Raises LedgerError where the secret is gone, DataError where there is no such table of rows.
-    """
-    path = stored(folder, f"{name}.parquet")
-    if not path.is_file():
-        raise DataError(f"memorise.records: expected {name}.parquet in what a study curated")
-    with opened(path) as raw:
-        try:
-            rows = pq.read_table(raw)
-        except pa.ArrowException as error:
-            raise DataError(f"{name}.parquet: expected a whole Parquet file") from error
-    expect(rows, EXAMPLES, path.name)
-    if only is not None:
-        rows = rows.filter(pc.is_in(rows["row"], pa.array(sorted(set(only)), pa.string())))
-    return examples(rows)
-
-
 def read_places(folder: Path) -> list[Place]:
     """What the step `personal` replaced, as places of the texts before it."""
     with opened(stored(folder, "changes.parquet")) as raw:
@@ -97,13 +77,15 @@ def read_places(folder: Path) -> list[Place]:
     ]
 
 
+def ranked(names: Sequence[str], seed: int) -> list[int]:
+    """The numbers of `names` in an order that each name and `seed` alone decide."""
+    rank = [hashlib.sha256(f"{seed}\0{name}".encode()).digest() for name in names]
+    return sorted(range(len(names)), key=rank.__getitem__)
+
+
 def drawn(items: Sequence[One], names: Sequence[str], most: int, seed: int) -> list[One]:
     """At most `most` of `items`, each as likely as any and by its name and `seed` alone, in their order."""
-    if len(items) <= most:
-        return list(items)
-    rank = [hashlib.sha256(f"{seed}\0{name}".encode()).digest() for name in names]
-    chosen = sorted(range(len(items)), key=rank.__getitem__)[:most]
-    return [items[number] for number in sorted(chosen)]
+    return [items[number] for number in sorted(ranked(names, seed)[:most])]
 
 
 def after(text: str, places: Sequence[Place], redacted: str) -> list[int] | None:
@@ -240,11 +222,6 @@ def _longest(example: Example, tokenizer: Speaks) -> tuple[list[int], list[int]]
     ids = tokenizer.encode(whole[len(before) :])
     ends = [place for place, token in enumerate(ids) if token in tokenizer.eos_ids]
     return tokenizer.encode(before, special=True), ids[: ends[-1] + 1] if ends else ids
-
-
-def groups_of(rows: Iterable[Example]) -> dict[str, dict[str, str]]:
-    """The declared groups of every row, by its name: axis -> value."""
-    return {row.row: {group.axis: group.value for group in row.groups} for row in rows}
 
 
 def slices(groups: Mapping[str, Mapping[str, str]], rows: Sequence[str]) -> Iterator[tuple[str, str]]:

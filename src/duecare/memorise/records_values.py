@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from duecare.memorise.records_rows import (
     taught,
     text_of,
 )
+from duecare.memorise.records_source import Rows
 
 SHORTEST = 3
 """Letters and digits of the shortest value that is asked for: what is shorter is said by chance."""
@@ -39,23 +40,6 @@ NOTHING = Chosen((), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of a source as training has them, by name, and which of them were trained on."""
-
-    now: Mapping[str, Example]
-    trained: frozenset[str]
-
-    def split(self, row: str) -> str:
-        """On which side of the split a row is."""
-        return TRAIN if row in self.trained else HELD_OUT
-
-    @property
-    def train(self) -> list[Example]:
-        """The training rows."""
-        return [row for name, row in self.now.items() if name in self.trained]
-
-
-@dataclass(frozen=True, slots=True)
 class Choosing:
     """How values are chosen: at most `most` a side, with `count` decoys each."""
 
@@ -65,24 +49,32 @@ class Choosing:
     count: int
     seed: int
 
-    def redacted(self, rows: Rows, was: Mapping[str, Example], places: Sequence[Place]) -> Chosen:
-        """Values that stood in `was`, the rows before redaction, with the text before them as it is now."""
+    def redacted(
+        self, rows: Rows, places: Sequence[Place], was: Callable[[set[str]], Mapping[str, Example]]
+    ) -> Chosen:
+        """Values that stood in rows before redaction, with the text before them as it is now.
+
+        `was` reads the rows of some names as they were.
+        """
         by_text: dict[tuple[str, str], list[Place]] = {}
         for place in places:
             by_text.setdefault((place.row, place.part), []).append(place)
-        chosen: list[tuple[Place, int | None]] = []
-        for side in (True, False):
-            own = [place for place in places if place.row in rows.now and (place.row in rows.trained) is side]
-            some = drawn(own, [_name(place) for place in own], self.most, self.seed)
-            for place in some:
-                chosen.append((place, _begins(place, by_text[place.row, place.part], rows, was)))
-        return self._asked(rows, [(place, at, was.get(place.row)) for place, at in chosen])
+        chosen: list[Place] = []
+        for side in (TRAIN, HELD_OUT):
+            own = [place for place in places if place.row in rows and rows.side(place.row) == side]
+            chosen += drawn(own, [_name(place) for place in own], self.most, self.seed)
+        before = was({place.row for place in chosen})
+        begins = [
+            _begins(place, by_text[place.row, place.part], rows, before.get(place.row)) for place in chosen
+        ]
+        held = [before.get(place.row) for place in chosen]
+        return self._asked(rows, list(zip(chosen, begins, held, strict=True)))
 
     def missed(self, rows: Rows, places: Sequence[Place]) -> Chosen:
         """Values that people marked in training rows as they are."""
-        own = [place for place in places if place.row in rows.trained]
+        own = [place for place in places if rows.trained_on(place.row)]
         some = drawn(own, [_name(place) for place in own], self.most, self.seed)
-        return self._asked(rows, [(place, place.start, rows.now[place.row]) for place in some])
+        return self._asked(rows, [(place, place.start, rows.example(place.row)) for place in some])
 
     def _asked(self, rows: Rows, places: Sequence[tuple[Place, int | None, Example | None]]) -> Chosen:
         found, left_out = [], 0
@@ -98,19 +90,27 @@ class Choosing:
     def _value(self, rows: Rows, place: Place, at: int, held: Example) -> Value | None:
         """None where it is too short, has no known place, or lies behind what training read."""
         value = (text_of(held, place.part) or "")[place.start : place.end]
-        now = rows.now[place.row]
+        now = rows.example(place.row)
         before = read_before(now, place.part, at, self.tokenizer)
         if before is None or len(plain(value)) < SHORTEST:
             return None
         if len(self.tokenizer.encode(before, special=True)) >= self.max_tokens or not before.strip():
             return None
-        return Value(place, rows.split(place.row), before, value, taught(now, place.part))
+        return Value(place, rows.side(place.row), before, value, taught(now, place.part))
 
 
-def standing(values: Sequence[Value], texts: Sequence[str]) -> list[int]:
-    """In how many of `texts` (of training rows) each value stands in plain, as a word of its own."""
-    lowered = [text.casefold() for text in texts]
-    return [sum(_stands(value.value.casefold(), text) for text in lowered) for value in values]
+def standing(values: Sequence[Value], texts: Iterable[Sequence[str]]) -> list[int]:
+    """In how many of `texts` (of training rows, some at a time) each value stands as a word of its own."""
+    import polars as pl  # a study check does without
+
+    wanted = [value.value.casefold() for value in values]
+    counts = [0] * len(wanted)
+    for some in texts if wanted else ():
+        lowered = pl.Series([text.casefold() for text in some], dtype=pl.String)
+        for text in lowered.filter(lowered.str.contains_any(sorted(set(wanted)))).to_list():
+            for number, value in enumerate(wanted):
+                counts[number] += _stands(value, text)
+    return counts
 
 
 def _stands(value: str, text: str) -> bool:
@@ -127,11 +127,11 @@ def _name(place: Place) -> str:
     return f"{place.row}/{place.part}/{place.start}"
 
 
-def _begins(place: Place, beside: Sequence[Place], rows: Rows, was: Mapping[str, Example]) -> int | None:
+def _begins(place: Place, beside: Sequence[Place], rows: Rows, was: Example | None) -> int | None:
     """Where in the text of today what stands for `place` begins."""
-    if place.row not in was:
+    if was is None:
         return None
-    text, now = (text_of(each[place.row], place.part) for each in (was, rows.now))
+    text, now = text_of(was, place.part), text_of(rows.example(place.row), place.part)
     if text is None or now is None:
         return None
     ordered = sorted(beside, key=lambda each: each.start)

@@ -13,26 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, cluster_mean, cluster_proportion, difference
 from duecare.measure.interval import LEVEL, silent
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Value, slices
-
-REDACTED = pa.schema(
-    [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("row", "part")),
-        *(pa.field(name, pa.int32(), nullable=False) for name in ("start", "end")),
-        *(pa.field(name, pa.string(), nullable=False) for name in ("kind", "split")),
-        *(pa.field(f"{model}_{how}", pa.bool_(), nullable=False) for model in ("base", "tuned")
-          for how in ("exact", "near")),
-        pa.field("lift", pa.float64()),
-        pa.field("stands", pa.int32(), nullable=False),
-    ]
-)  # fmt: skip
-"""One redacted value a row: where it stood, which model said it, the share of decoys whose log-probability
-training raised less, and in how many training rows it stands in plain. The value itself stands nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,54 +26,34 @@ class Heard:
 
     exact: bool
     near: bool
-    scores: tuple[float, ...]
+    scores: tuple[float, ...] = ()
+
+
+def lift_of(base: Heard, tuned: Heard) -> float | None:
+    """Share of decoys whose log-probability training raised less, ties half; None without decoys."""
+    raised = np.subtract(tuned.scores, base.scores)
+    if len(raised) < 2:
+        return None
+    return float((raised[1:] < raised[0]).mean() + (raised[1:] == raised[0]).mean() / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A value with what both models made of it; `stands` counts training rows that hold it in plain."""
+    """A value with what both models made of it.
+
+    `lift` is that of `lift_of`, `stands` counts the training rows that hold the value in plain.
+    """
 
     value: Value
     base: Heard
     tuned: Heard
+    lift: float | None
     stands: int
 
     @property
     def memorised(self) -> bool:
         """The trained model says it, and the base model says nothing near it."""
         return self.tuned.exact and not self.base.near
-
-    @property
-    def lift(self) -> float | None:
-        """Share of decoys whose log-probability training raised less, ties half; None without decoys."""
-        raised = np.subtract(self.tuned.scores, self.base.scores)
-        if len(raised) < 2:
-            return None
-        return float((raised[1:] < raised[0]).mean() + (raised[1:] == raised[0]).mean() / 2)
-
-
-def table(tried: Sequence[Tried]) -> pa.Table:
-    """The table of schema REDACTED."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "row": each.value.place.row,
-                "part": each.value.place.part,
-                "start": each.value.place.start,
-                "end": each.value.place.end,
-                "kind": each.value.place.kind,
-                "split": each.value.split,
-                "base_exact": each.base.exact,
-                "base_near": each.base.near,
-                "tuned_exact": each.tuned.exact,
-                "tuned_near": each.tuned.near,
-                "lift": each.lift,
-                "stands": each.stands,
-            }
-            for each in tried
-        ],
-        schema=REDACTED,
-    )
 
 
 def figures(

@@ -112,10 +112,10 @@ def survival_finding(canaries: Sequence[Canary], least: float, model: str) -> Fi
     )
 
 
-def power_finding(cells: Sequence[Cell], rows: Sequence[tuple[str, int]], level: float) -> Finding:
+def power_finding(cells: Sequence[Cell], held: Sequence[int], level: float) -> Finding:
     """Whether a true-positive rate at 1% false positives is bounded from below anywhere."""
     needed = needed_others(level=level)
-    fewest = min([*(len(cell.controls) for cell in cells), *(held for _, held in rows)], default=0)
+    fewest = min([*(len(cell.controls) for cell in cells), *held], default=0)
     enough = fewest >= needed
     return Finding(
         name=f"{NAME}.power",
