@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,5 +125,5 @@ def _hits(told: Mapping[str, Any]) -> Hits:
 
 
 def _sums(told: Mapping[str, Any]) -> Sums:
-    columns: Sequence[Any] = [np.array(told[name], dtype=np.float64) for name in ("sums", "sizes")]
-    return Sums(tuple(told["ids"]), *columns, n=told["n"])
+    sums, sizes = (np.array(told[name], dtype=np.float64) for name in ("sums", "sizes"))
+    return Sums(tuple(told["ids"]), sums, sizes, told["n"])

@@ -7,6 +7,7 @@ rows a step sees (Poisson sampling of units) and what becomes of their gradients
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,7 @@ Step = Sft | Dpo | RewardModel
 
 def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Sft`, `Dpo` or `RewardModel` with its setting `privacy`."""
-    folder = start_folder(inputs)
-    data, held = read_parts(inputs, step.groups)
+    folder, (data, held) = start_folder(inputs), read_parts(inputs, step.groups)
     unweighted(data)
     resume = open_resume(step, inputs, out)
     begun = resume.last() is not None
@@ -80,12 +80,12 @@ def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
     audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws())
     figures = [*probe.estimates(), *_cost(step, folder, world, resume, tell, probe)]
+    head = partial(method.head, model)
 
     def write() -> Outcome:
         claim.write(out / FILE, watch.done, audit)
-        curves = watch.curves(probe.readings())
-        way = run.way(world.trainer, watch, lambda: method.head(model))
-        outcome = finish(loaded, curves, figures, out, watch.findings(), way, head=method.head(model))
+        curves, way = watch.curves(probe.readings()), run.way(world.trainer, watch, head)
+        outcome = finish(loaded, curves, figures, out, watch.findings(), way, head=head())
         return told_apart(outcome, claim, watch.done, audit)
 
     return run.halt.on_disk(watch.taken, write)
