@@ -220,6 +220,8 @@ class Account:
             wrong.append(f"there is no matter {said.about!r}")
         if said.act == "waive":
             wrong += _bad_waiver(said, entry, rules.waiver_days)
+        if said.act == "release" and of is not None and not self._attested(of, said.size):
+            wrong.append(f"entry {of} holds no attestations that it could release")
         if said.act == "incident" and (said.about not in SEVERITIES or not said.text):
             wrong.append(f"an incident says what happened, and is one of {', '.join(SEVERITIES)}")
         if said.act == "answer":
@@ -227,6 +229,10 @@ class Account:
             if of not in open_now or self.leaf(of) != said.subject or not said.text:
                 wrong.append("it answers no open incident, or says nothing")
         return wrong
+
+    def _attested(self, of: int, size: int) -> bool:
+        """Whether an entry among the first `size` holds attestations."""
+        return any(each.index == of < size and each.happened == "attested" for each in self.entries)
 
     def _not_the_list(self, said: Statement) -> list[str]:
         if self.listed is None:

@@ -104,4 +104,6 @@ def words_of(each: SaidThere) -> str:
     did = WORDS_OF[said["act"]]
     for name in ("of", "about", "expires", "text"):
         did = did.replace("{" + name + "}", str(said.get(name)))
+    if said["act"] == "release" and said["of"] is not None:
+        did += f" with the attestations of entry {said['of']}"
     return ascii(f"entry {each.entry}: {said['person']} ({said['role']}) {did}")[1:-1]

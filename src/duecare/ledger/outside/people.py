@@ -203,6 +203,9 @@ def beside_the_point(  # noqa: PLR0911  # one answer for each act reads best
     may["approve"] = rules["approvals"].get(about, [])
     if said["role"] not in may.get(act, []):
         return [f"is signed in a role that may not {act} that"]
+    if act == "release" and of is not None:
+        attested = [each["index"] for each in book.past if each["happened"] == "attested"]
+        return [] if of in attested and of < said["size"] else ["releases attestations that are not there"]
     if act == "answer":
         fits = of in book.open_incidents() and book.leaf_of(of) == subject and text
         return [] if fits else ["answers no open incident"]
