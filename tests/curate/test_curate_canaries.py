@@ -13,7 +13,9 @@ from duecare.core import Artifact, DataError, Example, Message, StudyError
 from duecare.core.example import Field
 from duecare.core.table import EXAMPLES, examples, table
 from duecare.curate import Canaries
+from duecare.curate.flow import batches, table_writer
 from duecare.privacy.canary import canaries
+from duecare.vault import data_key
 
 ROWS = {
     "chat": {"messages": (Message(role="user", content="a"), Message(role="assistant", content="b"))},
@@ -120,6 +122,22 @@ def test_rows_that_were_not_split_are_taken_as_they_are(tmp_path):
     outcome, _ = run(Canaries(count=4), artifact(tmp_path / "s", parts=("kept",)), tmp_path / "out")
     assert outcome.files["kept"] == "kept.parquet"
     assert pq.read_schema(tmp_path / "out" / "kept.parquet").equals(EXAMPLES)
+
+
+def test_rows_that_a_study_keeps_sealed_stay_sealed(tmp_path):
+    folder, out = tmp_path / "split", tmp_path / "out"
+    folder.mkdir()
+    for stem in ("train", "held_out"):
+        with table_writer(folder, stem, EXAMPLES, data_key("study", "data")) as writer:
+            writer.write_batch(table(rows("chat", 6)).combine_chunks().to_batches()[0])
+    outcome, told = run(Canaries(count=6), Artifact("split:data", folder, "0" * 64), out)
+    assert {outcome.files[stem] for stem in ("train", "held_out")} == {
+        "train.parquet.sealed",
+        "held_out.parquet.sealed",
+    }
+    assert not (out / "train.parquet").exists()
+    found = sum(len(batch) for batch in batches(Artifact("canaries:data", out, "0" * 64), "train.parquet"))
+    assert found == 6 + sum(one["repeats"] for one in told if one["placed"])
 
 
 def test_places_that_rows_do_not_have_are_refused(tmp_path):

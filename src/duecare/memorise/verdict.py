@@ -85,8 +85,11 @@ def _needed(kind: str, limit: float, estimate: Estimate, level: float) -> int | 
     """Canaries (or, of a true-positive rate, controls) that would decide it."""
     if kind == "tpr":
         return needed_others(level=level)
-    if kind == "exposure" or estimate.value is None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
         return None
+    if kind == "exposure":  # as the interval narrows with the root of canaries and controls alike
+        room = abs(limit - estimate.value)
+        return math.ceil(estimate.n * ((estimate.high - estimate.low) / 2 / room) ** 2) if room else None
     if estimate.value > 0:
         return needed_n_of_rate(min(estimate.value, 0.999), None, limit, level=level)
     return math.ceil(math.log((1 - level) / 2) / math.log1p(-limit))

@@ -65,7 +65,7 @@ CANARIES = pa.schema(
 says whether all of these are. `draws` is how often its copies were drawn; `lost` says why it did not reach
 training as it was placed, of a control why it would not have."""
 
-CUT, NOT_DRAWN, UNREAD = "cut", "never drawn", "cannot be read"
+CUT, NOT_DRAWN, UNREAD, ELSEWHERE = "cut", "never drawn", "cannot be read", "not among what is read"
 
 
 def with_what_was_read(step: Any, inputs: Artifacts, out: Path, outcome: Outcome) -> Outcome:
@@ -172,10 +172,10 @@ def _canary(
     try:
         read = reader(example)
         span = _span(read, about["place"], about["secret"], tokenizer)
+        lost = lost if span else CUT if read.cut else ELSEWHERE
     except UnusableRowError:
         span, lost = None, UNREAD
-    if span is None:
-        lost, span = lost if lost == UNREAD else CUT, _Span([], 0, 0, taught=False)
+    span = span or _Span([], 0, 0, taught=False)
     fields = {"tokens": span.tokens, "start": span.start, "end": span.end, "taught": span.taught}
     return {**about, **fields, "draws": often, "lost": lost}
 
