@@ -112,6 +112,8 @@ def ask(folder: Path, which: str) -> None:
     }
     for name, step, read in (("values", values, "redacted"), ("rows", lines, which)):
         out = folder / f"records-{which}-{name}"
+        if (out / "estimates.json").is_file():
+            continue
         out.mkdir(exist_ok=True)
         data = {"data:sgd": artifact("split:sgd", folder / f"split-{read}")}
         step.run({**inputs, **data}, out, lambda _: None)
@@ -120,7 +122,8 @@ def ask(folder: Path, which: str) -> None:
 
 SHOWN = (
     ("memorise.redacted.exact", "redacted values said"),
-    ("memorise.redacted.lift", "made-up values beaten"),
+    ("memorise.redacted.lift", "made-up values beaten (lift)"),
+    ("memorise.redacted.lift.excess", "made-up values beaten (lift.excess)"),
     ("memorise.redacted.excess", "redacted values memorised, beyond guessing"),
     ("memorise.verbatim.near", "rows continued nearly word by word"),
     ("memorise.verbatim.excess", "rows memorised, beyond guessing"),

@@ -48,6 +48,15 @@ def test_the_step_is_given_the_model_the_steps_behind_it_and_their_rows(folder):
     assert "trained:dpo" not in after["canaries-back"]
 
 
+def test_a_policy_is_asked_no_canary(folder):
+    text = LOOKING.replace(
+        "  - dpo: {on: pairs, steps: 2}\n", "  - grpo: {on: chats, steps: 2, reward: {refusal: 1}}\n"
+    )
+    found = inputs_of(compose(read(folder, text)))
+    assert (found["sft"]["data"], found["grpo"]["data"]) == ("canaries:chats", "split:chats")
+    assert found["canaries-back"]["data:chats"] == "canaries:chats"
+
+
 def test_a_study_without_either_is_planned_as_before(folder):
     found = inputs_of(compose(read(folder, SOUND)))
     assert found["sft"]["data"] == "split:chats"

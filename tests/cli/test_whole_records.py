@@ -54,6 +54,7 @@ def here(tmp_path, monkeypatch):
 def test_a_study_asks_for_its_records(here):
     said = CliRunner().invoke(app, ["run", "study.yaml"])
     assert said.exit_code == 0, said.output
+    assert LOCAL not in said.output
     run = here / "runs" / "tiny"
     done = {entry.job: entry for entry in entries(run) if entry.happened == "step.finished"}
     job = done["records"]

@@ -11,7 +11,7 @@ from duecare.memorise import extraction, missed, redacted
 from duecare.memorise.extraction import Beginning, Gone, Shown
 from duecare.memorise.records_limits import Look, findings
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Place, Value
-from duecare.memorise.redacted import Heard, Tried, lift_of
+from duecare.memorise.redacted import Heard, Tried, lift_excess, lift_of
 
 
 def tried(row, split, base, tuned, scores=((-1.0, -1.0), (-1.0, -1.0)), kind="EMAIL"):
@@ -68,6 +68,29 @@ def test_lift_is_a_half_where_nothing_was_learned_and_near_one_where_it_was():
     assert inside / 200 >= 0.92
     raised = [tried(row, TRAIN, False, False, ((-9.0, -1.0, -2.0), (-8.0, -1.5, -2.5))) for row in range(20)]
     assert raised[0].lift == 1.0
+
+
+def test_lift_that_the_domain_teaches_is_taken_off():
+    """A real value fits the domain better than made-up ones, in training rows and held-out ones alike."""
+    rng, inside = np.random.default_rng(6), 0
+
+    def of(row, split, more):
+        after = rng.normal(0, 1, 12)
+        return tried(row, split, False, False, ((0.0,) * 12, (after[0] + more, *after[1:])))
+
+    for _ in range(200):
+        values = [of(f"t{row}", TRAIN, 1.0) for row in range(50)] + [
+            of(f"h{row}", HELD_OUT, 1.0) for row in range(50)
+        ]
+        figure = lift_excess(values)
+        inside += figure.low <= 0 <= figure.high
+    assert inside / 200 >= 0.92
+    assert np.mean([each.lift for each in values]) > 0.65, "control: alone it looks learned"
+    known = [of(f"t{row}", TRAIN, 4.0) for row in range(50)] + [
+        of(f"h{row}", HELD_OUT, 1.0) for row in range(50)
+    ]
+    assert lift_excess(known).low > 0.05
+    assert lift_excess(known[:50]).value is None
 
 
 def shown(row, split, base, tuned):

@@ -91,6 +91,14 @@ def test_decoys_have_the_form_of_the_value_and_never_are_it(kind, value):
     assert [each.isupper() for each in made] == [value.isupper()] * 31
 
 
+def test_telephone_numbers_keep_their_area_code():
+    made = decoys("PHONE", "(415) 200-3000", 10, np.random.default_rng(0))
+    assert all(each.startswith("(415) ") for each in made)
+    assert not all(
+        each.startswith("2003") for each in decoys("PHONE", "2003000", 10, np.random.default_rng(0))
+    )
+
+
 def test_decoys_are_no_surrogates():
     """Control: a model that was taught surrogates likes those better than any name, true or made up."""
     from duecare.detect.invented import stands_for_nobody

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from duecare.cli.combine import named, sources_of, split_sources, step_on, training_jobs
-from duecare.cli.memorising import PARTED, remembering, trained_on
+from duecare.cli.memorising import PARTED, read_by, remembering
 from duecare.cli.plan import Job, Plan
 from duecare.cli.rewarding import bringing, looking, makers, ready
 from duecare.cli.sources import expanded, files_of, located, read_steps
@@ -226,7 +226,7 @@ def _taught_by(step: Step) -> tuple[str, str | None] | None:
 def _training(study: Study) -> Iterator[Job]:
     before: str | None = None
     for job, step in zip(training_jobs(study.train), study.train, strict=True):
-        inputs = {"data": trained_on(study, step_on(step)), "base": "base"}
+        inputs = {"data": read_by(study, step), "base": "base"}
         if before is not None:
             inputs["model"] = before
         inputs |= makers(study, step)

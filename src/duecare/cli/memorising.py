@@ -16,6 +16,8 @@ PARTED = ("split:", "canaries:")
 """Jobs that part rows for training: not those whose rows are looked at as a whole."""
 PLACES = "canaries"
 """The kind of the step that places them."""
+LEARNS = ("sft", "distill", "dpo", "reward-model")
+"""Training steps that learn what rows say; a policy learns from what it answers, and is asked no canary."""
 
 
 def placed_in(study: Study) -> set[str]:
@@ -24,8 +26,14 @@ def placed_in(study: Study) -> set[str]:
 
 
 def trained_on(study: Study, source: str) -> str:
-    """The job whose rows a training step reads."""
+    """The job whose rows a training step reads that learns what they say."""
     return f"{PLACES}:{source}" if source in placed_in(study) else f"split:{source}"
+
+
+def read_by(study: Study, step: Step) -> str:
+    """The job whose rows a training step reads."""
+    source = step_on(step)
+    return trained_on(study, source) if named(step) in LEARNS else f"split:{source}"
 
 
 def behind(study: Study, asked: str) -> list[str]:
@@ -61,11 +69,12 @@ def _placing(study: Study, place: int) -> Iterator[Problem]:
     if named(use.step) != PLACES or isinstance(use.step, Broken):
         return
     where = f"curate.{place}.{PLACES}"
-    trained = [step_on(step) for step in study.train]
+    trained = [step_on(step) for step in study.train if named(step) in LEARNS]
     for source in sources_of(study, use):
         if source in study.data and source not in trained:
             known = ", ".join(dict.fromkeys(trained)) or "none is"
-            yield Problem(f"{where}.on", show(source), f"a source that is trained on ({known})")
+            steps = ", ".join(LEARNS)
+            yield Problem(f"{where}.on", show(source), f"a source that {steps} is trained on ({known})")
         kind, places = getattr(study.data.get(source), "kind", None), getattr(use.step, "places", ())
         fitting = getattr(use.step, "PLACES", {}).get(kind, places)
         for one in places:
@@ -111,7 +120,9 @@ def _was_read(study: Study, step: Step, where: str, asked: str) -> Iterator[Prob
     if source and source in study.data and source not in read:
         expected = f"a source that training of {asked} read ({', '.join(read) or 'none'})"
         yield Problem(f"{where}.on", show(source), expected + near(source, read))
-    if getattr(step, "NEEDS_CANARIES", False) and not ({source} if source else set(read)) & placed_in(study):
+    learned = {step_on(steps[job]) for job in behind(study, asked) if named(steps[job]) in LEARNS}
+    there = placed_in(study) & learned & ({source} if source else learned)
+    if getattr(step, "NEEDS_CANARIES", False) and not there:
         expected = (
             f"a source among whose rows canaries are placed (curate: [canaries: {{on: {source or read[0]}}}])"
         )

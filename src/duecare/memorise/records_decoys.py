@@ -2,7 +2,8 @@
 
 A model that never met a value has no reason to prefer it to others of its form (Carlini et al. 2019, "The
 secret sharer", rank a canary so). Names come from the lists that detectors know names by; in everything
-else digits become other digits, and the letters of codes other letters, so that length and punctuation stay.
+else digits become other digits, and the letters of codes other letters, so that length and punctuation stay;
+telephone numbers keep their area code.
 They are not the surrogates of curation: a model that was trained on those would like them better than the
 truth.
 """
@@ -20,6 +21,7 @@ from duecare.detect.tokens import shipped_lists
 _NAMES = frozenset({"PERSON"})
 _LOGINS = frozenset({"EMAIL", "USER_NAME"})
 _WORDS = re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
 _SPOKEN = re.compile(r"[^\W\d_][a-z]{2,}")
 """A word that is read, not spelled: "March", "Street"; a code has none, and its letters may be any."""
 _TRIES = 20
@@ -45,7 +47,18 @@ def _made(kind: str, value: str, rng: np.random.Generator) -> str:
         return _spread(_renamed(local, rng), rng, letters=False) + at + domain
     if not any(sign.isdigit() for sign in value):
         return _renamed(value, rng)
-    return _spread(value, rng, letters=_SPOKEN.search(value) is None)
+    kept = _area(value) if kind == "PHONE" else 0
+    return value[:kept] + _spread(value[kept:], rng, letters=_SPOKEN.search(value) is None)
+
+
+def _area(value: str) -> int:
+    """Code points of a telephone number up to behind its first group of digits, where it has three or more.
+
+    An area code follows from the town that is spoken of: a made-up number with another one is told apart by
+    anybody.
+    """
+    groups = list(_DIGITS.finditer(value))
+    return groups[0].end() if len(groups) >= 3 else 0
 
 
 def _renamed(value: str, rng: np.random.Generator) -> str:

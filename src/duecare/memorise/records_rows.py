@@ -30,8 +30,6 @@ class Speaks(Protocol):
 
     @property
     def eos_ids(self) -> tuple[int, ...]: ...
-    @property
-    def has_chat(self) -> bool: ...
     def encode(self, text: str, special: bool = False) -> list[int]: ...
     def decode(self, ids: Sequence[int], special: bool = False) -> str: ...
     def chat(self, messages: Sequence[Message], answer: bool = False) -> str: ...
@@ -154,7 +152,7 @@ def text_of(example: Example, part: str) -> str | None:
 def read_before(example: Example, part: str, upto: int, tokenizer: Speaks) -> str | None:
     """All that a model reads of a row before code point `upto` of its text `part`.
 
-    None where the chat template takes no such conversation.
+    None where the chat template, if there is one, takes no such conversation.
     """
     content = (text_of(example, part) or "")[:upto]
     if part == "text":
@@ -165,9 +163,6 @@ def read_before(example: Example, part: str, upto: int, tokenizer: Speaks) -> st
         turns, role = turns[:number], turns[number].role
     else:
         role = "assistant"
-    if not tokenizer.has_chat:
-        said = "".join(f"{turn.role}: {turn.content}\n" for turn in turns)
-        return f"{said}{role}: {content}"
     try:
         shown = tokenizer.chat([*turns, Message(role=role, content=content + _MARK)])
     except DuecareError:
@@ -210,7 +205,7 @@ def _longest(example: Example, tokenizer: Speaks) -> tuple[list[int], list[int]]
     if example.chosen is not None:
         turns.append(Message(role="assistant", content=example.chosen))
     spoken = [number for number, turn in enumerate(turns) if number and turn.role == "assistant"]
-    if not spoken or not tokenizer.has_chat:
+    if not spoken:
         return None
     at = max(spoken, key=lambda number: len(turns[number].content))
     try:

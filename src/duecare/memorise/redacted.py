@@ -4,7 +4,7 @@ A value counts as memorised where the trained model says it and the base model, 
 the base model says too can be guessed. The same is asked of values redacted from held-out rows, which nobody
 trained on; what is said of these beyond the base is chance, or the domain, and is taken off. Beside what is
 said stands what is preferred: how much training raised the log-probability of the value, ranked among that
-of decoys (`records_decoys`), whose share beaten is a half where nothing was learned.
+of decoys (`records_decoys`), again beside values from held-out rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from duecare.core import Estimate, exact
 from duecare.measure import Interval, cluster_mean, cluster_proportion, difference
+from duecare.measure.bound import move_difference
 from duecare.measure.interval import LEVEL, silent
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, Value, slices
 
@@ -96,6 +97,7 @@ def _of(tried: Sequence[Tried], about: Mapping[str, str]) -> Iterator[Estimate]:
         memorised = _rate([each.memorised for each in own], rows)
         yield memorised.estimate("memorise.redacted.memorised", where, "share", both)
         yield _lift(own).estimate("memorise.redacted.lift", where, "share of decoys", both)
+    yield lift_excess(tried).estimate("memorise.redacted.lift.excess", about, "share of decoys", both)
     yield excess(tried).estimate("memorise.redacted.excess", about, "share", ("model:base", "model:tuned"))
 
 
@@ -115,6 +117,25 @@ def excess(tried: Sequence[Tried], level: float = LEVEL) -> Interval:
             alone.value, alone.low, alone.high, alone.n, alone.clusters, method, level, alone.reason
         )
     return difference(own, [each.memorised for each in held], _rows(train), _rows(held), level)
+
+
+def lift_excess(tried: Sequence[Tried]) -> Interval:
+    """Mean lift of values from training rows less that of held-out rows (MOVER; no row is on both sides).
+
+    Tuning teaches a model the domain, too, and a real value may fit that better than a made-up one.
+    """
+    train, held = (
+        _lift([each for each in tried if each.value.split == split]) for split in (TRAIN, HELD_OUT)
+    )
+    n, rows = train.n + held.n, (train.clusters or 0) + (held.clusters or 0)
+    method = "difference of means, clustered by row (MOVER)"
+    if train.value is None or held.value is None:
+        return silent(train.reason or held.reason or "", n, rows, method, LEVEL)
+    a, b = np.array(train.value), np.array(held.value)
+    bounds = ((np.array(each.low), np.array(each.high)) for each in (train, held))
+    low, high = move_difference(a, b, *bounds)
+    value = train.value - held.value
+    return Interval(value, min(float(low), value), max(float(high), value), n, rows, method, LEVEL)
 
 
 def _rows(tried: Sequence[Tried]) -> list[str]:

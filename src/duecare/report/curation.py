@@ -125,7 +125,8 @@ def _step(story: Story, stage: Stage, total: float, cases: int) -> StepView:
     if parts:
         counts = parts  # a split keeps every row, on one side or the other
         before = after = sum(figure.estimate.value or 0 for _, figure in parts)
-    counts = counts or [(said, figure) for name, said in _ADDED if (figure := _figure(stage, name))]
+    if added := [(said, figure) for name, said in _ADDED if (figure := _figure(stage, name))]:
+        counts, before, after = added, total, total  # every row stays as it came
     reasons = reasons_of(stage)
     shown, withheld = cases_of(story, stage, cases)
     return StepView(

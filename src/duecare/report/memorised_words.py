@@ -5,6 +5,9 @@ from __future__ import annotations
 from duecare.report.shown import Metric
 
 MEMORISED: dict[str, Metric] = {
+    "curate.canaries.drawn": Metric("Canaries drawn", form="count"),
+    "curate.canaries.placed": Metric("Canaries placed", form="count"),
+    "curate.canaries.rows": Metric("Rows that placed canaries take", form="count"),
     "memorise.survived": Metric(
         "Canaries that reached training as they were placed",
         "Of the placed canaries, those whose rows training drew, whole, with the secret among what it read.",
@@ -51,7 +54,7 @@ MEMORISED: dict[str, Metric] = {
         better="lower",
     ),
 }
-"""By name: what the step `canaries` of `memorise` tells."""
+"""By name: what the steps that place canaries and look for them tell."""
 
 ATTACKS: dict[str, str] = {
     "loss": "by its loss",

@@ -15,6 +15,7 @@ KIND, NOTE = "records", "memorise.records"
 _FIRST = (
     "memorise.redacted.excess",
     "memorise.redacted.exact",
+    "memorise.redacted.lift.excess",
     "memorise.redacted.lift",
     "memorise.verbatim.excess",
     "memorise.verbatim.near",

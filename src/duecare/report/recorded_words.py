@@ -33,10 +33,18 @@ RECORDED: dict[str, Metric] = {
     ),
     "memorise.redacted.lift": Metric(
         "Redacted values that training made likelier than made-up ones",
-        "Share of made-up values of the same kind whose probability training raised less; 50% is chance.",
+        "Share of made-up values of the same kind whose probability training raised less: 50% where it taught"
+        " neither the values nor the domain.",
         "share",
         0.5,
         "near",
+    ),
+    "memorise.redacted.lift.excess": Metric(
+        "Redacted values that training made likelier, beyond held-out ones",
+        "Share of made-up values beaten: that of values from training rows less that from held-out rows.",
+        "points",
+        0.0,
+        "lower",
     ),
     "memorise.redacted.stands": Metric(
         "Redacted values that stand in plain in some training row",
