@@ -9,9 +9,10 @@ from typing import Any
 
 from duecare.report.croissant import tables_of
 from duecare.report.datasheet import DECLARED, MISSING, Source, answers
-from duecare.report.documents.fact import Declarer, Fact, of_card
+from duecare.report.documents.fact import Fact, of_card
 from duecare.report.documents.of_model import base_note, reference
 from duecare.report.gather import Stage
+from duecare.report.named import Declarer
 from duecare.report.view import View
 
 _SPDX = frozenset(
