@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from duecare.report.croissant import tables_of
 from duecare.report.datasheet import DECLARED, MISSING, Source, answers
@@ -176,9 +177,9 @@ def software_components(view: View, told: Told) -> list[dict[str, Any]]:
 
 def _package(package: str, version: str, entries: Sequence[int], told: Told) -> dict[str, Any]:
     if package == "python":
-        kind, purl = "platform", f"pkg:generic/python@{version}"
+        kind, purl = "platform", f"pkg:generic/python@{quote(version)}"
     else:
-        kind, purl = "library", f"pkg:pypi/{re.sub(r'[-_.]+', '-', package.lower())}@{version}"
+        kind, purl = "library", f"pkg:pypi/{re.sub(r'[-_.]+', '-', package.lower())}@{quote(version)}"
     known = told.property("duecare:known:/version", entries[:1], f"and {len(entries) - 1} entries more")
     return {
         "type": kind,
