@@ -23,6 +23,15 @@ from duecare.report.summary import summary
 from duecare.report.view import View, view
 
 BOM = "bom.cdx.json"
+_BESIDE = (
+    ("model_card.md", "the model card, with Hugging Face metadata"),
+    ("data_card.md", "the data card: what a stranger asks of each source"),
+    ("croissant.json", "the curated tables as other programs load them (MLCommons Croissant)"),
+    (BOM, "the bill of materials (CycloneDX): model, data, software, figures"),
+    ("annex_iv.html", "technical documentation along Annex IV of the EU AI Act"),
+    ("frameworks.html", "evidence by framework: NIST, ISO/IEC 42001, OECD, Google"),
+    ("report.json", "every figure for other programs"),
+)
 _MOST_FIGURES = 200
 """So many figures of one ledger entry stand on the page; all of them are in report.json."""
 
@@ -82,6 +91,7 @@ def html(seen: View) -> str:
         style=Markup(style),  # noqa: S704 - our own file
         paint=chart.paint,
         most_figures=_MOST_FIGURES,
+        beside=_BESIDE,
     )
 
 

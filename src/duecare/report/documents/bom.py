@@ -22,10 +22,11 @@ from duecare.report.documents.bom_parts import (
     licences,
     software_components,
 )
-from duecare.report.documents.fact import Fact, declarer, digests
+from duecare.report.documents.fact import Fact
 from duecare.report.documents.of_model import base, base_note, results, trained
 from duecare.report.documents.of_people import owner, purpose
 from duecare.report.documents.topics import Evidence
+from duecare.report.named import declarer, digests
 from duecare.report.view import View
 
 SPEC = "1.6"

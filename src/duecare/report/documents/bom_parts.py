@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from duecare.report.croissant import tables_of
 from duecare.report.datasheet import DECLARED, MISSING, Source, answers
-from duecare.report.documents.fact import Declarer, Fact, of_card
+from duecare.report.documents.fact import Fact, of_card
 from duecare.report.documents.of_model import base_note, reference
 from duecare.report.gather import Stage
+from duecare.report.named import Declarer
 from duecare.report.view import View
 
 _SPDX = frozenset(
@@ -175,9 +177,9 @@ def software_components(view: View, told: Told) -> list[dict[str, Any]]:
 
 def _package(package: str, version: str, entries: Sequence[int], told: Told) -> dict[str, Any]:
     if package == "python":
-        kind, purl = "platform", f"pkg:generic/python@{version}"
+        kind, purl = "platform", f"pkg:generic/python@{quote(version)}"
     else:
-        kind, purl = "library", f"pkg:pypi/{re.sub(r'[-_.]+', '-', package.lower())}@{version}"
+        kind, purl = "library", f"pkg:pypi/{re.sub(r'[-_.]+', '-', package.lower())}@{quote(version)}"
     known = told.property("duecare:known:/version", entries[:1], f"and {len(entries) - 1} entries more")
     return {
         "type": kind,

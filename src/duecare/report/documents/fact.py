@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from duecare.core.about import SYSTEM
-from duecare.ledger.chain import leaf_hash
-from duecare.ledger.log import entry_line
 from duecare.report import words
 from duecare.report.datasheet import DECLARED, MEASURED, MISSING, Answer
 from duecare.report.gather import Figure
 from duecare.report.metrics import metric
+from duecare.report.named import declarer
 from duecare.report.verdict import who
 from duecare.report.view import View
 
@@ -39,14 +38,6 @@ class Fact:
             return f"missing: {self.fill}"
         where = numbered(self.entries)
         return f"declared by {self.by} ({where})" if self.known == DECLARED else f"measured ({where})"
-
-
-@dataclass(frozen=True, slots=True)
-class Declarer:
-    """Who declares what a study says, and the entry that it stands in; no entry where no run began."""
-
-    name: str
-    entries: tuple[int, ...]
 
 
 def numbered(entries: Iterable[int]) -> str:
@@ -76,14 +67,6 @@ def measured(what: str, said: str, entries: Iterable[int]) -> Fact:
 def missing(what: str, fill: str) -> Fact:
     """A gap, and what would fill it."""
     return Fact(what, "", MISSING, fill=fill)
-
-
-def declarer(view: View) -> Declarer:
-    """The owner of the study, else whoever recorded it."""
-    starts = [entry for entry in view.story.entries if entry.happened == "run.started"]
-    if not starts:
-        return Declarer(view.owner or "nobody named", ())
-    return Declarer(view.owner or starts[-1].actor, (starts[-1].index,))
 
 
 def declared(view: View, what: str, said: object, fill: str) -> Fact:
@@ -156,14 +139,6 @@ def title_of(figure: Figure) -> str:
 def withheld(figure: Figure) -> bool:
     """Whether private training keeps this figure back: it must not leave those who have the data."""
     return figure.estimate.slice.get("release") == "withheld"
-
-
-def digests(view: View) -> dict[int, str]:
-    """The leaf hash (hex) of every entry told of: what a proof of that entry is about."""
-    last = view.story.entries[-1].index
-    return {
-        entry.index: leaf_hash(entry_line(entry)).hex() for entry in view.story.ledger if entry.index <= last
-    }
 
 
 def limits(view: View) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 from duecare.core import DuecareError
 from duecare.core.wire import decode
 from duecare.report import words
-from duecare.report.documents.fact import Fact, figured, measured, missing, title_of, withheld
-from duecare.report.gather import Stage
+from duecare.report.documents.fact import Fact, figured, measured, missing, ranged, title_of, withheld
+from duecare.report.gather import Figure, Stage
 from duecare.report.verdict import trains
 from duecare.report.view import View
 
@@ -29,7 +29,8 @@ _TELLING = (
 )
 """Settings that say how a training step learns; all of them stand in its entry."""
 PRIVATE = ".private.epsilon"
-MEMORISED = ("memorise.", "canaries.", "extraction.", "membership.")
+MEMORISED = "memorise."
+"""How the names of figures begin that tell what comes back from a model."""
 _TRAIN = "a step in the section “train” of the study"
 
 
@@ -174,12 +175,12 @@ def private(view: View) -> list[Fact]:
 
 def memorised(view: View) -> list[Fact]:
     """What the model was found to have memorised."""
-    found = [
-        measured(title_of(figure), figured(figure), [figure.entry])
-        for figure in view.story.figures
-        if figure.estimate.metric.startswith(MEMORISED) and not withheld(figure)
-    ]
-    return found or [missing("What the model memorised", "a test of what comes back from the model")]
+    found: dict[str, list[Figure]] = {}
+    for figure in view.story.figures:
+        if figure.estimate.metric.startswith(MEMORISED) and not withheld(figure):
+            found.setdefault(title_of(figure), []).append(figure)
+    facts = [ranged(title, figures) for title, figures in found.items()]
+    return facts or [missing("What the model memorised", "a test of what comes back from the model")]
 
 
 def attempts(view: View) -> list[Fact]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from duecare.ledger.forgotten import forgotten
-from duecare.report.documents.fact import Fact, declared, declarer, measured, missing
+from duecare.report.documents.fact import Fact, declared, measured, missing
+from duecare.report.named import declarer
 from duecare.report.view import View
 
 _LISTED = "the section “people” of the study"

@@ -10,11 +10,11 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from duecare.ledger.entry import Entry
-from duecare.report.card import literal, table_of
 from duecare.report.datasheet import DECLARED, MEASURED, MISSING
-from duecare.report.documents.fact import Fact, digests
+from duecare.report.documents.fact import Fact
 from duecare.report.documents.topics import TOPICS, Evidence
+from duecare.report.markdown import literal, table_of
+from duecare.report.named import HEADING, cited, entries_table, happened
 from duecare.report.view import View
 
 EVIDENCE, PARTIAL, NOTHING = "evidence", "partial", "nothing"
@@ -91,6 +91,11 @@ class Paper:
         return tuple(fact for chapter in self.chapters for point in chapter.points for fact in point.facts)
 
     @property
+    def entries(self) -> set[int]:
+        """The entries that it names."""
+        return {index for fact in self.facts for index in fact.entries}
+
+    @property
     def counts(self) -> str:
         """ "31 points: 3 with evidence, 20 partial, 8 with nothing"."""
         whole = Chapter("", "", tuple(point for chapter in self.chapters for point in chapter.points))
@@ -142,11 +147,7 @@ def markdown(paper: Paper, view: View) -> str:
     for each in paper.chapters:
         parts += [f"## {each.title}", each.source]
         parts += _in_full(each) if paper.whole else [_in_short(each)]
-    rows = ([str(entry.index), digest, _happened(entry), entry.time] for entry, digest in cited(paper, view))
-    parts += [
-        "## The entries that are named",
-        table_of(["Entry", "Leaf hash (SHA-256)", "What", "When"], rows),
-    ]
+    parts += [HEADING, entries_table(view, paper.entries)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -171,17 +172,6 @@ def _in_short(each: Chapter) -> str:
     return table_of(["Number", "What it is about (our words)", "State", "Evidence in this run"], rows)
 
 
-def cited(paper: Paper, view: View) -> list[tuple[Entry, str]]:
-    """The entries that a document names, each with its leaf hash."""
-    named = {index for fact in paper.facts for index in fact.entries}
-    found = digests(view)
-    return [(entry, found[entry.index]) for entry in view.story.ledger if entry.index in named]
-
-
-def _happened(entry: Entry) -> str:
-    return f"{entry.happened} {entry.job}" if entry.job else entry.happened
-
-
 def page(paper: Paper, view: View) -> str:
     """The document as one HTML page without scripts; every value is escaped."""
     pages = jinja2.Environment(
@@ -198,8 +188,8 @@ def page(paper: Paper, view: View) -> str:
         paper=paper,
         story=view.story,
         view=view,
-        cited=cited(paper, view),
-        happened=_happened,
+        cited=cited(view, paper.entries),
+        happened=happened,
         linked=shown,
         style=Markup(style),  # noqa: S704 - our own files
         marks={MEASURED: "●", DECLARED: "○", MISSING: "–"},
