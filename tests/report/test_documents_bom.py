@@ -204,6 +204,7 @@ def test_figures_that_private_training_keeps_back_are_left_out(written: dict[str
     assert "dpo.private.epsilon" in kinds
     assert "dpo.loss" not in kinds
     assert "withheld" not in json.dumps(written)
+    assert "0.25 nats" not in json.dumps(written)
 
 
 def test_files_have_the_digests_of_their_bytes(written: dict[str, Any], run: Path) -> None:
