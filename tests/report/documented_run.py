@@ -11,7 +11,7 @@ from fabricated_jobs import CURATE, base, curate
 from fabricated_run import STUDY, Fabricator
 from fabricated_verdicts import evaluate
 
-from duecare.core import Estimate, Note
+from duecare.core import Estimate, Finding, Note
 
 ABOUT = {
     "users": "clerks of the bank | who answer letters",
@@ -27,6 +27,13 @@ EPSILON = Estimate(
     metric="dpo.private.epsilon", value=7.5, low=7.5, high=7.5, n=400, method="exact count",
     slice={"unit": "example"},
 )  # fmt: skip
+KEPT_BACK = Finding(
+    name="dpo.loss.gap",
+    verdict="fail",
+    limit="at most 0.1",
+    detail="The gap is 0.25 nats.",
+    estimate=WITHHELD,
+)
 TOLD = {"digest": "cd" * 32, "family": "llama", "licence": "Apache-2.0"}
 
 
@@ -55,6 +62,7 @@ def documented(folder: Path, about: dict[str, str] = ABOUT, size: int = 60) -> P
             files={"curves.parquet": made.curves({"loss": (2.0, 1.0)}, "age", ("men", "women"), 10)},
             nested=weights,
             estimates=(WITHHELD, EPSILON) if job == "dpo" else (),
+            findings=(KEPT_BACK,) if job == "dpo" else (),
             settings={"on": "chats", "steps": 10, "learning_rate": 0.001},
         )
     evaluate(run)

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 from documented_run import ABOUT, documented
+from fabricated_run import Fabricator
 from test_report_people import Signing
 
+from duecare.core import Finding
 from duecare.core.about import SYSTEM
 from duecare.ledger.chain import leaf_hash
 from duecare.ledger.log import entry_line
+from duecare.ledger.record import Recorder
+from duecare.ledger.sign import load_or_create
 from duecare.ledger.verify import verify
 from duecare.report import Report
 from duecare.report.datasheet import DECLARED, MEASURED, MISSING
@@ -208,7 +212,10 @@ def test_what_a_study_says_is_text_and_nothing_else(seen: View) -> None:
 
 def test_what_private_training_keeps_back_is_in_no_document(seen: View) -> None:
     for make in (annex_iv, frameworks):
-        assert "withheld" not in markdown(make(seen), seen)
+        text = markdown(make(seen), seen)
+        assert "withheld" not in text
+        assert "0.25 nats" not in text
+    assert any(card.ruling.finding.detail == "The gap is 0.25 nats." for card in seen.watched)  # control
     private = [fact for fact in Evidence(seen).of("private") if fact.known == MEASURED]
     assert [fact.said for fact in private] == ["unit example: 7.50, n = 400"]
 
@@ -254,11 +261,6 @@ def test_the_report_holds_the_documents_and_links_to_them(run: Path, tmp_path: P
 
 def test_a_document_that_was_changed_is_found_by_verify(tmp_path: Path) -> None:
     """On record, documents are sealed like every result."""
-    from fabricated_run import Fabricator
-
-    from duecare.ledger.record import Recorder
-    from duecare.ledger.sign import load_or_create
-
     run = documented(tmp_path)
     clock = Fabricator(tmp_path / "other", tmp_path / "keys")._clock
     with Recorder(run, load_or_create(tmp_path / "keys"), "ana@example.org", clock) as recorder:
@@ -270,3 +272,25 @@ def test_a_document_that_was_changed_is_found_by_verify(tmp_path: Path) -> None:
     bill = run / "report" / "bom.cdx.json"
     bill.write_bytes(bill.read_bytes().replace(b'"value": "0.022"', b'"value": "0.021"', 1))
     assert [finding for finding in verify(run) if finding.verdict == "fail"]
+
+
+def test_methods_against_gaps_and_limits_that_were_watched(tmp_path: Path) -> None:
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["sft"])
+    debias = {"axis": "age", "group_dro": {"step_size": 0.05}, "pairing": None, "adversary": None}
+    crossed = Finding(name="sft.loss.gap", verdict="fail", limit="at most 0.5", detail="It is 0.7.")
+    run.job("sft", "duecare.train.sft.Sft", settings={"steps": 2, "debias": debias}, findings=[crossed])
+    evidence = Evidence(view(run.finish(), 0))
+    (method,), (watched,) = evidence.of("care"), evidence.of("watched")
+    assert (method.said, method.entries) == ("group DRO on age", watched.entries)
+    assert watched.said == "1 of 1: fails"
+    assert [fact.said for fact in evidence.of("noticed")] == ["It is 0.7."]
+
+
+def test_what_a_flag_leaves_as_it_is_is_no_method(tmp_path: Path) -> None:
+    """Control: rows that are only marked are not counted as something done against gaps."""
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["stereotypes:chats"])
+    run.job("stereotypes:chats", "duecare.curate.stereotype.Stereotypes", settings={"mode": "flag"})
+    (fact,) = Evidence(view(run.finish(), 0)).of("care")
+    assert fact.known == MISSING

@@ -16,7 +16,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from documented_run import documented
 from fabricated_run import Fabricator, counts, rows_table
 
-from duecare.core import LedgerError
+from duecare.core import LedgerError, exact
 from duecare.ledger.chain import leaf_hash
 from duecare.ledger.digest import file_digest
 from duecare.ledger.log import entry_line
@@ -204,6 +204,7 @@ def test_figures_that_private_training_keeps_back_are_left_out(written: dict[str
     assert "dpo.private.epsilon" in kinds
     assert "dpo.loss" not in kinds
     assert "withheld" not in json.dumps(written)
+    assert "0.25 nats" not in json.dumps(written)
 
 
 def test_files_have_the_digests_of_their_bytes(written: dict[str, Any], run: Path) -> None:
@@ -261,4 +262,20 @@ def test_a_licence_that_spdx_does_not_know_is_a_name(tmp_path: Path) -> None:
     )
     found = json.loads(bom(view(run.finish(), 0)))
     assert found["components"][0]["licenses"] == [{"license": {"name": "as agreed with the shop"}}]
+    assert not problems(found)
+
+
+def test_kinds_of_personal_data_that_were_found_are_named_and_no_others(tmp_path: Path) -> None:
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["read:post", "personal:post"])
+    rows = {"kept.parquet": rows_table([])}
+    run.job("read:post", "duecare.curate.source.Read", files=rows, settings={"source": "p", "kind": "text"})
+    places = [
+        exact("curate.personal.places", count, 9, {"source": "post", "type": kind}, unit="places")
+        for kind, count in (("PHONE", 2), ("EMAIL", 1), ("CARD", 0))
+    ]
+    run.job("personal:post", "duecare.curate.redact.Redact", files=rows, estimates=places)
+    found = json.loads(bom(view(run.finish(), 0)))
+    (held,) = found["components"][0]["data"]
+    assert held["sensitiveData"] == ["EMAIL, replaced in this run", "PHONE, replaced in this run"]
     assert not problems(found)

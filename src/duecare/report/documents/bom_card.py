@@ -11,7 +11,7 @@ from duecare.report.datasheet import MISSING
 from duecare.report.documents.bom_parts import Told
 from duecare.report.documents.fact import Fact, figured, limits, measured, missing
 from duecare.report.documents.of_model import REINFORCED, base_note, trained
-from duecare.report.documents.of_tests import performance
+from duecare.report.documents.of_tests import may_leave, performance
 from duecare.report.documents.topics import Evidence
 from duecare.report.gather import Figure
 from duecare.report.verdict import Card as Verdict
@@ -161,7 +161,9 @@ def _fairness(view: View, writing: _Writing) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for card in (*view.gates, *view.findings, *view.watched):
         ruling = card.ruling
-        if ruling.figure is None or not {"axis", "group"} & ruling.figure.estimate.slice.keys():
+        if ruling.figure is None or not may_leave(card):
+            continue
+        if not {"axis", "group"} & ruling.figure.estimate.slice.keys():
             continue
         fact = Fact(card.title, card.verdict, "measured", (ruling.entry,))
         writing.known(f"/considerations/fairnessAssessments/{len(found)}", fact, f"figure {ruling.figure.id}")

@@ -142,9 +142,9 @@ def _contents(view: View, source: Source, tables: Sequence[Any]) -> dict[str, An
         written["contents"] = {"url": f"../{tables[0].stage.folder}/{tables[0].file.path}"}
     sensitive = sorted(
         {
-            figure.estimate.slice["label"]
+            figure.estimate.slice["type"]
             for figure in source.figures("curate.personal.places")
-            if figure.estimate.value and "label" in figure.estimate.slice
+            if figure.estimate.value and "type" in figure.estimate.slice
         }
     )
     if sensitive:

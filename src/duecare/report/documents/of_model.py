@@ -100,19 +100,29 @@ def _training(stage: Stage) -> Fact:
 
 
 def care(view: View) -> list[Fact]:
-    """What training did against unequal treatment: debiasing, robust and adversarial training."""
+    """What was done against unequal treatment: methods of training, copies and weights in the data."""
     found = []
     for stage in view.story.stages:
         settings = stage.entry.settings or {}
-        used = [key for key in ("debias", "robust", "adversary", "groupdro", "pairing") if settings.get(key)]
-        if trains(stage) and used:
+        used = _against_gaps(settings) if trains(stage) else []
+        if used:
             found.append(measured(f"{stage.job}: methods against gaps", ", ".join(used), [stage.entry.index]))
         told = [f"{key} {_flat(settings[key])}" for key in ("mode", "swap", "by") if settings.get(key)]
         if stage.kind in ("balance", "stereotypes") and settings.get("mode") != "flag":
-            found.append(measured(f"{stage.job}: rows of groups", ", ".join(told), [stage.entry.index]))
+            said = ", ".join(told) or "with its defaults"
+            found.append(measured(f"{stage.job}: rows of groups", said, [stage.entry.index]))
     return found or [
         missing("Methods against gaps", "“balance” or “stereotypes” in curation, or “debias” in training")
     ]
+
+
+def _against_gaps(settings: Mapping[str, Any]) -> list[str]:
+    debias = settings.get("debias")
+    told = []
+    if isinstance(debias, dict):
+        names = {"group_dro": "group DRO", "pairing": "pairing of twins", "adversary": "an adversary"}
+        told = [f"{said} on {debias.get('axis')}" for key, said in names.items() if debias.get(key)]
+    return told + (["robust heads"] if settings.get("robust") else [])
 
 
 def _flat(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from duecare.core import PASS
@@ -92,11 +93,16 @@ def _gate(card: Card) -> Fact:
 
 def noticed(view: View) -> list[Fact]:
     """What steps noticed by themselves, and what did not hold."""
-    cards = (*view.findings, *view.watched, *view.gates)
+    cards = [card for card in (*view.findings, *view.watched, *view.gates) if may_leave(card)]
     open_ = [card.ruling for card in cards if card.ruling.finding.verdict != PASS]
     return [_noticed(ruling) for ruling in open_] or [
         measured("Findings that do not hold", "none", [view.story.entries[-1].index])
     ]
+
+
+def may_leave(card: Card) -> bool:
+    """Whether a finding rests on nothing that private training keeps back."""
+    return card.ruling.figure is None or not withheld(card.ruling.figure)
 
 
 def _noticed(ruling: Ruling) -> Fact:
@@ -106,12 +112,16 @@ def _noticed(ruling: Ruling) -> Fact:
 
 
 def watched(view: View) -> list[Fact]:
-    """Limits that were watched while training."""
-    found = [
-        measured(f"Watched while training: {card.title}", card.ruling.finding.detail, [card.ruling.entry])
-        for card in view.watched
-    ]
-    return found or [missing("Limits watched while training", "the section “watch” of the study")]
+    """Limits that were watched while training, and how many comparisons held."""
+    found: dict[str, list[Card]] = {}
+    for card in filter(may_leave, view.watched):
+        found.setdefault(f"{card.ruling.job}: {card.title}, {card.ruling.finding.limit}", []).append(card)
+    facts = []
+    for title, cards in found.items():
+        verdicts = Counter(card.verdict for card in cards)
+        said = ", ".join(f"{count} of {len(cards)}: {verdict}" for verdict, count in verdicts.items())
+        facts.append(measured(title, said, (card.ruling.entry for card in cards)))
+    return facts or [missing("Limits watched while training", "the section “watch” of the study")]
 
 
 def rewards(view: View) -> list[Fact]:
