@@ -60,7 +60,7 @@ def test_a_study_asks_what_its_model_memorised(tmp_path: Path, monkeypatch: pyte
     assert "What the model kept of its rows" in page
     assert "Secrets that come back word for word" in page
     assert "canaries placed" in page
-    assert "0.0% of the source's rows before" not in page
+    assert ">0.0% of the source's rows before" not in page
     shown = CliRunner().invoke(app, ["memorised", "runs/tiny"])
     assert shown.exit_code == 0, shown.output
     assert "in the answer, placed 8 times" in shown.output
