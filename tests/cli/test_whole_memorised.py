@@ -47,7 +47,7 @@ def test_a_study_asks_what_its_model_memorised(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "study.yaml").write_text(STUDY)
     said = CliRunner().invoke(app, ["run", "study.yaml"])
-    assert "canaries-back" in said.output, said.output
+    assert "Report: " in said.output, said.output  # a gate fails, so the exit code does not tell
     run = tmp_path / "runs" / "tiny"
     (done,) = [
         each for each in entries(run) if each.happened == "step.finished" and each.job == "canaries-back"
@@ -60,7 +60,7 @@ def test_a_study_asks_what_its_model_memorised(tmp_path: Path, monkeypatch: pyte
     assert "What the model kept of its rows" in page
     assert "Secrets that come back word for word" in page
     assert "canaries placed" in page
-    assert "0.0% of the source's rows before" not in page
+    assert ">0.0% of the source's rows before" not in page
     shown = CliRunner().invoke(app, ["memorised", "runs/tiny"])
     assert shown.exit_code == 0, shown.output
     assert "in the answer, placed 8 times" in shown.output
