@@ -122,7 +122,7 @@ def rows_of(inputs: Artifacts, source: str, most: int, seed: int) -> list[Row]:
     read: dict[str, dict[str, Any]] = {}
     for name, artifact in inputs.items():
         path = artifact.path / READ
-        if name.startswith(TRAINED) and path.is_file() and _source(artifact.path) == source:
+        if name.startswith(TRAINED) and path.is_file() and source_read(artifact.path) == source:
             for line in pq.read_table(path).to_pylist():
                 read[line["row"]] = line
     found: list[Row] = []
@@ -133,7 +133,7 @@ def rows_of(inputs: Artifacts, source: str, most: int, seed: int) -> list[Row]:
     return found
 
 
-def _source(folder: Path) -> str:
+def source_read(folder: Path) -> str:
     """The source whose canaries a training step read."""
     sources = pq.read_table(folder / FILE, columns=["source"])["source"]
     return str(sources[0].as_py()) if len(sources) else ""
@@ -173,7 +173,7 @@ def promise_of(inputs: Artifacts, source: str) -> Promise | None:
     for name, artifact in inputs.items():
         if not name.startswith(TRAINED) or not (artifact.path / FILE).is_file():
             continue
-        if _source(artifact.path) != source:
+        if source_read(artifact.path) != source:
             continue
         path = artifact.path / CLAIM
         if not path.is_file():
