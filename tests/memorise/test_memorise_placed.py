@@ -36,7 +36,9 @@ def inputs(tmp_path):
     for name, rows in parts.items():
         pq.write_table(table(rows), tmp_path / f"{name}.parquet")
     read = [
-        {"row": each.row, "part": part, "draws": 1, "cut": False} for part, own in parts.items() for each in own
+        {"row": each.row, "part": part, "draws": 1, "cut": False}
+        for part, own in parts.items()
+        for each in own
     ]
     model = tmp_path / "model"
     model.mkdir()

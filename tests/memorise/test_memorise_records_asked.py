@@ -84,7 +84,7 @@ def test_rows_that_training_never_drew_count_on_no_side(rows, tokenizer, tmp_pat
 
 
 def test_a_step_that_read_another_source_says_nothing_of_these_rows(rows, tokenizer, tmp_path):
-    """Canaries lie among the chats of the first step alone: what it drew of those is no list of the others'."""
+    """What a step drew of the rows among which its canaries lie is no list of other rows."""
     step = tmp_path / "sft"
     step.mkdir()
     told = {"row": ["pairs:0"], "part": ["train"], "draws": [3], "cut": [False]}
