@@ -19,6 +19,7 @@ from duecare.cli.form import Field, fields
 from duecare.cli.reading import About, Watch
 from duecare.cli.steps import KINDS, Kind
 from duecare.cli.study import Groups
+from duecare.core.about import SYSTEM
 from duecare.evaluate.limit import GateSpec
 from duecare.ledger.people import Approvals, Person, Rules
 from duecare.memorise.limits import MemoriseLimits
@@ -106,7 +107,14 @@ def blocks() -> dict[str, str]:
     """Every generated block of the page by name."""
     made = {kind.name: block(kind) for kind in KINDS}
     made |= {name: table(cls, fields(cls)) for name, cls in PLAIN.items()}
+    made["study-about"] = _answers()
     return made
+
+
+def _answers() -> str:
+    """The questions about the system as a whole."""
+    rows = [f"| `{key}` | {question} |" for key, (_, question) in SYSTEM.items()]
+    return "\n".join(["| key | what it answers |", "|---|---|", *rows])
 
 
 PLAIN: dict[str, type[Any]] = {

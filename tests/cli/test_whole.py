@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
@@ -13,7 +15,7 @@ from duecare.ledger import entries
 from duecare.model.tiny import write_tiny
 
 STUDY = """\
-study: {name: tiny, purpose: "a test", owner: "nobody"}
+study: {name: tiny, purpose: "a test", owner: "nobody", about: {users: "whoever reads the test"}}
 model: {base: tiny-model}
 groups: {columns: [gender]}
 data:
@@ -92,6 +94,17 @@ def test_a_study_runs_end_to_end_on_record(here):
     assert "reward-model: held-out pairs" in page
     assert (run / "report" / "report.html").stat().st_size > 10_000
     assert str(here) not in (run / "ledger" / "log.jsonl").read_text()
+
+    bill = json.loads((run / "report" / "bom.cdx.json").read_text("utf-8"))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
+    model = bill["metadata"]["component"]
+    assert [each["bom-ref"] for each in model["pedigree"]["ancestors"]] == ["base", "model:sft"]
+    assert model["modelCard"]["considerations"]["users"] == ["whoever reads the test"]
+    held = {(each.metric, repr(each.value)) for entry in entries(run) for each in entry.estimates}
+    metrics = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert len(metrics) > 5
+    assert {(each["type"], each["value"]) for each in metrics} <= held
+    assert "declared by nobody (entry 0)" in (run / "report" / "annex_iv.md").read_text("utf-8")
 
     verified = call("verify", "study.yaml")
     assert verified.exit_code == 0, verified.output

@@ -85,6 +85,7 @@ class Fabricator:
         notes: Sequence[Note] = (),
         settings: Mapping[str, Any] | None = None,
         seed: int | None = 0,
+        nested: Mapping[str, bytes] | None = None,
     ) -> None:
         """One finished step; `inputs` maps names to jobs, or to a digest for a name that is external."""
         wired = {name: self.digests.get(of, of) for name, of in (inputs or {}).items()}
@@ -101,6 +102,9 @@ class Fabricator:
                 (folder / name).write_bytes(content)
             else:
                 pq.write_table(content, folder / name, compression="zstd")
+        for name, content in (nested or {}).items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
         artifact = self.recorder.publish(folder, job, key)
         self.digests[job] = artifact.digest
         path = artifact.path.relative_to(self.run).as_posix()

@@ -25,6 +25,7 @@ from duecare.report.datasheet import (
     sources_of,
 )
 from duecare.report.gather import Figure
+from duecare.report.named import HEADING, digests
 from duecare.report.view import view
 
 
@@ -203,3 +204,14 @@ def test_a_figure_that_could_not_be_taken_says_why(seen):
     )
     assert _told(lost).endswith("not known (one row alone)")
     assert "not known" not in known
+
+
+def test_the_card_names_who_declares_and_the_hash_of_every_entry(seen):
+    card = data_card(seen)
+    assert "in the name of Maria Okafor, head of customer care" in card
+    table = card[card.index(HEADING) :]
+    leaves = digests(seen)
+    named = {index for source in sources_of(seen) for each in answers(seen, source) for index in each.entries}
+    assert named
+    assert all(f"| {index} | {leaves[index]} |" in table for index in named)
+    assert f"| {max(named) + 1} |" not in table  # control: an entry that no answer names

@@ -14,8 +14,12 @@ from fabricated_verdicts import estimates
 
 from duecare.core import Estimate
 from duecare.core.wire import decode, encode
+from duecare.ledger.chain import leaf_hash
+from duecare.ledger.log import entry_line
+from duecare.ledger.read import entries as read_entries
 from duecare.report import words
 from duecare.report.card import literal
+from duecare.report.named import HEADING
 
 
 def head(card: str) -> dict:
@@ -54,6 +58,49 @@ def test_the_figures_are_those_of_the_json(whole_report: Built) -> None:
     tuned = [item for item in figures if item.slice.get("model") == "tuned"]
     for figure in tuned:
         assert f"| {literal(words.value(figure))} |" in whole_report.card
+
+
+def test_every_figure_names_its_entry_and_the_card_its_hash(whole_report: Built) -> None:
+    leaves = {entry.index: leaf_hash(entry_line(entry)).hex() for entry in read_entries(whole_report.run)}
+    args = [
+        metric["args"]
+        for result in head(whole_report.card)["model-index"][0]["results"]
+        for metric in result["metrics"]
+    ]
+    named = whole_report.card[whole_report.card.index(HEADING) :]
+    for each in args:
+        assert each["ledger_leaf"] == leaves[each["ledger_entry"]]
+        assert f"| {each['ledger_entry']} | {each['ledger_leaf']} |" in named
+    for heading in ("## Gates", "## Evaluation", "## Training", "## Training data and its curation"):
+        section = whole_report.card.partition(f"{heading}\n")[2].partition("\n## ")[0]
+        rows = [line for line in section.splitlines() if line.startswith("| ")][2:]
+        assert rows
+        assert all(f"| {row.rsplit('|', 2)[1].strip()} | " in named for row in rows)
+
+
+def test_what_nobody_said_is_missing_in_the_card(whole_report: Built) -> None:
+    said = whole_report.card.partition("## What it is for\n")[2].partition("\n## ")[0]
+    assert "declared by Maria Okafor, head of customer care (entry 0)" in said
+    assert "| Users |  | missing: the answer “users”" in said
+
+
+@pytest.mark.jax  # huggingface-hub comes with the train extra
+def test_hugging_face_reads_the_model_index(whole_report: Built) -> None:
+    from huggingface_hub import ModelCard
+
+    card = ModelCard(whole_report.card)
+    results = card.data.eval_results
+    assert results is not None
+    told = {(each["estimate"]["metric"], each["estimate"]["value"]) for each in whole_report.data["figures"]}
+    assert len(results) > 10
+    assert {(each.metric_type, each.metric_value) for each in results} <= told
+    assert all(each.metric_args["ledger_leaf"] for each in results)
+    broken = whole_report.card.replace("  name: support-assistant\n", "", 1).replace(
+        "- name: support-assistant\n  ", "- ", 1
+    )
+    assert broken != whole_report.card
+    with pytest.raises(ValueError, match="name"):  # control: the reader asks for what it needs
+        ModelCard(broken, ignore_metadata_errors=False)
 
 
 def test_only_the_tuned_model_is_spoken_of_where_there_is_one(

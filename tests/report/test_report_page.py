@@ -92,7 +92,10 @@ def test_every_link_leads_to_something_on_the_page(whole_report: Built) -> None:
     assert len(ids) == len(set(ids))
     links = page.all("href")
     assert links
-    assert {link.removeprefix("#") for link in links} <= set(ids)
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(ids)
+    beside = {link for link in links if not link.startswith("#")}
+    assert {"annex_iv.html", "bom.cdx.json"} <= beside
+    assert all((whole_report.out / link).is_file() for link in beside)
 
 
 def test_the_page_loads_nothing_and_runs_nothing(whole_report: Built) -> None:
@@ -161,7 +164,14 @@ def test_texts_are_withheld_without_the_personal_data_detector(
 def test_the_same_run_folder_gives_the_same_bytes(whole_report: Built, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(whole_report.run, tmp_path / "elsewhere"))
     again = build(moved, tmp_path / "out")
-    for name in ("report.html", "model_card.md", "data_card.md", "croissant.json", "report.json"):
+    for name in (
+        "report.html",
+        "model_card.md",
+        "data_card.md",
+        "croissant.json",
+        "report.json",
+        "bom.cdx.json",
+    ):
         assert (again.out / name).read_bytes() == (whole_report.out / name).read_bytes()
 
 

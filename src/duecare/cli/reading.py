@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,11 +54,13 @@ class About:
     - name: of the study and its run folder: letters, digits, - and _
     - purpose: what the model is for
     - owner: who answers for it
+    - about: what only people can say of the system, for its documents; the keys stand below
     """
 
     name: str
     purpose: str = ""
     owner: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +161,7 @@ class _Reading:
             name=about.name if about else "study",
             purpose=about.purpose if about else "",
             owner=about.owner if about else "",
+            about=about.about if about else {},
             people=people,
             rules=rules if people else None,
             model=self._one("base", "model"),

@@ -18,6 +18,9 @@ study:
   name: {name}              # the run lies in runs/{name}
   purpose: "say what the model is for"
   owner: "say who answers for it"
+  # about:                  # for model card and other documents, where what is not answered is missing
+  #   users: "who is meant to use it"
+  #   not_for: "what it must not be used for"
 
 # people:                   # who may sign what, each with a key (`duecare people keygen NAME`)
 #   li: {{roles: [owner, deployer], key: ...}}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from duecare.core import Problem, Step, StudyError
+from duecare.core.about import SYSTEM
 from duecare.core.wire import settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Study:
 
     - name: of the run folder; letters, digits, - and _
     - purpose, owner: what the model is for, and who answers for it; both stand in the report
+    - about: what only people can say of the system, by the keys of `core.about.SYSTEM`; for its documents
     - people, rules: who may sign what, by name, and the rules between them (`ledger.people`); they need
       each other only one way: rules without people are refused
     - model: a `Fetch` step, needed to train or to evaluate
@@ -79,6 +81,7 @@ class Study:
     name: str
     purpose: str = ""
     owner: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, Person] = field(default_factory=dict)
     rules: Rules | None = None
     model: Step | None = None
@@ -124,11 +127,20 @@ class Study:
         from duecare.cli.sources import unreadable
 
         return [
+            *self._unknown_answers(),
             *self._between_people(),
             *combinations(self),
             *problems(self),
             *memorising(self),
             *unreadable(self),
+        ]
+
+    def _unknown_answers(self) -> list[Problem]:
+        expected = f"answers to {', '.join(SYSTEM)}"
+        return [
+            Problem(f"study.about.{key}", repr(said), expected)
+            for key, said in self.about.items()
+            if key not in SYSTEM
         ]
 
     def _between_people(self) -> list[Problem]:
@@ -219,7 +231,12 @@ class Study:
             return kind.name if kind else type(step).__qualname__
 
         return {
-            "study": {"name": self.name, "purpose": self.purpose, "owner": self.owner},
+            "study": {
+                "name": self.name,
+                "purpose": self.purpose,
+                "owner": self.owner,
+                **({"about": dict(sorted(self.about.items()))} if self.about else {}),
+            },
             **(self.listing.plain() if self.listing else {}),
             "model": settings(self.model) if self.model else {},
             "groups": {"columns": list(self.groups.columns), "mentions": list(self.groups.mentions)},

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
-from duecare.report import words
+from duecare.report import treatment, words
+from duecare.report.documents.fact import Fact, answered, declared
 from duecare.report.gather import Figure
+from duecare.report.markdown import flat, literal, table_of
 from duecare.report.metrics import metric
-from duecare.report.treatment import measured
+from duecare.report.named import HEADING, digests, entries_table
 from duecare.report.verdict import trains, who
 from duecare.report.view import View
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!@])")
-_LINKS = re.compile(r"(?i)(www)\.|(:)//")
-_BLOCKS = re.compile(r"^(?:[-+](?=\s|$)|[-=](?=[-=])|\d(?=\d*[.)](?:\s|$)))")
-"""First signs that would begin a list, a rule or a heading."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -30,6 +28,7 @@ def model_card(view: View) -> str:
         literal(view.purpose),
         f"**{literal(view.banner.text)}** {literal(view.banner.more)}",
         *_incidents(view),
+        *_said(view),
         *_gates(view),
         *_evaluation(view),
         *_instruments(view),
@@ -40,6 +39,7 @@ def model_card(view: View) -> str:
         "\n".join(f"- {literal(limit)}" for limit in view.limits),
         *_answering(view),
         *_provenance(view),
+        *_entries(view),
     ]
     return f"---\n{head}---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
 
@@ -52,13 +52,13 @@ def metadata(view: View) -> dict[str, Any]:
     found["tags"] = ["duecare", "responsible-ai", "fairness"]
     results = _results(view)
     if results:
-        found["model-index"] = [{"name": _flat(view.story.name), "results": results}]
+        found["model-index"] = [{"name": flat(view.story.name), "results": results}]
     return found
 
 
 def _evaluated(view: View) -> list[Figure]:
     """What was measured of the tuned model; of the base model where nothing was tuned."""
-    figures = measured(view.story)
+    figures = treatment.measured(view.story)
     tuned = [figure for figure in figures if figure.estimate.slice.get("model", "tuned") == "tuned"]
     return tuned or list(figures)
 
@@ -66,26 +66,29 @@ def _evaluated(view: View) -> list[Figure]:
 def _results(view: View) -> list[dict[str, Any]]:
     """model-index results, one for each suite; a figure that could not be taken is not among them."""
     suites: dict[str, list[dict[str, Any]]] = {}
+    leaves = digests(view)
     for figure in _evaluated(view):
         if figure.estimate.value is not None:
-            suites.setdefault(figure.estimate.slice.get("suite", "held-out rows"), []).append(_metric(figure))
+            suites.setdefault(figure.estimate.slice.get("suite", "held-out rows"), []).append(
+                _metric(figure, leaves)
+            )
     return [
         {
             "task": {"type": "text-generation"},
-            "dataset": {"name": _flat(suite), "type": f"duecare/{re.sub(r'[^A-Za-z0-9._-]+', '-', suite)}"},
+            "dataset": {"name": flat(suite), "type": f"duecare/{re.sub(r'[^A-Za-z0-9._-]+', '-', suite)}"},
             "metrics": metrics,
         }
         for suite, metrics in suites.items()
     ]
 
 
-def _metric(figure: Figure) -> dict[str, Any]:
+def _metric(figure: Figure, leaves: Mapping[int, str]) -> dict[str, Any]:
     estimate = figure.estimate
     about = who(figure)
     title = metric(estimate.metric, estimate.unit).title
     return {
         "type": estimate.metric,
-        "name": _flat(f"{title} ({about})") if about else title,
+        "name": flat(f"{title} ({about})") if about else title,
         "value": estimate.value,
         "args": {
             "low": estimate.low,
@@ -94,8 +97,33 @@ def _metric(figure: Figure) -> dict[str, Any]:
             "n": estimate.n,
             "method": estimate.method,
             "ledger_entry": figure.entry,
+            "ledger_leaf": leaves[figure.entry],
         },
     }
+
+
+_KEYS = ("benefits", "users", "affected", "not_for", "version", "risks", "contact")
+
+
+def said_of(view: View) -> list[Fact]:
+    """What the study says of its purpose and use; what it does not say is among it as missing."""
+    purpose = declared(view, "Purpose", view.purpose, "“purpose” in the section “study”")
+    return [purpose, *(answered(view, key) for key in _KEYS)]
+
+
+def _said(view: View) -> list[str]:
+    rows = [[fact.what, fact.said, fact.standing] for fact in said_of(view)]
+    return ["## What it is for", table_of(["What", "What is known", "How"], rows)]
+
+
+def _entries(view: View) -> list[str]:
+    """The entries of the tables above: what has a number there is measured."""
+    named = {figure.entry for figure in _evaluated(view)} | {card.ruling.entry for card in view.gates}
+    named |= {step.stage.entry.index for source in view.sources for step in source.steps}
+    named |= {stage.entry.index for stage in view.story.stages if trains(stage)}
+    named |= {index for fact in said_of(view) for index in fact.entries}
+    about = "Every figure above is measured: the entry beside it holds it."
+    return [HEADING, about, entries_table(view, named)] if named else []
 
 
 def _gates(view: View) -> list[str]:
@@ -108,8 +136,8 @@ def _gates(view: View) -> list[str]:
         verdict = "; ".join([card.verdict, *waived])
         rows.append([f"{card.title}, {card.about}" if card.about else card.title, finding.limit, verdict])
         rows[-1] += [*_shown(figure)] if figure else ["", "", "", ""]
-        rows[-1].append(f"{finding.needed_n:,}" if finding.needed_n else "")
-    header = ["Gate", "Limit", "Verdict", "Figure", "Interval", "n", "Method", "n needed"]
+        rows[-1] += [f"{finding.needed_n:,}" if finding.needed_n else "", str(card.ruling.entry)]
+    header = ["Gate", "Limit", "Verdict", "Figure", "Interval", "n", "Method", "n needed", "Entry"]
     return ["## Gates", table_of(header, rows)]
 
 
@@ -124,12 +152,17 @@ def _evaluation(view: View) -> list[str]:
     if not figures:
         return []
     rows = [
-        [metric(figure.estimate.metric, figure.estimate.unit).title, who(figure), *_shown(figure)]
+        [
+            metric(figure.estimate.metric, figure.estimate.unit).title,
+            who(figure),
+            *_shown(figure),
+            str(figure.entry),
+        ]
         for figure in figures
     ]
     return [
         "## Evaluation",
-        table_of(["What", "Of whom", "Figure", "95% interval or reason", "n", "Method"], rows),
+        table_of(["What", "Of whom", "Figure", "95% interval or reason", "n", "Method", "Entry"], rows),
     ]
 
 
@@ -155,15 +188,18 @@ def _data(view: View) -> list[str]:
                 for what, figure in step.counts
                 if figure.estimate.value
             )
-            rows.append([source.name, step.name, counts])
-    return ["## Training data and its curation", table_of(["Source", "Step", "Rows"], rows)]
+            rows.append([source.name, step.name, counts, str(step.stage.entry.index)])
+    return ["## Training data and its curation", table_of(["Source", "Step", "Rows", "Entry"], rows)]
 
 
 def _training(view: View) -> list[str]:
     stages = [stage for stage in view.story.stages if trains(stage)]
     if not stages:
         return []
-    rows = [[stage.job, stage.entry.step or "", str(stage.entry.seed or 0), stage.digest] for stage in stages]
+    rows = [
+        [stage.job, stage.entry.step or "", str(stage.entry.seed or 0), stage.digest, str(stage.entry.index)]
+        for stage in stages
+    ]
     licences = [
         note.data["licence"]
         for stage in view.story.of("base")
@@ -172,7 +208,7 @@ def _training(view: View) -> list[str]:
     ]
     licence = f", licence {literal(licences[-1])}" if licences else ""
     base = [f"Base model: {literal(view.base)}{licence}."] if view.base else []
-    table = table_of(["Job", "Step", "Seed", "Digest of the result"], rows)
+    table = table_of(["Job", "Step", "Seed", "Digest of the result", "Entry"], rows)
     said = "\n".join(f"- {card.verdict}: {literal(card.ruling.finding.detail)}" for card in view.watched)
     return ["## Training", *base, table, *([said] if said else []), *_judges(view)]
 
@@ -262,26 +298,6 @@ def _provenance(view: View) -> list[str]:
         f"- Signing key: `{account.key}`",
         "- Check: `duecare verify` on the run folder hashes every file and entry again",
         "- Full report: report.html beside this card; all figures: report.json",
+        "- Further: bom.cdx.json (bill of materials), annex_iv.md (technical documentation), frameworks.md",
     ]
     return ["## Who answers for it, and how to check", "\n".join(lines)]
-
-
-def table_of(header: list[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table whose cells are literal text."""
-    lines = [header, ["---"] * len(header)]
-    body = [[literal(cell) for cell in row] for row in rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *body])
-
-
-def _flat(text: str) -> str:
-    """`text` on one line: a line of dashes would end the metadata for readers that look for one."""
-    return " ".join(text.split())
-
-
-def literal(text: str) -> str:
-    """`text` as literal Markdown: on one line, every sign that could mean something is escaped."""
-    flat = _flat(text)
-    escaped = _SPECIAL.sub(r"\\\1", flat)
-    escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    escaped = _LINKS.sub(lambda match: r"www\." if match[1] else r":\//", escaped)
-    return _BLOCKS.sub(lambda match: f"&#{ord(match[0])};", escaped)

@@ -20,6 +20,7 @@ from duecare.ledger.manifest import File
 from duecare.report import words
 from duecare.report.datasheet import DECLARED, MISSING, Answer, Source, answers, sources_of
 from duecare.report.gather import Stage
+from duecare.report.named import cited, happened
 from duecare.report.view import View
 
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
@@ -151,6 +152,7 @@ def croissant(view: View) -> bytes:
         "distribution": [_file(table) for table in tables],
         "recordSet": [_record_set(table) for table in tables if table.is_open],
         **_responsible(found),
+        "isBasedOn": _entries(view, found),
     }
     said = {key: value for key, value in written.items() if value not in (None, "", [])}
     return json.dumps(said, ensure_ascii=False, indent=1).encode("utf-8") + b"\n"
@@ -170,6 +172,20 @@ def tables_of(source: Source) -> Iterator[Table]:
             if name in stage.listed:
                 part = name.partition(".")[0]
                 yield Table(f"{source.name}/{part}", source, stage, stage.listed[name])
+
+
+def _entries(view: View, found: Found) -> list[dict[str, str]]:
+    """The ledger entries that the answers name, each with the hash that it has in the ledger's tree."""
+    named = {index for _, given in found for each in given for index in each.entries}
+    return [
+        {
+            "@type": "sc:CreativeWork",
+            "name": f"ledger entry {entry.index}",
+            "description": happened(entry),
+            "identifier": f"sha256:{digest}",
+        }
+        for entry, digest in cited(view, named)
+    ]
 
 
 def _is(answer: Answer, *questions: str) -> bool:

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from duecare.core.about import ABOUT
 from duecare.report import words
-from duecare.report.card import literal, table_of
 from duecare.report.curation import about_topic
 from duecare.report.gather import Figure, Stage
+from duecare.report.markdown import literal, table_of
 from duecare.report.metrics import metric
+from duecare.report.named import HEADING, declarer, entries_table
 from duecare.report.view import View
 
 MEASURED, DECLARED, MISSING = "measured", "declared", "missing"
@@ -77,6 +78,9 @@ def data_card(view: View) -> str:
         for section in dict.fromkeys(each.section for each in found):
             rows = [[each.question, each.said, each.standing] for each in found if each.section == section]
             parts += [f"### {section}", table_of(["Question", "Answer", "How it is known"], rows)]
+    named = {index for source in sources for each in answers(view, source) for index in each.entries}
+    by = declarer(view)
+    parts += [HEADING, entries_table(view, named | set(by.entries))] if sources else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -117,9 +121,12 @@ def _introduced(view: View, sources: Iterable[Source]) -> list[str]:
     counts = Counter(each.known for source in sources for each in answers(view, source))
     total = counts.total()
     known = ", ".join(f"{counts[each]} {each}" for each in (MEASURED, DECLARED, MISSING))
+    by = declarer(view)
+    where = f" (entry {by.entries[-1]})" if by.entries else ""
     return [
         f"{total} answers: {known}. Written from the ledger of run `{view.story.run}` alone; in brackets"
-        " stand 95% intervals. The questions follow Gebru et al. 2021."
+        " stand 95% intervals. The questions follow Gebru et al. 2021. What is declared stands in the study"
+        f"{where}, in the name of {literal(by.name)}."
     ]
 
 

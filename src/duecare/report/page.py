@@ -17,16 +17,28 @@ from duecare.report import best, chart, words
 from duecare.report.card import model_card
 from duecare.report.croissant import croissant
 from duecare.report.datasheet import data_card
+from duecare.report.documents import annex_iv, bom, frameworks, markdown
+from duecare.report.documents import page as paper_page
 from duecare.report.summary import summary
 from duecare.report.view import View, view
 
+BOM = "bom.cdx.json"
+_BESIDE = (
+    ("model_card.md", "the model card, with Hugging Face metadata"),
+    ("data_card.md", "the data card: what a stranger asks of each source"),
+    ("croissant.json", "the curated tables as other programs load them (MLCommons Croissant)"),
+    (BOM, "the bill of materials (CycloneDX): model, data, software, figures"),
+    ("annex_iv.html", "technical documentation along Annex IV of the EU AI Act"),
+    ("frameworks.html", "evidence by framework: NIST, ISO/IEC 42001, OECD, Google"),
+    ("report.json", "every figure for other programs"),
+)
 _MOST_FIGURES = 200
 """So many figures of one ledger entry stand on the page; all of them are in report.json."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """Write report.html, model_card.md, data_card.md, croissant.json and report.json from the run folder.
+    """Write the report from the run folder: the page, cards, documents and every figure as JSON.
 
     - cases: how many affected rows and answers are shown behind each number; 0 leaves every text out.
     """
@@ -37,7 +49,7 @@ class Report:
         refuse_unless("report", (0 <= self.cases <= 50, "cases", self.cases, "a whole number from 0 to 50"))
 
     def build(self, run: Path, out: Path) -> Outcome:
-        """Read `run`, write the five files into `out`; the same run folder gives the same bytes.
+        """Read `run`, write the files into `out`; the same run folder gives the same bytes.
 
         Raises LedgerError where the ledger holds nothing or is not what its head signs.
         """
@@ -49,7 +61,19 @@ class Report:
         (out / "croissant.json").write_bytes(croissant(seen))
         (out / "report.json").write_bytes(encode(summary(seen)) + b"\n")
         files = {"page": "report.html", "card": "model_card.md", "data": "data_card.md"}
-        return Outcome(files=files | {"croissant": "croissant.json", "figures": "report.json"})
+        files |= {"croissant": "croissant.json", "figures": "report.json"}
+        return Outcome(files=files | _documents(seen, out))
+
+
+def _documents(seen: View, out: Path) -> dict[str, str]:
+    """Write the documents for outsiders; what each is -> its file."""
+    (out / BOM).write_bytes(bom(seen))
+    files = {"bom": BOM}
+    for name, paper in (("annex_iv", annex_iv(seen)), ("frameworks", frameworks(seen))):
+        (out / f"{name}.md").write_bytes(markdown(paper, seen).encode("utf-8"))
+        (out / f"{name}.html").write_bytes(paper_page(paper, seen).encode("utf-8"))
+        files |= {name: f"{name}.md", f"{name}_page": f"{name}.html"}
+    return files
 
 
 def html(seen: View) -> str:
@@ -67,6 +91,7 @@ def html(seen: View) -> str:
         style=Markup(style),  # noqa: S704 - our own file
         paint=chart.paint,
         most_figures=_MOST_FIGURES,
+        beside=_BESIDE,
     )
 
 

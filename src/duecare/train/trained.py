@@ -24,6 +24,7 @@ from duecare.train.rules import (
     update_rules,
     whole,
 )
+from duecare.train.snapshots import snapshot_rules
 
 CANARIES = "canaries.parquet"
 """Where made-up secrets stand among the rows, the file that says which."""
@@ -55,6 +56,7 @@ class Trained:
     watch_alpha: float
     on_crossing: OnCrossing
     held_out: int
+    snapshots: int
     seed: int
     metrics: Mapping[str, str]
     mesh: tuple[int, int] | None
@@ -72,6 +74,7 @@ class Trained:
             *watch_rules(method, self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
+            *snapshot_rules(self),
             *loop_rules(
                 steps=self.steps,
                 batch_size=rows,
