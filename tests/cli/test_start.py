@@ -13,11 +13,14 @@ from duecare.cli import reviewing
 from duecare.cli.plan import Job, Plan
 from duecare.cli.run import StepError, run
 from duecare.cli.standing import standing
+from duecare.cli.start import StartError, may_start
 from duecare.core import Artifacts, Finding, Outcome, Tell
+from duecare.explain import Words
 from duecare.ledger import entries, verify
 from duecare.ledger.digest import value_digest
 from duecare.review.waive import Waiver, note_of
 from duecare.reward import Audit
+from duecare.train import Grpo
 
 NOW = datetime.now(UTC)
 
@@ -202,3 +205,13 @@ def test_a_waiver_is_of_this_reward_model_and_of_no_other(tmp_path):
 def test_what_needs_no_reward_model_is_let_be(tmp_path):
     go(tmp_path, plan(None, learns=Learns(reward_model="")))
     assert CALLS == ["judge", "grpo"]
+
+
+def test_explaining_a_reward_is_no_learning_from_it():
+    words = Words(score="reward", reward_model="judge")
+    job = Job(id="words", step=words, declared=words, inputs={"reward": "judge"})
+    assert may_start(job, {"reward": "some digest"}, {}, [], NOW) is None
+    learns = Grpo(on="pairs", reward_model="judge")
+    job = Job(id="grpo", step=learns, declared=learns, inputs={"reward": "judge"})
+    with pytest.raises(StartError, match="no audit of it is on record"):  # the control
+        may_start(job, {"reward": "some digest"}, {}, [], NOW)

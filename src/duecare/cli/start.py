@@ -12,7 +12,7 @@ from datetime import datetime
 from duecare.cli.plan import Job
 from duecare.cli.rewarding import AUDIT
 from duecare.cli.standing import gates
-from duecare.cli.steps import BY_NAME
+from duecare.cli.steps import BY_NAME, kind_of
 from duecare.core import FAIL, PASS, DuecareError, Finding, Note
 from duecare.ledger.duties import Account
 from duecare.ledger.entry import Entry
@@ -47,7 +47,9 @@ def may_start(
     job of this run counts where none of these is of that artifact. Where the study lists `people`, only
     waivers that they signed with their keys count. Raises StartError where nothing does.
     """
-    if not getattr(job.step, "reward_model", "") or REWARD not in digests:
+    kind = kind_of(job.step)
+    looks = kind is not None and kind.section != "train"  # explaining a reward is no learning from it
+    if looks or not getattr(job.step, "reward_model", "") or REWARD not in digests:
         return None
     digest = digests[REWARD]
     audits = _audits(counting.values(), digest) or _audits(_latest(entries), digest)
