@@ -22,6 +22,8 @@ from duecare.cli.study import Groups
 from duecare.core.about import SYSTEM
 from duecare.evaluate.limit import GateSpec
 from duecare.ledger.people import Approvals, Person, Rules
+from duecare.memorise.limits import MemoriseLimits
+from duecare.memorise.records import RecordLimits
 from duecare.reward.limits import AuditLimits
 from duecare.train.adversary import Adversary
 from duecare.train.debias import Debias
@@ -134,6 +136,8 @@ PLAIN: dict[str, type[Any]] = {
     "drift": Drift,
     "robust": Robust,
     "audit-limits": AuditLimits,
+    "memorise-limits": MemoriseLimits,
+    "record-limits": RecordLimits,
 }
 
 

@@ -24,6 +24,7 @@ NAMES = {
     "evaluate_for_fairness",
     "explain",
     "load_and_ethically_filter_data",
+    "memorise",
     "reward",
     "train",
 }

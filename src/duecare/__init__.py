@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from duecare.version import __version__
 
 if TYPE_CHECKING:
-    from duecare import curate, evaluate, explain, reward, train
+    from duecare import curate, evaluate, explain, memorise, reward, train
     from duecare.cli.study import Groups, Study, Use
     from duecare.core import Estimate, Example, Finding, Score
     from duecare.curate.tutorial import load_and_ethically_filter_data
@@ -36,6 +36,7 @@ _WHERE = {
     "evaluate_for_fairness": "duecare.evaluate.tutorial:evaluate_for_fairness",
     "explain": "duecare.explain",
     "load_and_ethically_filter_data": "duecare.curate.tutorial:load_and_ethically_filter_data",
+    "memorise": "duecare.memorise",
     "reward": "duecare.reward",
     "train": "duecare.train",
 }
@@ -55,6 +56,7 @@ __all__ = [
     "evaluate_for_fairness",
     "explain",
     "load_and_ethically_filter_data",
+    "memorise",
     "reward",
     "train",
 ]

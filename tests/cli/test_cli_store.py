@@ -53,6 +53,22 @@ def s3():
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def gs():
+    """A server of the Google Cloud Storage protocol on this machine; the address of a bucket on it."""
+    server = pytest.importorskip("gcp_storage_emulator.server")
+    gcsfs = pytest.importorskip("gcsfs")
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.ERROR)
+    with pytest.MonkeyPatch.context() as patch:
+        running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="audits")
+        running.start()
+        port = running._api._httpd.server_port
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+        gcsfs.GCSFileSystem.clear_instance_cache()
+        yield "gs://audits"
+        running.stop()
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -63,9 +79,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the S3 client and server among themselves
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize("where", ["s3", "folder"])
+@pytest.mark.parametrize("where", ["s3", "gs", "folder"])
 def test_a_run_goes_out_and_comes_back_byte_for_byte(run, where, request, tmp_path):
-    url = f"{request.getfixturevalue('s3')}/one" if where == "s3" else str(tmp_path / "store")
+    url = str(tmp_path / "store") if where == "folder" else f"{request.getfixturevalue(where)}/one"
     said = call("push", run, url)
     assert said.exit_code == 0, said.output
     assert "holds run" in said.output
@@ -281,11 +297,11 @@ def _killed(when, *words):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize("where", ["s3", "folder"])
+@pytest.mark.parametrize("where", ["s3", "gs", "folder"])
 def test_killed_while_sending_and_while_fetching_the_next_call_completes(
     run, where, request, tmp_path, monkeypatch
 ):
-    store = f"{request.getfixturevalue('s3')}/killed" if where == "s3" else str(tmp_path / "store")
+    store = str(tmp_path / "store") if where == "folder" else f"{request.getfixturevalue(where)}/killed"
     back, held = tmp_path / "back", Blobs(store)
     before, log = files(run), len(entries(run))
     _killed(7, "push", run, store)

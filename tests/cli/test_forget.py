@@ -171,8 +171,8 @@ if when == -1:  # a key was overwritten, and its file is still there
             os.kill(os.getpid(), signal.SIGKILL)
         unlink(path, **how)
     keys.Path.unlink = dying_then
-if when == 0:
-    forget.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+if when == 0:  # it is on record that it begins, and no key is gone
+    forget._complete = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 

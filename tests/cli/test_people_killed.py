@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from test_people_commands import RECORDER, Team
+from trained import Trained
 
 from duecare.core import FAIL
 from duecare.ledger import Head, entries, verify
@@ -45,7 +46,7 @@ finally:
 
 @pytest.fixture
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
-    found = Team(tmp_path, monkeypatch)
+    found = Trained(tmp_path, monkeypatch)  # its release holds a model, attestations and its signature
     found.run(gate=9)
     for name in ("li", "rei", "ada"):  # keys that lie beside the run, to be used in one call
         shutil.copytree(
@@ -114,11 +115,20 @@ def test_kill_9_while_releasing(team: Team) -> None:
 
     def look() -> None:
         assert statements().count("release") == 1
-        assert "released" in {entry.happened for entry in entries(Path("toys"))}
+        assert {"attested", "released"} <= {entry.happened for entry in entries(Path("toys"))}
+        assert {path.name for path in Path("toys/attestations").iterdir()} > {"model.sig", "weights-key.pub"}
         assert team.call("verify", "toys")[0] == 0
         assert sorted(path.name for path in team.folder.glob("*.tar*")) == ["toys-release.tar"]
 
     killed(team, ("release", "toys", "--as", "li"), look)
+
+
+def test_kill_9_while_attesting(team: Team) -> None:
+    def look() -> None:
+        (found,) = [each for each in verify("toys") if each.name == "verify.attested"]
+        assert found.verdict == "pass"
+
+    killed(team, ("attest", "toys"), look)
 
 
 def test_a_report_and_a_checkpoint_that_a_kill_left_in_pieces_are_made_again_by_the_release(

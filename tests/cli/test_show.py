@@ -22,7 +22,7 @@ COMMANDS = (
     *("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat"),
     *("why", "lineage", "diff", "history", "checkpoint", "witness", "prove", "bundle", "stamp"),
     *("sign", "approve", "waive", "release"),
-    *("forget", "push", "pull", "explain"),
+    *("forget", "push", "pull", "explain", "memorised"),
 )
 
 

@@ -108,3 +108,14 @@ def test_findings_are_shown_worst_first_and_escaped():
     assert "Next: Look at it." in shown
     assert shown.count("Next:") == 1
     assert max(map(len, drawn(findings_table(findings, "Gates"), width=80).splitlines())) <= 80
+
+
+def test_what_cannot_be_counted_is_said_at_once():
+    """Nothing else may be told for minutes: a line that waits for the next one would be too late."""
+    out = io.StringIO()
+    with Lines(Console(file=out)) as shown:
+        shown.begin("sft", 1, 1)
+        shown.progress(Progress(0, None, "", "measuring [held-out] rows"))
+        shown.progress(Progress(1, 9, "step", "not yet"))
+        shown.progress(Progress(0, None, "", "fitting heads"))
+    assert out.getvalue().splitlines() == ["1/1 sft: measuring [held-out] rows", "1/1 sft: fitting heads"]

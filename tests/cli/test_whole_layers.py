@@ -20,9 +20,10 @@ data:
   chats: {source: chats.jsonl, kind: chat}
 train:
   - sft: {on: chats, steps: 2, batch_size: 4, max_tokens: 64}
-  - sft: {on: chats, steps: 2, batch_size: 4, max_tokens: 64}
+  - sft: {on: chats, steps: 2, batch_size: 4, max_tokens: 64, snapshots: 1}
 explain:
-  - layers: {groups: [women], declared: [age], issues: 20, patched: 4, heads: 0, sites: 1, neutral: 2}
+  - layers: {groups: [women], declared: [age], issues: 20, patched: 4, heads: 0, sites: 1, neutral: 2,
+            snapshots: true}
 """
 
 
@@ -45,15 +46,23 @@ def test_a_study_asks_its_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (done,) = [each for each in entries(run) if each.happened == "step.finished" and each.job == "layers"]
     assert {"explain.probe.causal", "explain.site.causal"} <= {each.name for each in done.findings}
     assert set(done.inputs) == {"base", "stage:sft", "tuned", "data:chats"}
-    assert {each.slice["model"] for each in done.estimates} == {"base", "sft", "tuned"}
+    assert {each.slice["model"] for each in done.estimates} == {"base", "sft", "sft:2@1", "tuned"}
+    (second,) = [each for each in entries(run) if each.happened == "step.finished" and each.job == "sft:2"]
+    (artifact,) = second.outputs
+    assert (run / artifact / "snapshots" / "step-000001" / "adapter_model.safetensors").is_file()
+    assert not list(run.rglob(".resume"))
     assert {"gender", "age, as rows declare it"} == {each.slice["axis"] for each in done.estimates}
     page = (run / "report" / "report.html").read_text("utf-8")
     assert "what the layers know, and where the gap arises" in page
     assert "not validated" in page  # a random model gives no evidence
     assert "Where the gap of women against men arises in the base model" in page
+    assert '<th scope="col">sft:2, step 1</th>' in page
+    assert "sft:2@1 model" not in page  # it is told among the others, not by itself
     shown = CliRunner().invoke(app, ["explain", "runs/tiny"])
     assert shown.exit_code == 0, shown.output
     assert "gender, base model" in shown.output
     assert "gender, tuned model" in shown.output
+    assert "How well linear readers tell gender, from model to model" in shown.output
+    assert "sft:2, step 1" in shown.output
     assert "stream, the words that name the group" in shown.output
     assert "writes to us" not in (run / "ledger" / "log.jsonl").read_text()

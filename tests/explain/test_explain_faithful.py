@@ -7,7 +7,7 @@ import pytest
 
 from duecare.core import DataError
 from duecare.explain import occluded
-from duecare.explain.faithful import curves, likeness
+from duecare.explain.faithful import curves, leading, likeness
 from duecare.explain.spans import words_of
 
 
@@ -81,3 +81,25 @@ def test_the_word_that_a_function_pays_for_is_found():
 def test_a_broken_function_and_an_empty_text_are_refused(score, texts, words):
     with pytest.raises(DataError, match=words):
         occluded(score, texts)
+
+
+def test_the_word_named_first_is_held_against_the_costliest_one():
+    weights = [np.array([0.5, 4.0, 1.0, -2.0])] * 4
+    named = [weights[0], np.array([0.0, 0.0, 9.0, 0.0]), np.array([0.0, 0.0, 0.0, 9.0]), np.arange(4.0)]
+    assert leading(named, adding(weights)) == pytest.approx([1.0, 0.25, -0.5, -0.5])
+
+
+def test_where_no_word_costs_anything_none_can_be_named_first():
+    weights = [np.array([-1.0, -2.0]), np.array([3.0]), np.array([])]
+    assert leading(weights, adding(weights)) == [None, None, None]
+
+
+def test_an_order_can_beat_chance_and_name_the_wrong_word_first():
+    """What the curves do not see: one word carries nearly all, and is named second."""
+    rng = np.random.default_rng(2)
+    weights = [rng.permutation(np.array([10.0, 1.0, *np.zeros(10)])) for _ in range(30)]
+    named = [np.where(each == 1, 20.0, each) for each in weights]
+    out, back = curves(named, adding(weights), rng)
+    assert np.mean([curve.gap for curve in out]) > 1
+    assert np.mean([curve.gap for curve in back]) < -1
+    assert leading(named, adding(weights)) == pytest.approx([0.1] * 30)

@@ -82,11 +82,19 @@ def test_what_misses_the_trigger_is_seen_to_miss_it(taught):
     """Where an answer is sure its slope at the text is flat, along the embedding most of all: the norm before
     each layer takes away the length of what it reads. Little is left for slope times input to see."""
     assert found_first(contrast(taught, "gradient-x-input")) < 0.9
-    few, many = (
-        next(each for each in estimates(taught, method) if each.metric == "words.deletion")
-        for method in ("gradient-x-input", "integrated-gradients")
-    )
+    found = {method: estimates(taught, method) for method in ("gradient-x-input", "integrated-gradients")}
+    few, many = (next(each for each in mine if each.metric == "words.deletion") for mine in found.values())
     assert few.high < many.low
+    verdicts = {
+        method: next(
+            each.verdict
+            for each in rulings(Words(of="file", file="rows.csv", method=method), mine)
+            if each.name == "words.valid.leading"
+        )
+        for method, mine in found.items()
+    }
+    assert verdicts["integrated-gradients"] == PASS
+    assert verdicts["gradient-x-input"] != PASS
 
 
 @pytest.mark.parametrize("method", FINDING)

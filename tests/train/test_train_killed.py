@@ -79,5 +79,6 @@ def test_a_killed_run_goes_on_and_equals_the_whole_one(world: Path, method: str)
     whole, killed = digests(world / "whole"), digests(world / "killed")
     assert whole == killed, f"seed {seed}, killed after {early} and {late}"
     assert {"model/model.safetensors", "adapter/adapter_model.safetensors", "curves.parquet"} <= whole.keys()
+    assert {f"snapshots/step-{step:06d}/adapter_model.safetensors" for step in (3, 6, 9)} <= whole.keys()
     told = [set((world / f"{name}.told").read_text().splitlines()) for name in ("whole", "killed")]
     assert told[0] == told[1]

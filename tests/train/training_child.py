@@ -12,7 +12,7 @@ from duecare.core.wire import plain
 from duecare.train import Distill, Dpo, Sft
 
 STEPS, EVERY = 12, 4
-LOOP = {"steps": STEPS, "batch_size": 4, "every": EVERY, "learning_rate": 2e-2, "held_out": 6}
+LOOP = {"steps": STEPS, "batch_size": 4, "every": EVERY, "learning_rate": 2e-2, "held_out": 6, "snapshots": 3}
 METHODS = {
     "sft": Sft(on="chats", schedule="linear", **LOOP),  # type: ignore[arg-type]
     "dpo": Dpo(on="pairs", schedule="linear", **LOOP),  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from duecare.cli.options import RunFolder
+from duecare.cli.people import Asked, KeyPath, Passphrase
 
 Run = Annotated[Path, typer.Argument(help="A run folder, or the study file of one.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -162,8 +163,16 @@ def bundle(
     raise typer.Exit(show_bundle(run, out, artifact or [], verifier))
 
 
+RunFolders = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Run folders, or the study files of some. Left out: the latest under runs/.", metavar="[RUN]..."
+    ),
+]
+
+
 def forget(  # noqa: PLR0917  # options of the command line, given by name there
-    run: RunFolder = None,
+    run: RunFolders = None,
     subject: Annotated[
         str | None,
         typer.Option(help="An e-mail address, a name, an id; `-`: the first line of the standard input."),
@@ -178,18 +187,29 @@ def forget(  # noqa: PLR0917  # options of the command line, given by name there
         bool, typer.Option("--models", help="Destroy the keys of sealed weights that learned from it, too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without it is only said what would be.")] = False,
+    who: Annotated[
+        str | None, typer.Option("--as", help="Who signs, where somebody has to: NAME or ROLE/NAME.")
+    ] = None,
+    request: Asked = None,
+    key: KeyPath = None,
+    passphrase: Passphrase = None,
 ) -> None:
-    """Find where a person occurs in a run, and destroy the keys of the data.
+    """Find where a person occurs in runs, and destroy the keys of the data.
 
     What is forgotten is each source in which the person occurs, whole: its sealed rows become unreadable
     for everybody, and its row keys say nothing more. Named are what lies in plain, the models that learned
     from it and the results that rest on it; the ledger, the report and `duecare verify` say so from then on.
 
+    Where the study lists a data steward, a request is entered, signed (`--as`), and only then carried out.
+
     Example: `duecare forget runs/support-demo --subject - --yes`
     """
-    from duecare.cli.show_forget import show_forget
+    from duecare.cli.show_forget import Call, show_forget
+    from duecare.cli.show_people import By
 
-    raise typer.Exit(show_forget(run, subject, expired=expired, again=resume, models=models, yes=yes))
+    by = By(who, key, passphrase, request) if who is not None else None
+    wanted = Call(subject, expired=expired, again=resume, models=models, yes=yes, by=by)
+    raise typer.Exit(show_forget(run or [None], wanted))
 
 
 Url = Annotated[

@@ -237,6 +237,7 @@ def _explanation(study: Study) -> Iterator[Problem]:
             expected = f"a reward model that is trained ({', '.join(judging) or 'none is'})"
             yield Problem(f"{where}.reward_model", show(name), expected + near(name, judging))
         yield from _held_out_axes(study, f"{where}.declared", getattr(step, "declared", ()))
+        yield from _on_the_way(study, f"{where}.snapshots", asked=getattr(step, "snapshots", False))
     if study.explain and study.model is None:
         yield Problem("model", "missing", "a model, because the study explains one")
     if study.explain and str(getattr(study.model, "name", "")).startswith("endpoint:"):
@@ -244,6 +245,14 @@ def _explanation(study: Study) -> Iterator[Problem]:
             "a model whose weights are here, because the study explains it (an endpoint is only evaluated)"
         )
         yield Problem("model.base", "endpoint:...", expected)
+
+
+def _on_the_way(study: Study, where: str, *, asked: bool) -> Iterator[Problem]:
+    """States on the way can be read where some step that tunes keeps them."""
+    kept = any(getattr(step, "snapshots", 0) for step in study.train if not judges(step))
+    broken = any(isinstance(step, Broken) for step in study.train)
+    if asked and not kept and not broken:
+        yield Problem(where, "true", "false, or a training step that tunes with `snapshots` of its own")
 
 
 def _held_out_axes(study: Study, where: str, axes: Sequence[str]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from duecare.cli.combine import named, sources_of, split_sources, step_on, training_jobs
+from duecare.cli.memorising import PARTED, read_by, remembering
 from duecare.cli.plan import Job, Plan
 from duecare.cli.rewarding import bringing, looking, makers, ready
 from duecare.cli.sources import expanded, files_of, located, read_steps
@@ -38,7 +39,7 @@ def _jobs(study: Study) -> Iterator[Job]:
     waiting = looking(study, _last(curated), split_sources(study))
     made = {job.id for jobs in curated.values() for job in jobs}
     made |= {f"review:{step.round}" for step in study.review if step.before == "train"}  # type: ignore[attr-defined]  # steps of this section are a Review
-    yield from _modelling(study, waiting, made)
+    yield from _modelling(study, curated, waiting, made)
     yield from _reviews(study, curated, "release")
     yield from waiting
 
@@ -48,27 +49,29 @@ def _reviews(study: Study, curated: Mapping[str, list[Job]], before: str) -> Ite
     for step in study.review:
         if step.before != before:  # type: ignore[attr-defined]  # steps of this section are a Review
             continue
-        kept = [job for job in curated.get(step_on(step), ()) if not job.id.startswith("split:")]
+        kept = [job for job in curated.get(step_on(step), ()) if not job.id.startswith(PARTED)]
         reviewed = kept[-1].id if kept else "evaluate"
         yield _job(study, f"review:{step.round}", step, {"reviewed": reviewed})  # type: ignore[attr-defined]  # steps of this section are a Review
 
 
 def _last(curated: Mapping[str, list[Job]]) -> dict[str, str]:
-    """The last job that curates each source, but its split."""
+    """The last job that curates each source, before its rows are split."""
     return {
-        source: next(job.id for job in reversed(jobs) if not job.id.startswith("split:"))
+        source: next(job.id for job in reversed(jobs) if not job.id.startswith(PARTED))
         for source, jobs in curated.items()
     }
 
 
-def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job]:
+def _modelling(
+    study: Study, curated: Mapping[str, list[Job]], waiting: list[Job], made: set[str]
+) -> Iterator[Job]:
     """What trains, looks into rewards (`waiting`) and evaluates; `made` are the jobs before."""
     for job in bringing(study):
         yield job
         made.add(job.id)
     yield from ready(waiting, made)
     answered = any(hasattr(step, "policy") for step in study.reward)
-    if not (study.train or study.evaluate or study.explain or answered):
+    if not (study.train or study.evaluate or study.explain or study.memorise or answered):
         return
     if study.model is None:
         raise StudyError(
@@ -92,6 +95,7 @@ def _modelling(study: Study, waiting: list[Job], made: set[str]) -> Iterator[Job
     if study.evaluate is not None:
         yield from _evaluation(study, inputs, [job.id for job in tuned])
     yield from _explanation(study, inputs, [job.id for job in tuned])
+    yield from remembering(study, curated)
     if study.gates is not None:
         yield _job(study, "gate", study.gates, {"evaluate": "evaluate"})
 
@@ -222,7 +226,7 @@ def _taught_by(step: Step) -> tuple[str, str | None] | None:
 def _training(study: Study) -> Iterator[Job]:
     before: str | None = None
     for job, step in zip(training_jobs(study.train), study.train, strict=True):
-        inputs = {"data": f"split:{step_on(step)}", "base": "base"}
+        inputs = {"data": read_by(study, step), "base": "base"}
         if before is not None:
             inputs["model"] = before
         inputs |= makers(study, step)

@@ -8,11 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from duecare.cli.signing import desk
 from duecare.core import Artifact, LedgerError, Note
 from duecare.curate.subjects import index_key, rows_with
 from duecare.ledger.entry import Entry
-from duecare.ledger.forgotten import BEGUN, DONE, EXPIRED, SUBJECT, Forgotten, forgotten, note_data
-from duecare.ledger.layout import SCRATCH
+from duecare.ledger.forget_duty import Owed, owed, signing_roles
+from duecare.ledger.forgotten import ASKED, BEGUN, DONE, EXPIRED, SUBJECT, Forgotten, forgotten, note_data
+from duecare.ledger.forgotten import asked as asked_for
+from duecare.ledger.layout import HEAD, LEDGER, SCRATCH
+from duecare.ledger.read import entries as entries_of
 from duecare.ledger.record import Recorder
 from duecare.vault import destroy, envelope, held, home, memory, stored
 from duecare.vault.keys import there
@@ -191,15 +195,55 @@ def _secret_name(study: str) -> str:
     return secret_name(study)
 
 
-def carry_out(run: Path, recorder: Recorder, found: Forgotten) -> Forgotten:
-    """Destroy the keys and put that on record, before and after: a kill in between is seen and made good."""
-    begun = recorder.append("told", note=Note(topic=BEGUN, text=_said(found), data=note_data(found)))
-    return _complete(run, recorder, replace(found, entry=begun.index, time=begun.time))
+def ask(recorder: Recorder, found: Forgotten) -> Entry:
+    """Enter a request that somebody has to sign before it is carried out."""
+    text = f"Somebody asked to be forgotten: {len(found.keys)} keys of data of {', '.join(found.sources)}."
+    return recorder.append("told", note=Note(topic=ASKED, text=text, data=note_data(found)))
+
+
+def begin(recorder: Recorder, found: Forgotten) -> None:
+    """Put on record that the keys go now: a kill from here on is seen, and made good by `resume`."""
+    recorder.append("told", note=Note(topic=BEGUN, text=_said(found), data=note_data(found)))
+
+
+def signed(run: Path) -> list[Forgotten]:
+    """Requests that wait for nobody's signature any more, and were not begun."""
+    account = desk(run).account
+    waiting = {each.entry for each in owed(account)}
+    return [one for one in asked_for(account.entries) if one.entry not in waiting]
+
+
+def unsigned(run: Path) -> list[Owed]:
+    """Requests that wait for a signature; those that were carried out without one, too."""
+    return owed(desk(run).account)
+
+
+def has_to_be_signed(run: Path) -> tuple[str, ...]:
+    """The roles of which one has to sign a request in this run; none where nobody has to."""
+    listed = desk(run).account.listed
+    return signing_roles(listed.listing) if listed is not None else ()
 
 
 def resume(run: Path, recorder: Recorder) -> list[Forgotten]:
     """Complete every call that was interrupted."""
     return [_complete(run, recorder, one) for one in forgotten(recorder.entries) if not one.done]
+
+
+def also_in(run: Path, found: Forgotten) -> list[Path]:
+    """Runs beside this one whose rows the same keys open, and whose ledgers do not have the request."""
+    others = []
+    for other in sorted(path for path in run.resolve().parent.iterdir() if path != run.resolve()):
+        if not (other / LEDGER / HEAD).is_file():
+            continue
+        try:
+            told = entries_of(other)
+        except LedgerError:
+            continue  # it is for `verify` to say what is wrong with it
+        known = {one.request for one in forgotten(told)} | {one.request for one in asked_for(told)}
+        keys = _keys(other, list(dict.fromkeys(path for entry in told for path in entry.outputs)))
+        if found.request not in known and keys.keys() & found.keys.keys():
+            others.append(other)
+    return others
 
 
 def _complete(run: Path, recorder: Recorder, found: Forgotten) -> Forgotten:

@@ -267,6 +267,27 @@ def explain(
 
 
 @_command
+def memorised(
+    run: RunFolder = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Show every attack, groups of rows, and survival of canaries too.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every figure as JSON, for programs.")
+    ] = False,
+) -> None:
+    """Say what the models of a run kept of the rows they were trained on.
+
+    Shown is what the study's `memorise` section asked for; no secret and no row is among it.
+
+    Example: `duecare memorised runs/support-demo`
+    """
+    from duecare.cli.show_memorised import show_memorised
+
+    raise typer.Exit(show_memorised(run, whole=whole, as_json=as_json))
+
+
+@_command
 def chat(
     run: RunFolder = None,
     max_tokens: Annotated[int, typer.Option(min=1, max=4096, help="Tokens of an answer, at most.")] = 200,

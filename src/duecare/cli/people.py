@@ -219,8 +219,14 @@ def release(  # noqa: PLR0917  # options of the command line, given by name ther
     out: Annotated[Path | None, typer.Option(help="Left out: <run>-release.tar.")] = None,
     artifact: Annotated[
         list[str] | None,
-        typer.Option(help="A job whose files go along, or `all`. Left out: the report's only."),
+        typer.Option(help="A further job whose files go along, or `all`."),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The job whose model is released. Left out: the last one.")
+    ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights/--no-weights", help="Whether the model's files go along.")
+    ] = True,
     text: Words = "",
     request: Asked = None,
     key: KeyPath = None,
@@ -229,17 +235,42 @@ def release(  # noqa: PLR0917  # options of the command line, given by name ther
     """Release a run: sign that, and write the bundle for outsiders, if nothing at all is missing.
 
     Gates hold or are waived, duties are separate, approvals are there, no incident is open and `verify` finds
-    nothing wrong; else it is refused with everything that is missing. A call that was cut short is completed
-    by the next.
+    nothing wrong; else it is refused with everything that is missing. In the bundle are the model, the
+    report, attestations, the signature of the weights, the ledger, and a program that checks it all. A call
+    that was cut short is completed by the next.
 
     Example: `duecare release runs/support-demo --as deployer/kim`
     """
     from duecare.cli.show_people import By
-    from duecare.cli.show_release import show_release
+    from duecare.cli.show_release import Wanted, show_release
 
     by = By(who, key, passphrase, request)
-    raise typer.Exit(show_release(run, by, out, artifact or [], text))
+    raise typer.Exit(show_release(run, by, Wanted(out, tuple(artifact or ()), model, weights), text))
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (sign, approve, waive, release)
+def attest(
+    run: RunFolder = None,
+    model: Annotated[
+        str | None, typer.Option(help="The job whose model is attested. Left out: the last one.")
+    ] = None,
+    who: Annotated[
+        str | None, typer.Option("--as", help="A person who signs besides the run's key: NAME.")
+    ] = None,
+    key: KeyPath = None,
+    passphrase: Passphrase = None,
+) -> None:
+    """Sign what a run says in forms that others' programs read: provenance, gates, weights.
+
+    SLSA provenance and an in-toto test result in DSSE envelopes, and a signature that `model_signing verify`
+    takes. All of it is made of the ledger; `duecare verify` makes it again and compares.
+
+    Example: `duecare attest runs/support-demo`
+    """
+    from duecare.cli.show_attest import show_attest
+    from duecare.cli.show_people import By
+
+    raise typer.Exit(show_attest(run, model, By(who, key, passphrase) if who else None))
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (sign, approve, waive, attest, release)
 """Commands of the first level, in the order in which help shows them."""

@@ -97,7 +97,7 @@ def _job(run: Path, story: Story, stage: Stage) -> Recomputed:
 def _ways(stage: Stage) -> Callable[[Path, Story, Stage], _Derived] | None:
     """How the figures of a job follow from artifacts; None where they do not."""
     by_kind = {"evaluate": _evaluation, "stages": _stages, "gate": _gate, "split": _split, "read": _read}
-    by_kind["words"] = _explained
+    by_kind |= {"words": _explained, "canaries-back": _memorised, "records": _recorded}
     sifted = (
         any(name.startswith("dropped.parquet") for name in stage.listed) and "examples" in stage.entry.inputs
     )
@@ -133,6 +133,25 @@ def _explained(run: Path, story: Story, stage: Stage) -> _Derived:
 
     seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
     return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))
+
+
+def _recorded(run: Path, story: Story, stage: Stage) -> _Derived:
+    from duecare.memorise.records_figures import again
+
+    seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
+    return _Derived(*again({**stage.entry.settings, **seed}, _folder(run, stage)))
+
+
+def _memorised(run: Path, story: Story, stage: Stage) -> _Derived:
+    import msgspec
+
+    from duecare.memorise.canaries import CanariesBack
+    from duecare.memorise.tables import again
+
+    folder = _folder(run, stage)
+    seed = {} if stage.entry.seed is None else {"seed": stage.entry.seed}
+    step = msgspec.convert({**stage.entry.settings, **seed}, CanariesBack)
+    return _Derived(*again(step, folder))
 
 
 def _gate(run: Path, story: Story, stage: Stage) -> _Derived:

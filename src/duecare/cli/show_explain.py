@@ -33,7 +33,8 @@ def show_explain(given: Path | None, *, texts: bool, most: int, as_json: bool) -
     stages = explaining(story)
     if not stages:
         raise LedgerError(
-            f"{folder}: nothing was explained; the study has no section `explain`, or its run did not come so far"
+            f"{folder}: nothing was explained; the study has no section `explain`, or its run did not"
+            " come so far"
         )
     out = console()
     if as_json:

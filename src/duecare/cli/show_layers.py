@@ -8,7 +8,7 @@ from rich.table import Table
 
 from duecare.cli.terminal import MARKS
 from duecare.report.gather import Ruling
-from duecare.report.layered import Known, Layered, Map
+from duecare.report.layered import Course, Known, Layered, Map
 
 _BLOCKS = " ░▒▓█"
 """Sizes of a share: none, and up to a quarter, a half, three quarters and more of the gap."""
@@ -17,6 +17,8 @@ _BLOCKS = " ░▒▓█"
 def print_layers(out: Console, one: Layered) -> None:
     """One step, model by model."""
     out.print(f"[bold]{escape(one.job)}[/] [dim]entry {one.entry}[/]\n{escape(one.lead)}", soft_wrap=True)
+    for course in one.courses:
+        _print_course(out, course)
     for part in one.parts:
         out.print(f"\n[bold]{escape(part.axis)}, {escape(part.model)} model[/]")
         for note in part.notes:
@@ -42,6 +44,30 @@ def _print_known(out: Console, known: Known) -> None:
     out.print(table)
 
 
+def _print_course(out: Console, course: Course) -> None:
+    out.print(f"\n[bold]{escape(course.title)}[/]", soft_wrap=True)
+    out.print(f"[{'green' if course.valid else 'yellow'}]{escape(course.said)}[/]", soft_wrap=True)
+    out.print(escape(course.firsts), soft_wrap=True)
+    table = Table("layer", *map(escape, course.models), title_justify="left")
+    for layer, row in course.table:
+        fields = (
+            f"{shade(level)}{said.partition(' [')[0]}{'*' if found else ''}" for said, level, found in row
+        )
+        table.add_row(str(layer), *fields)
+    out.print(table)
+    out.print(
+        "[dim]Balanced accuracy; the darker the block the further from the control task, * above chance for"
+        " certain. Intervals stand in the report.[/]"
+    )
+
+
+def shade(level: float | None) -> str:
+    """A share as a block; where there is none, nothing."""
+    if level is None:
+        return ""
+    return _BLOCKS[min(4, round(abs(level) * 4 + 0.49)) if abs(level) >= 0.005 else 0]
+
+
 def _print_map(out: Console, each: Map) -> None:
     out.print(f"[bold]{escape(each.title)}[/]", soft_wrap=True)
     _print_checks(out, each.valid, each.said, each.tests)
@@ -58,5 +84,4 @@ def drawn(said: str, *, found: bool) -> str:
         share = float(said)
     except ValueError:
         return said
-    size = min(4, round(abs(share) * 4 + 0.49)) if abs(share) >= 0.005 else 0
-    return f"{_BLOCKS[size]}{said}{'*' if found else ''}"
+    return f"{shade(share)}{said}{'*' if found else ''}"

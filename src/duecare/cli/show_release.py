@@ -1,18 +1,21 @@
-"""A release: everything that has to hold, the signature, the bundle, and the note that it was made.
+"""A release: what has to hold, attestations, the signature, the bundle, and the note that it was made.
 
-Each step looks whether it is done, so that a call that was killed is completed by the next: the statement is
-entered once, the report is written anew, the bundle appears in one move, and the last entry names its digest.
+Each step looks whether it is done, so that a call that was killed is completed by the next: attestations are
+signed before the release, which names their entry; the statement is entered once, the report is written anew,
+the bundle appears in one move, and the last entry names its digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rich.markup import escape
 
 from duecare.cli import signing
+from duecare.cli.attesting import attest, put_right
 from duecare.cli.main import FAILED, OK
 from duecare.cli.reviewing import recording
 from duecare.cli.run import now, write_report
@@ -22,26 +25,45 @@ from duecare.cli.show_proofs import sign_head
 from duecare.cli.show_run import known_of, reporter_of
 from duecare.cli.terminal import size
 from duecare.core import FAIL, PASS, Note
+from duecare.ledger.attestation import MODEL, models, way_back
+from duecare.ledger.attested import last_attested, told_by
 from duecare.ledger.bundle import write_bundle
 from duecare.ledger.checkpoint import CHECKPOINT
 from duecare.ledger.digest import file_digest
 from duecare.ledger.durable import PENDING
 from duecare.ledger.duties import Said, missing
 from duecare.ledger.entry import Entry
+from duecare.ledger.forget_duty import NAME as FORGOTTEN
 from duecare.ledger.inspect_people import about_people
 from duecare.ledger.layout import LEDGER, REPORT, SCRATCH
 from duecare.ledger.manifest import check
+from duecare.ledger.provenance import REFERENCE, referring
 from duecare.ledger.read import entries, head
+from duecare.ledger.standing import standing
 from duecare.ledger.statement import Statement
 from duecare.ledger.verify import verify
 from duecare.report.words import plural
+from duecare.vault.memory import sealed_files
 
 RELEASED: Final = "released"
 _OF_OTHERS = ("verify.anchor", "verify.witness")
 """What only somebody else can settle: no reason not to release."""
+_OF_RELEASE = "verify.attested"
+"""What a release makes anew where it does not hold."""
 
 
-def show_release(given: Path | None, by: By, out: Path | None, chosen: Sequence[str], text: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the bundle goes (None: <run>-release.tar), further jobs whose files go along, the job whose model
+    it is (None: the last), and whether that model's files go along."""
+
+    out: Path | None = None
+    jobs: Sequence[str] = ()
+    model: str | None = None
+    weights: bool = True
+
+
+def show_release(given: Path | None, by: By, wanted: Wanted, text: str) -> int:
     """Release a run, or say all that is missing."""
     folder, to = run_folder(given), console()
     _put_right(folder)
@@ -50,7 +72,8 @@ def show_release(given: Path | None, by: By, out: Path | None, chosen: Sequence[
         for each in lacking:
             to.print(f"  - {escape(each)}", soft_wrap=True)
         return FAILED
-    path = out if out is not None else Path(f"{folder.resolve().name}-release.tar")
+    path = wanted.out if wanted.out is not None else Path(f"{folder.resolve().name}-release.tar")
+    _attest(folder, wanted.model)
     if standing_release(folder) is None:
         settled(folder, by, drafted(folder, by, text))
         if by.request is not None:
@@ -64,7 +87,7 @@ def show_release(given: Path | None, by: By, out: Path | None, chosen: Sequence[
         return OK
     _report(folder)
     sign_head(to, folder)
-    made = write_bundle(folder, path, chosen)
+    made = write_bundle(folder, path, wanted.jobs, _parts(folder, wanted.weights))
     digest = file_digest(path)
     _note(folder, digest, release)
     to.print(f"Released: {escape(str(path))}, {made.files} files, {size(made.size)}.", soft_wrap=True)
@@ -80,8 +103,30 @@ def _put_right(folder: Path) -> None:
         written = [entry.outputs[REPORT] for entry in recorder.entries if entry.happened == "report"]
         torn = (folder / REPORT).exists() and not written
         torn |= bool(written) and bool(check(folder / REPORT, written[-1]))
+        put_right(folder, recorder)
         if torn or (folder / SCRATCH / REPORT).exists():
             write_report(folder, recorder, reporter_of(folder), again=True)
+
+
+def _attest(folder: Path, model: str | None) -> None:
+    with recording(folder) as recorder:
+        attest(folder, recorder, model)
+
+
+def _parts(folder: Path, weights: bool) -> list[str]:
+    """Which files go along beside report and attestations: those of the model, and the lists of the files of
+    models that were not trained here. Sealed weights stay: only their owner could open them."""
+    told = entries(folder)
+    last = last_attested(told)
+    job = told_by(last).model if last is not None else ""
+    if not job:
+        return []
+    state = standing(told)
+    parts = [f"{place}/{REFERENCE}" for _, place in referring(folder, way_back(state, job))]
+    place = models(folder, state)[job]
+    if weights and not sealed_files(folder / place):
+        parts.append(f"{place}/{MODEL}")
+    return parts
 
 
 def _report(folder: Path) -> None:
@@ -97,8 +142,8 @@ def lacks(folder: Path) -> list[str]:
         finding.detail.rstrip(".")
         for finding in found
         if finding.verdict != PASS
-        and finding.name not in _OF_OTHERS
-        and (finding.verdict == FAIL or not about_people(finding))
+        and finding.name not in (*_OF_OTHERS, _OF_RELEASE)
+        and (finding.verdict == FAIL or not about_people(finding) or finding.name == f"verify.{FORGOTTEN}")
     ]
     return said + [text for text in missing(signing.desk(folder).account, now()) if text not in said]
 
@@ -114,13 +159,17 @@ def drafted(folder: Path, by: By, text: str) -> list[Statement]:
     """The release, to be signed."""
     at = signing.desk(folder)
     role = at.role(by.name, by.role, at.listed.listing.rules.deploy)
-    return [at.draft("release", by.name, role, subject=at.account.subject("release"), text=text)]
+    attested = last_attested(entries(folder))
+    of = attested.index if attested is not None else None
+    return [at.draft("release", by.name, role, of=of, subject=at.account.subject("release"), text=text)]
 
 
 def _completed(folder: Path, release: Said | None) -> Entry | None:
-    """The entry that names the bundle of a release."""
-    found = [each for each in entries(folder) if each.happened == RELEASED]
-    return found[-1] if found and release and found[-1].index > release.entry else None
+    """The entry that names the bundle of a release, with the attestations as they are."""
+    told = entries(folder)
+    found, attested = [each for each in told if each.happened == RELEASED], last_attested(told)
+    since = max(release.entry if release else 0, attested.index if attested else 0)
+    return found[-1] if found and release and found[-1].index > since else None
 
 
 def _note(folder: Path, digest: str, release: Said | None) -> None:

@@ -207,6 +207,12 @@ def answer(at: Desk, name: str, role: str | None, of: int, how: str) -> list[Sta
     return [at.draft("answer", name, who, of=of, subject=leaf, text=how)]
 
 
+def forgettings(at: Desk, name: str, role: str | None, entries: Sequence[int]) -> list[Statement]:
+    """Signatures of requests to forget a person, by the entries that hold them."""
+    who = at.role(name, role, at.listed.listing.rules.forget)
+    return [at.draft("forget", name, who, of=entry, subject=at.account.leaf(entry)) for entry in entries]
+
+
 def signed_by(drafts: Sequence[Statement], key: Key) -> list[Signed]:
     """The statements, signed with a key."""
     return [sign_statement(each, key) for each in drafts]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from duecare.cli.combine import named
 from duecare.cli.form import near, show
-from duecare.cli.steps import kind_of
+from duecare.cli.steps import kind_of, word_of
 from duecare.cli.study import Broken, Study
 from duecare.core import DuecareError, Problem, Step, StudyError
 
@@ -109,6 +109,9 @@ def unreadable(study: Study) -> list[Problem]:
     for place, step in enumerate(study.explain):
         if not isinstance(step, Broken):
             problems += _missing(study, step, f"explain.{place}.{named(step)}")
+    for place, step in enumerate(study.memorise):
+        if not isinstance(step, Broken):
+            problems += _missing(study, step, f"memorise.{place}.{word_of(step)}")
     lacking = [
         found
         for place, use in enumerate(study.uses)

@@ -52,6 +52,9 @@ evaluate:                   # base and tuned model side by side
 # explain:                  # why they answer so, with tests of whether that is true of the model
 #   - words: {{axes: [gender]}}   # which words of a prompt an answer rests on; some minutes a model
 
+# memorise:                 # what the model kept of its rows; needs `- canaries` at the end of curate
+#   - canaries              # made-up secrets: do they come back?
+
 gates:                      # conditions of release: pass, fail, or insufficient evidence
   - {{metric: twins.gap, between: [-0.1, 0.1]}}
   - {{metric: heldout.perplexity.change, at_most: 0}}

@@ -15,7 +15,17 @@ from typing import Any, Literal
 from duecare.cli.form import Field, fields
 
 Section = Literal[
-    "model", "data", "curate", "train", "reward", "evaluate", "explain", "gates", "review", "report"
+    "model",
+    "data",
+    "curate",
+    "train",
+    "reward",
+    "evaluate",
+    "explain",
+    "memorise",
+    "gates",
+    "review",
+    "report",
 ]
 
 
@@ -88,6 +98,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="balance", section="curate", step="duecare.curate.represent:Balance", paths=("to",)),
     Kind(name="personal", section="curate", step="duecare.curate.redact:Redact", hidden=("study",)),
     Kind(name="split", section="curate", step="duecare.curate.split:Split"),
+    Kind(name="canaries", section="curate", step="duecare.curate.canaries:Canaries", hidden=("study",)),
     Kind(name="sft", section="train", step="duecare.train.sft:Sft"),
     Kind(name="distill", section="train", step="duecare.train.distill:Distill"),
     Kind(name="dpo", section="train", step="duecare.train.prefer:Dpo", takes=("preference",)),
@@ -132,6 +143,13 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="evaluate", section="evaluate", step="duecare.evaluate.ask:Evaluate", paths=("data",)),
     Kind(name="words", section="explain", step="duecare.explain.words:Words", paths=("file",)),
     Kind(name="layers", section="explain", step="duecare.explain.layers:Layers"),
+    Kind(
+        name="canaries-back",
+        section="memorise",
+        step="duecare.memorise.canaries:CanariesBack",
+        word="canaries",
+    ),
+    Kind(name="records", section="memorise", step="duecare.memorise.records:Records"),
     Kind(name="gate", section="gates", step="duecare.evaluate.gate:Gate"),
     Kind(name="review", section="review", step="duecare.review.waiting:Review"),
     Kind(name="report", section="report", step="duecare.report.page:Report"),
@@ -152,6 +170,12 @@ def kind_of(step: object) -> Kind | None:
     """The kind of a step made in Python, by its class or what that is derived from."""
     dotted = {f"{cls.__module__}:{cls.__qualname__}" for cls in type(step).__mro__}
     return next((kind for kind in KINDS if kind.step in dotted), None)
+
+
+def word_of(step: object) -> str:
+    """What a study calls a step made in Python in its section; empty for what is none of ours."""
+    kind = kind_of(step)
+    return (kind.word or kind.name) if kind else ""
 
 
 def judges(step: object) -> bool:

@@ -70,6 +70,7 @@ class Study:
       the one before, but none from a reward model
     - reward: steps that look into rewards (`reward.Audit`); each runs as soon as what it reads is there
     - explain: `Words` steps: why the models answer as they do
+    - memorise: steps that ask what the models kept of their rows (`memorise.CanariesBack`)
     - evaluate, gates, report: an `Evaluate`, a `Gate` and a `Report` step
     - review: `Review` steps: rounds of human review that training or release waits for
     - storage: what is encrypted at rest, and until when it may be kept (a `Storage`)
@@ -91,6 +92,7 @@ class Study:
     reward: tuple[Step, ...] = ()
     evaluate: Step | None = None
     explain: tuple[Step, ...] = ()
+    memorise: tuple[Step, ...] = ()
     gates: Step | None = None
     review: tuple[Step, ...] = ()
     report: Any = None
@@ -120,6 +122,7 @@ class Study:
     def problems(self) -> list[Problem]:
         """Everything wrong with the study as a whole: combinations, files, columns, groups."""
         from duecare.cli.combine import combinations
+        from duecare.cli.memorising import problems as memorising
         from duecare.cli.rewarding import problems
         from duecare.cli.sources import unreadable
 
@@ -128,6 +131,7 @@ class Study:
             *self._between_people(),
             *combinations(self),
             *problems(self),
+            *memorising(self),
             *unreadable(self),
         ]
 
@@ -243,6 +247,11 @@ class Study:
             "evaluate": settings(self.evaluate) if self.evaluate else {},
             "gates": settings(self.gates) if self.gates else {},
             **({"explain": [{named(step): settings(step)} for step in self.explain]} if self.explain else {}),
+            **(
+                {"memorise": [{named(step): settings(step)} for step in self.memorise]}
+                if self.memorise
+                else {}
+            ),
             **({"review": [settings(step) for step in self.review]} if self.review else {}),
             "report": settings(self.report) if self.report else {},
             **({"storage": self.storage.recorded()} if self.storage else {}),

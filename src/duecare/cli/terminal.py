@@ -122,13 +122,18 @@ class Lines:
         """A line with the share done and the time left.
 
         What came before the first of these (loading, compiling) and what a killed call had done say nothing
-        of the pace: another unit or total, or going back, begins the time anew.
+        of the pace: another unit or total, or going back, begins the time anew. What is done that cannot be
+        counted has no unit, and is said at once.
         """
         now = time.monotonic()
         last, self._last = self._last, progress
         other = (progress.unit, progress.total) != (last.unit, last.total) or progress.done < last.done
         if other or (progress.done and not last.done):
             self._from = (now, progress.done)
+        if not progress.unit and progress.message:  # it may be long before anything else is told
+            self._said = now
+            self._print(f"{self._label}: {progress.message}")
+            return
         if now - self._said < EVERY_SECONDS:
             return
         self._said = now

@@ -38,7 +38,10 @@ class Note(Noun, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a step is: for the screen only, never recorded. `total` None means not known."""
+    """How far a step is: for the screen only, never recorded. `total` None means not known.
+
+    Without a `unit` nothing is counted, and the `message` says what is done now.
+    """
 
     done: int
     total: int | None

@@ -1,5 +1,6 @@
 """Curation: sources in, rows kept, changed, dropped or set aside, each with its reason."""
 
+from duecare.curate.canaries import Canaries
 from duecare.curate.contamination import Decontaminate
 from duecare.curate.overlap import Duplicates
 from duecare.curate.poison import Poisoning
@@ -13,6 +14,7 @@ from duecare.curate.stereotype import Stereotypes
 __all__ = [
     "Audit",
     "Balance",
+    "Canaries",
     "Decontaminate",
     "Duplicates",
     "Poisoning",

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from jax.sharding import Mesh
 
-from duecare.core import Artifacts, DataError, Estimate, Finding, Note, Outcome, Progress, Tell
+from duecare.core import Artifacts, DataError, Estimate, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
 from duecare.explain import causal, layers_table, probes
 from duecare.explain import lens as lenses
 from duecare.explain.declared import declared
 from duecare.explain.engine_causal import erased, sites_tested
+from duecare.explain.engine_course import Standing, course
 from duecare.explain.engine_layers import chunked, depth_of, effects, guessed_heads, of_sides, vectors_at
+from duecare.explain.layers_kept import Found, again, keep, mark
 from duecare.explain.patching import Effects, depths, estimates, grid, halves, mapped, strongest
 from duecare.explain.twinned import Pair, Side, neutral_of, pairs_of
 from duecare.model.activation import lens
-from duecare.model.fetch import folder_of
-from duecare.model.load import Loaded, load
+from duecare.model.load import Loaded
 from duecare.model.mesh import make_mesh
 
 if TYPE_CHECKING:
     from duecare.explain.layers import Layers
 
-STAGE, DATA = "stage:", "data:"
+DATA = "data:"
 
 
 def of_rows(axis: str) -> str:
@@ -44,22 +46,21 @@ def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     splits = {name: each.path for name, each in inputs.items() if name.startswith(DATA)}
     if step.declared and not splits:
         raise DataError("layers.declared: expected a split of the data, whose held-out rows declare it")
-    found = _Found()
-    known: dict[str, dict[str, list[probes.Known]]] = {}
-    mesh = None if step.mesh is None else make_mesh(*step.mesh)
-    for name, artifact in _models(inputs):
-        folder = inputs[artifact].path
-        loaded = load(folder_of(folder) if name == "base" else folder / "model", mesh=mesh)
-        work = _Work(step, loaded, name, tell, found)
-        known[name] = {axis: work.explained(axis, whole=not artifact.startswith(STAGE)) for axis in step.axes}
-        known[name] |= {of_rows(axis): work.declared(axis, splits) for axis in step.declared}
-        del loaded, work  # the next model needs its memory
-        gc.collect()
-    for name, axes in known.items():
-        for axis, mine in axes.items() if name != "base" else ():
-            found.estimates += probes.changes(
-                mine, known["base"][axis], {"model": name, "axis": axis}, "base"
-            )
+    mesh, mine = None if step.mesh is None else make_mesh(*step.mesh), mark(step, inputs)
+    models = course(inputs, snapshots=step.snapshots)
+    if step.snapshots and not any(each.step for each in models):
+        text = "no training step left a snapshot: only models at the end of a step are read"
+        tell(Note(topic="explain.layers.snapshots", text=text))
+    parts: dict[str, Found] = {}
+    for model in models:
+        folder = out / ".resume" / quote(model.name, safe="@:")
+        found = again(folder, mine)
+        if found is None:
+            found = _read(step, model, mesh, splits, tell)
+            keep(found, folder, mine)
+        parts[model.name] = found
+    found = Found.together(parts.values())
+    found.estimates += _changes(models, parts)
     for finding in found.findings:
         tell(finding)
     (out / "estimates.json").write_bytes(encode(found.estimates))
@@ -70,35 +71,31 @@ def run(step: Layers, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     )
 
 
-def _models(inputs: Artifacts) -> Iterator[tuple[str, str]]:
-    """What each model is called, and its input: the base, those between, the last."""
-    yield "base", "base"
-    for name in inputs:
-        if name.startswith(STAGE):
-            yield name.removeprefix(STAGE), name
-    if "tuned" in inputs:
-        yield "tuned", "tuned"
+def _read(step: Layers, model: Standing, mesh: Mesh | None, splits: Mapping[str, Path], tell: Tell) -> Found:
+    """What is found of one model; its memory is free again afterwards."""
+    found = Found()
+    work = _Work(step, model.open(mesh), model, tell, found)
+    for axis in step.axes:
+        found.known[axis] = work.explained(axis)
+    for axis in step.declared:
+        found.known[of_rows(axis)] = work.declared(axis, splits)
+    del work
+    gc.collect()
+    return found
 
 
-@dataclass(slots=True)
-class _Found:
-    """What was found so far."""
+def _changes(models: Sequence[Standing], parts: Mapping[str, Found]) -> Iterator[Estimate]:
+    """By how much each later model's layers are read better than the base's, in the order of training."""
+    for model in models[1:]:
+        for axis, known in parts[model.name].known.items():
+            about = {"model": model.name, "axis": axis}
+            for each in probes.changes(known, parts["base"].known[axis], about, "base"):
+                yield at_step(each, model)
 
-    estimates: list[Estimate] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    layers: list[dict[str, Any]] = field(default_factory=list)
-    patching: list[dict[str, Any]] = field(default_factory=list)
 
-    def write(self, out: Path) -> dict[str, str]:
-        """Both tables; name -> file name."""
-        tables = (
-            ("layers", self.layers, layers_table.LAYERS),
-            ("patching", self.patching, layers_table.PATCHING),
-        )
-        for name, rows, schema in tables:
-            made = pa.Table.from_pylist(rows, schema=schema)
-            pq.write_table(made, out / f"{name}.parquet", compression="zstd")
-        return {name: f"{name}.parquet" for name, _, _ in tables}
+def at_step(estimate: Estimate, model: Standing) -> Estimate:
+    """An Estimate of a state on the way says after which training step."""
+    return estimate if model.step is None else msgspec.structs.replace(estimate, step=model.step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +104,19 @@ class _Work:
 
     step: Layers
     loaded: Loaded
-    model: str
+    model: Standing
     tell: Tell
-    found: _Found
+    found: Found
 
-    def explained(self, axis: str, *, whole: bool) -> list[probes.Known]:
+    def explained(self, axis: str) -> list[probes.Known]:
         """All of one axis; of a model between base and last one what its layers know, not where it acts."""
         step = self.step
         pairs = pairs_of(self.loaded.tokenizer, [axis], step.issues, step.groups, (step.manner,))
-        about = {"model": self.model, "axis": axis}
+        about = {"model": self.model.name, "axis": axis}
         chosen = [0, *depths(depth_of(self.loaded), step.every)]
         self._lens(pairs, about, chosen)
         known = self._probes(pairs, about, chosen)
-        if whole:
+        if self.model.whole:
             self._erasure(pairs, known, about)
             for group in dict.fromkeys(pair.group for pair in pairs) if step.patched else ():
                 mine = [pair for pair in pairs if pair.group == group][: step.patched]
@@ -132,7 +129,7 @@ class _Work:
         def tick(count: int) -> None:
             nonlocal done
             done += count
-            self.tell(Progress(done, None, "texts", f"{self.model}: {what}"))
+            self.tell(Progress(done, None, "texts", f"{self.model.name}: {what}"))
 
         return tick
 
@@ -168,7 +165,7 @@ class _Work:
         step = self.step
         rows = declared(self.loaded.tokenizer, folders, axis, step.rows, step.seed)
         chosen = [0, *depths(depth_of(self.loaded), step.every)]
-        about = {"model": self.model, "axis": of_rows(axis)}
+        about = {"model": self.model.name, "axis": of_rows(axis)}
         columns = [each.side for each in rows], [each.group for each in rows], [each.cluster for each in rows]
         return self._known(*columns, about, chosen)
 
@@ -235,6 +232,7 @@ class _Work:
         return causal.sites(real, by_lot)
 
     def _keep(self, told: Sequence[Estimate], found: dict[int, bool]) -> None:
+        told = [at_step(each, self.model) for each in told]
         self.found.estimates += told
         self.found.layers += layers_table.of_estimates(told, found)
 

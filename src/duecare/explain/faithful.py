@@ -88,6 +88,28 @@ def _mask(chosen: npt.NDArray[np.int64], count: int) -> Kept:
     return found
 
 
+def leading(scores: Sequence[Floats], ask: Ask) -> list[float | None]:
+    """What the word named first costs when it alone is taken away, over the most that any one word costs.
+
+    Of every text, between -1 and 1; None for a text of fewer than two words, and where no word costs
+    anything. An explanation can be far better than chance, pass deletion and insertion, and yet name the
+    wrong word first.
+    """
+    asked: list[tuple[int, Kept]] = []
+    for number, each in enumerate(scores):
+        count = len(each)
+        asked += [(number, kept) for kept in (np.ones(count, bool), *~np.eye(count, dtype=bool))]
+    values, place = ask(asked), 0
+    found: list[float | None] = []
+    for each in scores:
+        whole, *without = values[place : place + 1 + len(each)]
+        place += 1 + len(each)
+        losses = whole - np.asarray(without)
+        most = losses.max() if len(losses) > 1 else 0.0
+        found.append(float(max(losses[int(np.argmax(each))] / most, -1.0)) if most > 0 else None)
+    return found
+
+
 def likeness(one: Floats, other: Floats) -> float | None:
     """Spearman's rank correlation of the sizes of two explanations of one text; None where all are equal."""
     from scipy.stats import rankdata

@@ -39,6 +39,8 @@ class Layers:
     - sites: parts of the map, and layers, that are put to the causal check at most
     - at: what a probe reads, the "last" token before the answer or the "mean" of the prompt
     - neutral: prompts that name nobody, on which the price of erasing is measured
+    - snapshots: also follow what layers know over the course of training: every low-rank update that a
+      training step left on its way (its `snapshots`) is read in memory, between base and tuned
     - seed: of folds, halves and controls
     - mesh: devices over which each model is dealt out, fsdp and tp; left out, one device. Changes the speed
       only
@@ -59,6 +61,7 @@ class Layers:
     sites: int = 3
     at: Literal["last", "mean"] = "last"
     neutral: int = 12
+    snapshots: bool = field(default=False, metadata={"added": True})
     seed: int = 0
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
 
@@ -79,6 +82,7 @@ class Layers:
             (_within(self.sites, 1, 50), "sites", self.sites, "1 to 50"),
             (self.at in PLACES, "at", self.at, f"one of {', '.join(PLACES)}"),
             (_within(self.neutral, 2, most), "neutral", self.neutral, f"2 to {most}"),
+            (isinstance(self.snapshots, bool), "snapshots", self.snapshots, "true or false"),
             (_within(self.seed, 0, 2**32), "seed", self.seed, f"{whole}, 0 or more"),
             (self.mesh is None or min(self.mesh) >= 1, "mesh", self.mesh, "two whole numbers of at least 1"),
         )
@@ -99,7 +103,7 @@ class Layers:
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Inputs: `base`; where given `tuned`, the models between as `stage:<job>`, and splits
-        as `data:<source>`."""
+        as `data:<source>`. Models that are done lie in `out/.resume`: a killed call goes on behind them."""
         from duecare.explain.engine_layers_run import run
 
         return run(self, inputs, out, tell)

@@ -24,10 +24,12 @@ LAYERS = pa.schema(
         pa.field("n", pa.int32(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("found", pa.bool_()),
+        pa.field("step", pa.int32()),
     ]
 )
 """One figure of one depth (0 is the embedded tokens) a row: of the lens, and of the probes; `found` says of a
-probe's selectivity whether it is above zero after Holm's correction over depths."""
+probe's selectivity whether it is above zero after Holm's correction over depths; `step` is the training step
+of a state on the way, models stand in the order of training."""
 
 PATCHING = pa.schema(
     [
@@ -69,6 +71,7 @@ def of_estimates(told: Iterable[Estimate], found: Mapping[int, bool]) -> Iterato
             "n": each.n,
             "reason": each.reason,
             "found": found.get(layer) if each.metric == "explain.probe.selectivity" else None,
+            "step": each.step,
         }
 
 

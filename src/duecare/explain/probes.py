@@ -3,8 +3,9 @@
 A reader is trained on the stream at one depth and one place of every prompt (the last token before the
 answer, or the mean over the prompt) and judged on prompts of issues that it has not seen; `measure.reader`
 says how. A depth "knows" the group where its selectivity, accuracy less that on random labels, is above zero
-after Holm's correction over depths. Of several models (base, after fine-tuning, after preference tuning) the
-change of accuracy is a paired Estimate over the same prompts. Free of JAX.
+after Holm's correction over depths, and accuracy itself above chance. Of several models (base, on the way,
+after fine-tuning, after preference tuning) the change of accuracy is a paired Estimate over the same
+prompts. Free of JAX.
 """
 
 from __future__ import annotations
@@ -49,8 +50,16 @@ class Known:
 
     @property
     def found(self) -> bool:
-        """Whether the group can be read there for certain, at 5 % over all depths."""
-        return self.holm is not None and self.holm <= 0.05 and (self.selectivity.value or 0.0) > 0
+        """Whether the group can be read there for certain, at 5 % over all depths.
+
+        Readers of random labels may by accident do worse than chance; to do better than they is then no
+        knowledge, so accuracy itself is to lie above chance, too.
+        """
+        beyond = self.holm is not None and self.holm <= 0.05 and (self.selectivity.value or 0.0) > 0
+        low, hits = self.reading.accuracy.low, self.reading.hits
+        if hits is None or low is None:
+            return False
+        return beyond and low > 1 / float(hits.group.sizes.sum())  # rows weigh 1 over their group's size
 
 
 def by_depth(

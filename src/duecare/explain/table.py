@@ -48,6 +48,7 @@ CHECKS = pa.schema(
         pa.field("likeness", pa.float64()),
         pa.field("deletion", pa.float64()),
         pa.field("insertion", pa.float64()),
+        pa.field("leading", pa.float64()),
     ]
 )
 """What the tests of one explanation came to a row; null where a test could not be made."""

@@ -17,8 +17,9 @@ from duecare.measure import cluster_mean, decide, mean_difference
 if TYPE_CHECKING:
     from duecare.explain.words import Words
 
-RESIDUAL, LIKENESS = 0.05, 0.5
-"""Of all that is handed out the most that may be missing; how alike a random model's explanation may be."""
+RESIDUAL, LIKENESS, LEADING = 0.05, 0.5, 0.5
+"""Of all that is handed out the most that may be missing; how alike a random model's explanation may be; of
+what the costliest word costs, the least that the word named first must."""
 _FAMILY = "words.valid"
 _TESTS: tuple[tuple[str, str, tuple[float | None, float | None], str, str], ...] = (
     (
@@ -48,6 +49,13 @@ _TESTS: tuple[tuple[str, str, tuple[float | None, float | None], str, str], ...]
         (0.0, None),
         "Putting back the words that it names must gain more than putting back others.",
         "Do not read the heat maps as reasons; try occlusion, or more steps.",
+    ),
+    (
+        "leading",
+        f"at least {LEADING:g}",
+        (LEADING, None),
+        "The word that it names first must cost at least half of what the costliest word does.",
+        "It names the wrong words first: use occlusion, or integrated gradients with more steps.",
     ),
 )
 """Name of a test, its limit in words and numbers, what it asks, and what to do where it is not passed."""
@@ -117,7 +125,8 @@ class Check:
     """What the tests of one explanation came to; None where a test could not be made.
 
     `deletion` and `insertion` are areas between the random orders and the named one, in nats per token of the
-    answer, or in the unit of the reward or score; above 0 the named order is better.
+    answer, or in the unit of the reward or score; above 0 the named order is better. `leading` is a share of
+    what the costliest word costs.
     """
 
     model: str
@@ -126,6 +135,7 @@ class Check:
     likeness: float | None
     deletion: float | None
     insertion: float | None
+    leading: float | None = None
     rests_on: tuple[str, ...] = ()
 
     def checks(self) -> dict[str, Any]:
@@ -254,8 +264,8 @@ def _changes(step: Words, rows: Sequence[Row], name: str, unit: str, value: _Val
 
 def _of_tests(step: Words, checks: Sequence[Check]) -> Iterator[Estimate]:
     """The tests that could be made of one model's explanations."""
-    units = {"residual": "share", "likeness": "rank correlation"}
-    bounds = {"residual": (0.0, 1.0), "likeness": (-1.0, 1.0)}
+    units = {"residual": "share", "likeness": "rank correlation", "leading": "share"}
+    bounds = {"residual": (0.0, 1.0), "likeness": (-1.0, 1.0), "leading": (-1.0, 1.0)}
     for name, *_ in _TESTS:
         pairs = [(value, each.item.cluster) for each in checks if (value := getattr(each, name)) is not None]
         if not pairs:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
 from duecare.explain.asked import Item, identity_of, of_answers, of_file, of_twins
 from duecare.explain.attribution import Attribution, rather_for
-from duecare.explain.faithful import Curve, Kept, curves, likeness
+from duecare.explain.faithful import Curve, Kept, curves, leading, likeness
 from duecare.explain.spans import Floats
 from duecare.explain.words_figures import Check, Row, figures, rulings
 from duecare.explain.words_tables import read, write
@@ -139,6 +139,15 @@ def _seen(instrument: Instrument, model: str, items: Sequence[Item], tell: Tell)
     return chosen
 
 
+class _Tests(NamedTuple):
+    """Of one explanation; None where a test could not be made."""
+
+    likeness: float | None
+    deletion: Curve | None
+    insertion: Curve | None
+    leading: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One model at work."""
@@ -182,24 +191,30 @@ class _Work:
             points=step.points,
             orders=step.orders,
         )
-        alike = self._against_random(some, found)
-        ways = zip(some, found, alike, out, back, strict=True)
-        return [self._check(item, each, same, gone, come) for item, each, same, gone, come in ways]
+        alike, first = self._against_random(some, found), self._leading(some, found)
+        tests = [_Tests(*each) for each in zip(alike, out, back, first, strict=True)]
+        return [self._check(*each) for each in zip(some, found, tests, strict=True)]
 
-    def _check(
-        self, item: Item, found: Attribution, same: float | None, out: Curve | None, back: Curve | None
-    ) -> Check:
+    def _check(self, item: Item, found: Attribution, tests: _Tests) -> Check:
         scale = float(found.tokens) if self.step.score == "answer" else 1.0
         complete = self.step.method == "integrated-gradients"
         return Check(
             model=self.model,
             item=item,
             residual=found.relative_residual if complete else None,
-            likeness=same,
-            deletion=None if out is None else out.gap / scale,
-            insertion=None if back is None else -back.gap / scale,
+            likeness=tests.likeness,
+            deletion=None if tests.deletion is None else tests.deletion.gap / scale,
+            insertion=None if tests.insertion is None else -tests.insertion.gap / scale,
+            leading=tests.leading,
             rests_on=self.instrument.rests_on,
         )
+
+    def _leading(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[float | None]:
+        """Whether the right word is named first; not asked of occlusion, which takes single words away."""
+        if self.step.method == "occlusion":
+            return [None] * len(items)
+        self.tell(Progress(0, None, "tests", f"{self.model}: single words"))
+        return leading([each.scores for each in found], lambda asked: self.instrument.ask(items, asked))
 
     def _against_random(self, items: Sequence[Item], found: Sequence[Attribution]) -> list[float | None]:
         """How alike explanations of models with random weights are; None where there is no such model."""

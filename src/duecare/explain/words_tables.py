@@ -41,7 +41,7 @@ def read(step: Words, folder: Path) -> tuple[list[Row], list[Check]]:
     """What `write` wrote; DataError for tables that are missing or do not fit."""
     rows = _rows(step, _table(folder, "explained", EXPLAINED), _table(folder, "attributions", ATTRIBUTIONS))
     rests_on = {row.model: row.rests_on for row in rows}
-    tests = ("residual", "likeness", "deletion", "insertion")
+    tests = ("residual", "likeness", "deletion", "insertion", "leading")
     return rows, [
         Check(
             model=record["model"],

@@ -1,8 +1,9 @@
 """A run as one file for outsiders, a proof of one entry as another, and the program that checks both.
 
 The program (`verifier`) is the modules of `ledger.outside` joined into one file that needs Python's standard
-library only. A bundle holds log, head, checkpoint, the lists of files of every result, the report, and the
-files of those results that were asked for: no row's text travels unless somebody names the result it is in.
+library only. A bundle holds log, head, checkpoint, the lists of files of every result, the report,
+attestations, and the files of those results that were asked for: no row's text travels unless somebody names
+the result it is in.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 from duecare.core.errors import LedgerError
 from duecare.ledger.chain import leaf_hash
 from duecare.ledger.checkpoint import CHECKPOINT, parse_checkpoint
+from duecare.ledger.claims import ONE_FOLDER
 from duecare.ledger.durable import PENDING, read_regular, sync_folder
-from duecare.ledger.layout import ARTIFACTS, LEDGER, MANIFEST, REPORT
+from duecare.ledger.layout import ARTIFACTS, LEDGER, MANIFEST
 from duecare.ledger.log import parse_line, read_log
 from duecare.ledger.manifest import read_manifest
 from duecare.ledger.outside.archive import RefusedError, write_archive
@@ -32,7 +34,19 @@ from duecare.version import __version__
 EVERY = "all"
 """Asks for the files of every result."""
 
-_MODULES = ("ed25519", "tree", "archive", "notes", "entries", "people", "duties", "judge", "program")
+_MODULES = (
+    "ed25519",
+    "p256",
+    "tree",
+    "archive",
+    "notes",
+    "entries",
+    "people",
+    "duties",
+    "attested",
+    "judge",
+    "program",
+)
 _START = '\nif __name__ == "__main__":\n    sys.exit(script())\n'
 
 
@@ -65,8 +79,9 @@ def verifier() -> bytes:
     return (head + "\n\n".join(bodies) + _START).encode()
 
 
-def write_bundle(run: Path, out: Path, chosen: Collection[str] = ()) -> Bundled:
-    """Write the run as the archive `out`, in one move; `chosen` are jobs or folders, or "all".
+def write_bundle(run: Path, out: Path, chosen: Collection[str] = (), parts: Collection[str] = ()) -> Bundled:
+    """Write the run as the archive `out`, in one move; `chosen` are jobs or folders, or "all", `parts` the
+    beginnings of further files that go along (paths relative to the run).
 
     Raises LedgerError where the log is not what its head signs, a result is not there, or a name among
     `chosen` is none of the run's.
@@ -81,14 +96,24 @@ def write_bundle(run: Path, out: Path, chosen: Collection[str] = ()) -> Bundled:
     if os.path.lexists(run / LEDGER / CHECKPOINT):
         files[NOTE_FILE] = read_regular(run / LEDGER / CHECKPOINT)
     results = _results(lines)
-    whole = [path for path, job in results.items() if path == REPORT or _meant(path, job, chosen)]
+    whole = [
+        path for path, job in results.items() if path in ONE_FOLDER.values() or _meant(path, job, chosen)
+    ]
     known = {name for path, job in results.items() for name in (path.removeprefix(f"{ARTIFACTS}/"), job)}
     if unknown := sorted(set(chosen) - known - {EVERY}):
         raise LedgerError(f"no result is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     for path in results:
         files[f"run/{path}/{MANIFEST}"] = read_regular(run / path / MANIFEST)
-        for file in read_manifest(run / path).files if path in whole else ():
-            files[f"run/{path}/{file.path}"] = run / path / file.path
+        for file in read_manifest(run / path).files:
+            name = f"{path}/{file.path}"
+            if path in whole or name.startswith(tuple(parts)):
+                files[f"run/{name}"] = run / name
+    _write(out, files)
+    return Bundled(len(files), out.stat().st_size, tuple(whole))
+
+
+def _write(out: Path, files: dict[str, bytes | Path]) -> None:
+    """The archive, in one move."""
     pending = out.with_name(out.name + PENDING)
     try:
         with pending.open("wb") as archive:
@@ -101,7 +126,6 @@ def write_bundle(run: Path, out: Path, chosen: Collection[str] = ()) -> Bundled:
         pending.unlink(missing_ok=True)
         why = error.strerror if isinstance(error, OSError) else error
         raise LedgerError(f"{out.name} could not be written: {why}") from error
-    return Bundled(len(files), out.stat().st_size, tuple(whole))
 
 
 def entry_proof(run: Path, index: int) -> bytes:
@@ -123,7 +147,7 @@ def _results(lines: Collection[bytes]) -> dict[str, str]:
     """Folder of every result that an entry records, to its job."""
     found: dict[str, str] = {}
     for entry in map(parse_line, lines):
-        if entry.happened in ("step.finished", "report"):
+        if entry.happened in ("step.finished", *ONE_FOLDER):
             found |= dict.fromkeys(entry.outputs, entry.job or entry.happened)
     return found
 

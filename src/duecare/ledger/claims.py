@@ -8,13 +8,16 @@ from datetime import datetime
 from duecare.core.errors import DuecareError
 from duecare.ledger.digest import key_of_step, value_digest
 from duecare.ledger.entry import Entry
-from duecare.ledger.layout import REPORT, is_artifact_path, is_digest
+from duecare.ledger.layout import ATTESTATIONS, REPORT, is_artifact_path, is_digest
 
 EXTERNAL = "external:"
 """Begins the name of an input that is no output of an earlier entry (a file given by the user)."""
 
 SOFTWARE = "duecare"
 """The key of duecare's own version in `Entry.software`; part of every step_key."""
+
+ONE_FOLDER = {"report": REPORT, "attested": ATTESTATIONS}
+"""What happened, to the one folder that an entry of it records."""
 
 
 def contradictions(entry: Entry, known: Container[str]) -> list[str]:
@@ -59,9 +62,9 @@ def _outputs(entry: Entry) -> list[str]:
     problems = [
         f"output {path!r} has no SHA-256" for path, digest in entry.outputs.items() if not is_digest(digest)
     ]
-    if entry.happened == "report":
-        if set(entry.outputs) != {REPORT}:
-            problems.append(f"a report has the one output {REPORT!r}")
+    if (only := ONE_FOLDER.get(entry.happened)) is not None:
+        if set(entry.outputs) != {only}:
+            problems.append(f"an entry {entry.happened} has the one output {only!r}")
     else:
         may = entry.happened == "step.finished"
         problems += [

@@ -15,6 +15,7 @@ from duecare.core.finding import PASS
 from duecare.ledger.chain import Frontier
 from duecare.ledger.digest import value_digest
 from duecare.ledger.entry import Entry
+from duecare.ledger.forgotten import DONE, SUBJECT, concerns
 from duecare.ledger.people import MATTERS, Listing, listing_of
 from duecare.ledger.standing import Standing, standing
 from duecare.ledger.statement import SEVERITIES, SIGNED, Signed, Statement, results_of, signed_of, subject_of
@@ -57,7 +58,8 @@ class Account:
 
     `log` are the leaf hashes of the whole ledger. `broken` are sentences about what cannot stand, by entry;
     `pending` is an entry that brought another list,
-    or none, which no owner signed.
+    or none, which no owner signed. `forgetting` are requests to forget a person, as asked and as begun;
+    `forgetters`, by entry, the roles of which one had to sign, by the list that held then.
     """
 
     run: str
@@ -69,6 +71,8 @@ class Account:
     proposed: Listing | None = None
     said: list[Said] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
+    forgetting: list[Entry] = field(default_factory=list)
+    forgetters: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _grown: Frontier = field(default_factory=Frontier)
 
     @property
@@ -132,7 +136,19 @@ class Account:
             self._list(entry)
         elif entry.happened == SIGNED:
             self._statement(entry)
+        elif concerns(entry):
+            self._forgetting(entry)
         self.entries.append(entry)
+
+    def _forgetting(self, entry: Entry) -> None:
+        note = entry.note
+        if note is not None and note.topic != DONE and note.data.get("why") == SUBJECT:
+            listing = self.listed.listing if self.listed else None
+            held = {role for person in listing.people.values() for role in person.roles} if listing else set()
+            self.forgetting.append(entry)
+            self.forgetters[entry.index] = tuple(
+                role for role in (listing.rules.forget if listing else ()) if role in held
+            )
 
     def _list(self, entry: Entry) -> None:
         try:
@@ -214,12 +230,18 @@ class Account:
             "waive": rules.waive,
             "answer": rules.answer,
             "release": rules.deploy,
+            "forget": rules.forget,
         }.get(said.act)
         wrong = [] if may is None or said.role in may else [f"{said.role} may not do that by the rules"]
         if said.act == "approve" and said.about not in MATTERS:
             wrong.append(f"there is no matter {said.about!r}")
         if said.act == "waive":
             wrong += _bad_waiver(said, entry, rules.waiver_days)
+        if said.act == "forget":
+            known = any(each.index == of for each in self.forgetting) and self.leaf(of) == said.subject
+            wrong += [] if known else ["it is about no request to forget"]
+        if said.act == "release" and of is not None and not self._attested(of, said.size):
+            wrong.append(f"entry {of} holds no attestations that it could release")
         if said.act == "incident" and (said.about not in SEVERITIES or not said.text):
             wrong.append(f"an incident says what happened, and is one of {', '.join(SEVERITIES)}")
         if said.act == "answer":
@@ -227,6 +249,10 @@ class Account:
             if of not in open_now or self.leaf(of) != said.subject or not said.text:
                 wrong.append("it answers no open incident, or says nothing")
         return wrong
+
+    def _attested(self, of: int, size: int) -> bool:
+        """Whether an entry among the first `size` holds attestations."""
+        return any(each.index == of < size and each.happened == "attested" for each in self.entries)
 
     def _not_the_list(self, said: Statement) -> list[str]:
         if self.listed is None:
@@ -266,7 +292,8 @@ def moment(written: str) -> datetime | None:
 
 def speaks(entry: Entry) -> bool:
     """Whether an entry matters here: a statement, a list, results, gates, the end of a run."""
-    return entry.happened not in ("told", "repair", "report") or any(each.gate for each in entry.findings)
+    others = concerns(entry) or any(each.gate for each in entry.findings)
+    return entry.happened not in ("told", "repair", "report") or others
 
 
 def account(

@@ -19,6 +19,8 @@ Happened = Literal[
     "repair",  # what a crash left was put right: bytes after the last acknowledged entry were cut, or a
     # folder without entry was moved back to scratch or replaced; note.data has counts and digests
     "signed",  # a person signed a statement about the run: note.data has statement, key and signature
+    "attested",  # attestations and the signature of the weights were written: outputs holds the digest of
+    # their folder, note.data the model's job, the time, and the key that signed the weights
     "released",  # a bundle was made of a release: note.data has its SHA-256 and the entry of the release
 ]
 

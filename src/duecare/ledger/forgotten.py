@@ -1,7 +1,8 @@
 """What was forgotten, as the ledger tells it: whose keys were destroyed, what that touched, and when.
 
 Two entries a time: `forgetting`, before the first key is destroyed, and `forgotten`, after the last. One
-without the other is a call that was interrupted; the next call of `duecare forget` completes it.
+without the other is a call that was interrupted; the next call of `duecare forget` completes it. Where
+somebody has to sign, `forget-asked` comes first and says the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from duecare.core.finding import INSUFFICIENT, PASS, Finding
 from duecare.core.wire import decode, encode
 from duecare.ledger.entry import Entry
 
-BEGUN, DONE = "forgetting", "forgotten"
-"""Topics of the two notes."""
+ASKED, BEGUN, DONE = "forget-asked", "forgetting", "forgotten"
+"""Topics of the notes: a request that somebody has to sign first; the first key; the last one."""
 SUBJECT, EXPIRED = "subject", "expired"
 """Why: a person asked, or the day until which data may be kept is past."""
 _LIMIT = "what was to be forgotten is"
@@ -82,9 +83,21 @@ def forgotten(entries: Iterable[Entry]) -> tuple[Forgotten, ...]:
     return tuple(found.values())
 
 
+def asked(entries: Iterable[Entry]) -> tuple[Forgotten, ...]:
+    """Every request that was entered to be signed first, the oldest first, and begun no more than that."""
+    entries = list(entries)
+    begun = {one.request for one in forgotten(entries)}
+    found = [
+        _read(entry, entry.note.data, done=False)
+        for entry in entries
+        if entry.happened == "told" and entry.note is not None and entry.note.topic == ASKED
+    ]
+    return tuple(one for one in found if one is not None and one.request not in begun)
+
+
 def concerns(entry: Entry) -> bool:
     """Whether an entry is about something forgotten."""
-    return entry.note is not None and entry.note.topic in (BEGUN, DONE)
+    return entry.note is not None and entry.note.topic in (ASKED, BEGUN, DONE)
 
 
 def inspect_forgotten(entries: Iterable[Entry]) -> list[Finding]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from duecare.core.errors import LedgerError
 from duecare.core.finding import INSUFFICIENT, Finding
 from duecare.ledger.checkpoint import CHECKPOINT
+from duecare.ledger.claims import ONE_FOLDER
 from duecare.ledger.durable import PENDING, read_regular
 from duecare.ledger.entry import Entry
 from duecare.ledger.inspect_log import fail, hold, shorten
 from duecare.ledger.layout import (
     ARTIFACTS,
+    ATTESTATIONS,
     HEAD,
     LEDGER,
     LOCK,
@@ -26,11 +28,15 @@ from duecare.ledger.layout import (
 from duecare.ledger.manifest import check, show
 from duecare.ledger.stamp import stamp_size
 
-_FOLDERS = (LEDGER, ARTIFACTS, REPORT, REVIEW, SCRATCH)
+_FOLDERS = (LEDGER, ARTIFACTS, REPORT, ATTESTATIONS, REVIEW, SCRATCH)
 _LIMIT = "every recorded result is there, byte for byte"
 _ALONE = "nothing lies in the run that no entry records"
 _REMAKE = "Restore it from a copy, or let `duecare run` make it again (the ledger keeps both digests)."
-_REPORT_AGAIN = "Let `duecare report` write it again."
+_AGAIN = {
+    REPORT: "Let `duecare report` write it again.",
+    ATTESTATIONS: "Let `duecare attest` write them again.",
+}
+"""How a folder comes back that is made of the ledger and can be made again at any time."""
 _TAKE_OUT = "Find out where it comes from and take it out of the run folder."
 
 
@@ -39,8 +45,8 @@ def inspect_files(run: Path, entries: Iterable[Entry]) -> list[Finding]:
     entries = list(entries)
     recorded: dict[str, str] = {}
     for entry in entries:
-        if entry.happened in ("step.finished", "report"):
-            recorded |= {p: d for p, d in entry.outputs.items() if p == REPORT or is_artifact_path(p)}
+        if entry.happened in ("step.finished", *ONE_FOLDER):
+            recorded |= {p: d for p, d in entry.outputs.items() if p in _AGAIN or is_artifact_path(p)}
     findings = _results(run, recorded)
     strangers = [*_strangers_at_top(run), *_strangers_in_ledger(run / LEDGER)]
     strangers += _strangers_among_results(run, recorded)
@@ -61,7 +67,7 @@ def _results(run: Path, recorded: dict[str, str]) -> list[Finding]:
     for path, digest in recorded.items():
         if path.partition("/")[0] in linked:
             continue
-        then = _REPORT_AGAIN if path == REPORT else _REMAKE
+        then = _AGAIN.get(path, _REMAKE)
         problems += [fail("result", _LIMIT, f"{path}: {text}.", then) for text in check(run / path, digest)]
     if problems or linked:
         return shorten(problems)
@@ -104,8 +110,9 @@ def _strangers_among_results(run: Path, recorded: dict[str, str]) -> list[Findin
                 detail = f"{ARTIFACTS}/{show(path.name)} is not recorded."
                 then = "If a step was interrupted at its end, `duecare run` moves it back; else take it out."
                 problems.append(fail("unrecorded", _ALONE, detail, then))
-    if (run / REPORT).exists() and REPORT not in recorded:
-        problems.append(fail("unrecorded", _ALONE, f"{REPORT} is not recorded.", _REPORT_AGAIN))
+    for folder, then in _AGAIN.items():
+        if (run / folder).exists() and folder not in recorded:
+            problems.append(fail("unrecorded", _ALONE, f"{folder} is not recorded.", then))
     return problems
 
 

@@ -20,6 +20,7 @@ from duecare.ledger.entry import Entry
 from duecare.ledger.forgotten import concerns
 from duecare.ledger.log import parse_line
 from duecare.ledger.proof import HASH
+from duecare.ledger.waiver import WAIVER
 
 SHARED_FROM = 50_000
 """Lines from which on processes beside this one help: they take a third of a second to start."""
@@ -94,6 +95,7 @@ def _examined(part: _Stretch) -> Examined:
                 wrong += [(index, text) for text in _misplaced(entry, index, previous, part.run)]
             says = entry.outputs or entry.inputs or entry.happened in _ALWAYS
             says = says or concerns(entry) or any(finding.gate for finding in entry.findings)
+            says = says or (entry.note is not None and entry.note.topic == WAIVER)
             if says or contradictions(entry, every):
                 matter.append(index)
         leaf = leaf_hash(line)

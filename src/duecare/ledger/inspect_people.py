@@ -9,6 +9,7 @@ from duecare.core.errors import DuecareError
 from duecare.core.finding import INSUFFICIENT, Finding
 from duecare.ledger.duties import Account, Said, account, missing, moment
 from duecare.ledger.entry import Entry
+from duecare.ledger.forget_duty import inspect_forgetting
 from duecare.ledger.inspect_log import Ledger, fail, hold, shorten
 from duecare.ledger.layout import LEDGER, LOG
 from duecare.ledger.statement import SIGNED
@@ -36,6 +37,7 @@ def inspect_people(ledger: Ledger, now: datetime) -> list[Finding]:
             *_duties(found, now),
             *_releases(found, entries, ledger.leaves, now),
             *_incidents(found),
+            *inspect_forgetting(found),
         ]
     except DuecareError as error:
         return [fail(f"{PEOPLE}.signature", _SIGNED, f"{LEDGER}/{LOG}: {error}.")]

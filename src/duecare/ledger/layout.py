@@ -4,6 +4,7 @@
 RUN/ledger/log.jsonl head.json lock     the entries, the signed head over them, the writer's lock
 RUN/artifacts/<job>-<step_key[:8]>/     sealed results, each with a manifest.json
 RUN/report/                             the latest report, sealed likewise
+RUN/attestations/                       what is signed for outsiders about the results, sealed likewise
 RUN/review/                             the store of human review; it names people, is not sealed, and stays
                                         with its owner when a run is handed on
 RUN/scratch/<job>-<step_key[:8]>/       work in progress; absent once the run is finished
@@ -23,6 +24,7 @@ HEAD = "head.json"
 LOCK = "lock"
 ARTIFACTS = "artifacts"
 REPORT = "report"
+ATTESTATIONS = "attestations"
 REVIEW = "review"
 SCRATCH = "scratch"
 MANIFEST = "manifest.json"

@@ -104,6 +104,7 @@ class Rules:
     - waiver_days: a waiver runs out after so many days at the latest
     - answer: roles that may answer an incident
     - deploy: roles that may release
+    - forget: roles that have to sign that a person is forgotten, where somebody has one of them
     """
 
     separate: tuple[tuple[Role, Role], ...] = (
@@ -118,6 +119,7 @@ class Rules:
     waiver_days: int = 90
     answer: tuple[Role, ...] = ("owner", "ethics")
     deploy: tuple[Role, ...] = ("deployer",)
+    forget: tuple[Role, ...] = field(default=("data-steward",), metadata={"added": True})
 
     def __post_init__(self) -> None:
         different = all(one != two for one, two in self.separate)

@@ -25,6 +25,7 @@ from duecare.ledger.durable import sync_folder, sync_tree
 from duecare.ledger.entry import Entry, Happened
 from duecare.ledger.layout import (
     ARTIFACTS,
+    ATTESTATIONS,
     HEAD,
     LEDGER,
     LOCK,
@@ -40,6 +41,7 @@ from duecare.ledger.log import Log, create_log, entry_line, open_log, parse_line
 from duecare.ledger.manifest import check, manifest_digest, seal
 from duecare.ledger.sign import Head, Key
 
+_AGAIN = (REPORT, ATTESTATIONS)
 _FILLED_IN = ("index", "run", "actor", "time", "previous")
 
 
@@ -162,6 +164,10 @@ class Recorder:
         """Seal `scratch` and make it the run's report/; record it with outputs {"report": digest}."""
         return self._publish(scratch, REPORT, REPORT)
 
+    def publish_attestations(self, scratch: Path) -> Artifact:
+        """The same for the run's attestations/, with outputs {"attestations": digest}."""
+        return self._publish(scratch, ATTESTATIONS, ATTESTATIONS)
+
     def close(self) -> None:
         """Give up the lock. Nothing is pending: what was acknowledged is on the disk."""
         self._log.close()
@@ -217,10 +223,10 @@ class Recorder:
             _prune(scratch)
             digest = seal(scratch)
             sync_tree(scratch)
-            path = path if path == REPORT else self._place(path, digest)
+            path = path if path in _AGAIN else self._place(path, digest)
             target = self._run / path
             if os.path.lexists(target):
-                if path != REPORT and self._is_whole(path):
+                if path not in _AGAIN and self._is_whole(path):
                     _remove(scratch)
                     return Artifact(job=job, path=target, digest=digest)
                 self._make_room(path)
@@ -244,7 +250,7 @@ class Recorder:
 
     def _make_room(self, path: str) -> None:
         """Remove a damaged result, or the report before; the record keeps the digest it had."""
-        if path != REPORT:  # a report is made anew whenever somebody asks
+        if path not in _AGAIN:  # these are made anew whenever somebody asks
             self._note("replaced", "A damaged result was made again.", path)
         _remove(self._run / path)
 

@@ -10,11 +10,13 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from duecare.core.errors import DuecareError, LedgerError
 from duecare.core.wire import Noun, decode, encode
@@ -29,6 +31,8 @@ COSIGNATURE = b"cosignature/v1\n"
 """Begins all that a witness signs (C2SP tlog-cosignature)."""
 STATEMENT = b"duecare.statement.v1\n"
 """Begins all that a person signs about a run."""
+ENVELOPE = b"DSSEv1 "
+"""Begins all that is signed in an envelope (DSSE)."""
 
 
 class Head(Noun, frozen=True, kw_only=True):
@@ -74,13 +78,19 @@ class Key:
         Raises LedgerError for a text that could pass for something else that is signed here.
         """
         data = text.encode()
-        if data.startswith((_HEAD_PREFIX, COSIGNATURE, STATEMENT)):
+        if data.startswith((_HEAD_PREFIX, COSIGNATURE, STATEMENT, ENVELOPE)):
             raise LedgerError("this text begins as something else that is signed here; it is no note")
         return self._private.sign(data)
 
     def sign_statement(self, statement: bytes) -> bytes:
         """The signature (64 bytes) of a person's statement, given without its prefix."""
         return self._private.sign(STATEMENT + statement)
+
+    def sign_envelope(self, message: bytes) -> bytes:
+        """The signature (64 bytes) of an envelope, over what `envelope.pae` gives."""
+        if not message.startswith(ENVELOPE):
+            raise LedgerError("this is not what an envelope signs")
+        return self._private.sign(message)
 
     def cosign(self, message: bytes) -> bytes:
         """The signature (64 bytes) of a witness, over what `note.cosigned` gives."""
@@ -136,17 +146,30 @@ def load_or_create(folder: Path) -> Key:
     Raises LedgerError where others may read the key or replace it, or the file holds no such key.
     """
     path = folder / KEY_FILE
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _create(path)
-    except OSError as error:
-        raise LedgerError(f"no key can be made in {folder} ({error.strerror})") from error
+    create_key_file(path, Ed25519PrivateKey.generate)
     return load(path)
 
 
 def load(path: Path) -> Key:
     """A given key file (PEM, PKCS 8, not encrypted); the same refusals as `load_or_create`."""
+    private = read_private(path)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise LedgerError(f"{path} holds a key of another kind; expected Ed25519")
+    return Key(private)
+
+
+def create_key_file(path: Path, generate: Callable[[], PrivateKeyTypes]) -> None:
+    """Make a key at `path` where none is (folder 0700, file 0600). Raises LedgerError where it cannot be."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path, generate())
+    except OSError as error:
+        raise LedgerError(f"no key can be made in {path.parent} ({error.strerror})") from error
+
+
+def read_private(path: Path) -> PrivateKeyTypes:
+    """The private key in a file (PEM, PKCS 8, not encrypted), which nobody else may read or replace."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -162,17 +185,14 @@ def load(path: Path) -> Key:
                 f"others can replace keys in {path.parent} ({_octal(folder_mode)}); chmod 700 it"
             )
     try:
-        private = serialization.load_pem_private_key(data, password=None)
+        return serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise LedgerError(f"{path} holds no unencrypted PEM key") from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise LedgerError(f"{path} holds a key of another kind; expected Ed25519")
-    return Key(private)
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, private: PrivateKeyTypes) -> None:
     """Write a new key beside `path` and link it there: of two processes one wins, and never half a file."""
-    data = Ed25519PrivateKey.generate().private_bytes(
+    data = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     pending = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

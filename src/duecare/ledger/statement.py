@@ -20,7 +20,7 @@ from duecare.ledger.people import MATTERS, Listing
 from duecare.ledger.sign import STATEMENT, Key, holds
 from duecare.ledger.standing import Standing
 
-Act = Literal["people", "entry", "approve", "waive", "incident", "answer", "release"]
+Act = Literal["people", "entry", "approve", "waive", "incident", "answer", "release", "forget"]
 Severity = Literal["low", "serious", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "serious", "critical")
 SIGNED: Final = "signed"
@@ -36,6 +36,7 @@ _HOW = {
     "incident": "reports an incident ({about})",
     "answer": "answers the incident of entry {of}",
     "release": "releases the run",
+    "forget": "signs the request to forget of entry {of}",
 }
 
 
@@ -43,9 +44,9 @@ class Statement(Noun, frozen=True, kw_only=True):
     """What `person` says as `role` of `run` when it had `size` entries with the root `root`.
 
     `about` is the matter approved, the gate waived or how severe an incident is, `of` the entry that is meant
-    (a list of people, any entry, an incident), `subject` the digest of what is signed: of the list, of the
-    entry (its leaf hash), of the results that an approval or a release is about, of the finding waived.
-    `expires` is when a waiver ends, `text` what the person says in words.
+    (a list of people, any entry, an incident, attestations, a request to forget), `subject` the digest of
+    what is signed: of the list, of the entry (its leaf hash), of the results that an approval or a release is
+    about, of the finding waived. `expires` is when a waiver ends, `text` what the person says in words.
     """
 
     run: str
@@ -65,6 +66,8 @@ class Statement(Noun, frozen=True, kw_only=True):
     def words(self) -> str:
         """Who says what, on one line."""
         did = _HOW[self.act].format(of=self.of, about=self.about, expires=(self.expires or "")[:10])
+        if self.act == "release" and self.of is not None:
+            did += f" with the attestations of entry {self.of}"
         return printable(f"{self.person} ({self.role}) {did}")
 
     @property

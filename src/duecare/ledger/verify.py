@@ -12,6 +12,7 @@ from duecare.core.finding import FAIL, INSUFFICIENT, Finding
 from duecare.ledger.anchor import step_back
 from duecare.ledger.chain import tree_root
 from duecare.ledger.forgotten import inspect_forgotten
+from duecare.ledger.inspect_attested import inspect_attested
 from duecare.ledger.inspect_checkpoint import inspect_checkpoint
 from duecare.ledger.inspect_files import inspect_files
 from duecare.ledger.inspect_log import Ledger, fail, hold, inspect_log
@@ -69,7 +70,7 @@ def verify(
 def _stored(run: Path, ledger: Ledger) -> list[Finding]:
     """What lies there, and what of it was forgotten."""
     said = [entry for _, entry in ledger.entries]
-    return inspect_files(run, said) + inspect_forgotten(said)
+    return inspect_files(run, said) + inspect_attested(run, ledger) + inspect_forgotten(said)
 
 
 def _anchor(ledger: Ledger, pinned_key: str | None, last_head: Head | None, sound: bool) -> list[Finding]:

@@ -34,6 +34,7 @@ from duecare.measure.interval import (
     proportion,
     wilson,
 )
+from duecare.measure.membership import chance_exposure, exposure, needed_others, true_positive_rate
 from duecare.measure.multiple import benjamini_hochberg, decide_most, holm, p_value
 from duecare.measure.panels import panel_differences, panel_shares, panel_weights
 from duecare.measure.pool import group_intersections, pooled_rates
@@ -68,6 +69,7 @@ __all__ = [
     "bootstrap_rate",
     "brier",
     "calibration_error",
+    "chance_exposure",
     "clopper_pearson",
     "cluster_bootstrap",
     "cluster_mean",
@@ -82,6 +84,7 @@ __all__ = [
     "detector_errors",
     "detector_fitness",
     "difference",
+    "exposure",
     "fleiss",
     "group_calibration",
     "group_gaps",
@@ -103,6 +106,7 @@ __all__ = [
     "needed_n_of_mean",
     "needed_n_of_rate",
     "needed_n_of_rates",
+    "needed_others",
     "p_value",
     "paired_difference",
     "panel_differences",
@@ -124,6 +128,7 @@ __all__ = [
     "severities",
     "sums_difference",
     "sums_ratio",
+    "true_positive_rate",
     "twin_bias",
     "wilson",
     "worst_of",

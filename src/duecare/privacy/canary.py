@@ -33,14 +33,17 @@ class Canary:
     other: str
 
 
-def canaries(count: int, seed: int) -> list[Canary]:
-    """`count` distinct canaries; their texts are no secret, which of them are put in is."""
-    rng = np.random.default_rng([seed, count])
+def canaries(count: int, seed: int, thing: str = "locker") -> list[Canary]:
+    """`count` distinct canaries; their texts are no secret, which of them are put in is.
+
+    Each `thing` that is asked about has secrets of its own.
+    """
+    rng = np.random.default_rng([seed, count, *(thing.encode() if thing != "locker" else b"")])
     found: dict[str, Canary] = {}
     while len(found) < count:
         number = len(found) + 1
         answer, other = ("".join(rng.choice(list(LETTERS), LENGTH)) for _ in range(2))
-        found.setdefault(answer, Canary(f"Which word opens locker {number}?", answer, other))
+        found.setdefault(answer, Canary(f"Which word opens {thing} {number}?", answer, other))
     return list(found.values())
 
 

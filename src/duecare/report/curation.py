@@ -22,6 +22,7 @@ STEPS = (
     "balance",
     "personal",
     "split",
+    "canaries",
 )
 _MOST_REASONS = 8
 _CROSSED = " x "
@@ -38,6 +39,7 @@ _SAYS = {
     "balance": "groups brought nearer to the population",
     "personal": "personal data replaced",
     "split": "training rows and held-out rows",
+    "canaries": "made-up secrets among training rows",
 }
 
 
@@ -73,6 +75,7 @@ class SourceView:
 
 _REMOVED = ("curate.removed.share", "curate.removed.mentioning")
 _PARTS = (("curate.split.train", "for training"), ("curate.split.held_out", "held out"))
+_ADDED = (("curate.canaries.placed", "canaries placed"), ("curate.canaries.rows", "rows that they take"))
 _COUNTS = ("in", "kept", "dropped", "changed", "flagged", "added", "set_aside")
 
 
@@ -122,6 +125,8 @@ def _step(story: Story, stage: Stage, total: float, cases: int) -> StepView:
     if parts:
         counts = parts  # a split keeps every row, on one side or the other
         before = after = sum(figure.estimate.value or 0 for _, figure in parts)
+    if added := [(said, figure) for name, said in _ADDED if (figure := _figure(stage, name))]:
+        counts, before, after = added, total, total  # every row stays as it came
     reasons = reasons_of(stage)
     shown, withheld = cases_of(story, stage, cases)
     return StepView(

@@ -47,5 +47,11 @@ EXPLAINED: dict[str, Metric] = {
         neutral=0.0,
         better="higher",
     ),
+    "words.leading": Metric(
+        "What the word named first costs, of what the costliest word does",
+        "Each is taken away alone; 1 where the right word is named first.",
+        "share",
+        better="higher",
+    ),
 }
 """By name: what the step `words` tells."""

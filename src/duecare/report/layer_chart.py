@@ -134,5 +134,44 @@ def _marks(alt: Any, values: list[dict[str, Any]], rows: int) -> Any:
     )
 
 
+def strip(title: str, models: Sequence[str], drawn: Sequence[Square]) -> str:
+    """Layers from model to model as an SVG element: a column a model (`row` of a Square, by number), a row a
+    layer, the deepest on top. Models are named by the page."""
+    import altair as alt
+    import vl_convert
+
+    layers = sorted({each.layer for each in drawn}, reverse=True)
+    values = [
+        {
+            "row": each.row,
+            "layer": each.layer,
+            "size": min(max(each.share, 0.0), 1.0) * _LARGEST,
+            "negative": False,
+            "found": each.found,
+        }
+        for each in drawn
+    ]
+    places = list(range(len(models)))
+    marks = _marks(alt, values, len(models)).encode(
+        x=alt.X(
+            "row:O",
+            title="model, in the order of training",
+            sort=places,
+            scale=alt.Scale(domain=places),
+            axis=alt.Axis(labelExpr="toNumber(datum.value) + 1", labelAngle=0),
+        ),
+        y=alt.Y("layer:O", title=None, sort=layers),
+    )
+    chart = marks.properties(width=_WIDTH, height=_ROW * len(layers), background="transparent")
+    top = max(
+        (each for each in drawn if each.row == len(models) - 1), key=lambda each: each.share, default=None
+    )
+    told = f"{title}, by the way from random labels to all read right"
+    if top is not None:
+        at = {each.row: each.share for each in drawn if each.layer == top.layer}
+        told += f"; layer {top.layer}: " + ", ".join(f"{models[row]} {at[row]:.0%}" for row in sorted(at))
+    return own(_svg(vl_convert, chart), told)
+
+
 def _svg(vl_convert: Any, chart: Any) -> str:
     return str(vl_convert.vegalite_to_svg(chart.configure(**config()).to_dict()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from duecare.core import PASS
 from duecare.report.gather import Figure, Ruling, Stage, Story
-from duecare.report.layer_chart import Line, Point, Square, lines, squares
+from duecare.report.layer_chart import Line, Point, Square, lines, squares, strip
 from duecare.report.texts import rows
 
 Row = Mapping[str, Any]
@@ -73,6 +73,25 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """What layers know of one axis from model to model, in the order of training.
+
+    `models` are the columns, in words; `table` has a row a layer: of each model the accuracy with its
+    interval, how far it is on the way from the control task to 1, and whether it is above chance for
+    certain. `firsts` says where the group is first read. `chart` is there where `valid`, as in Known.
+    """
+
+    axis: str
+    title: str
+    valid: bool
+    said: str
+    firsts: str
+    models: tuple[str, ...]
+    table: tuple[tuple[int, tuple[tuple[str, float | None, bool], ...]], ...]
+    chart: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layered:
     """What one step tells."""
 
@@ -80,6 +99,7 @@ class Layered:
     entry: int
     lead: str
     parts: tuple[Part, ...]
+    courses: tuple[Course, ...] = ()
     keys: tuple[str, ...] = tuple(name for _, _, name in ROWS)
 
 
@@ -93,7 +113,8 @@ def _of(stage: Stage) -> Layered:
     read_rows: list[Row] = [] if read is None else read.to_pylist()
     map_rows: list[Row] = [] if patched is None else patched.to_pylist()
     asked = stage.entry.settings or {}
-    whose = dict.fromkeys((row["model"], row["axis"]) for row in read_rows)
+    # States on the way are told from model to model, not one by one.
+    whose = dict.fromkeys((row["model"], row["axis"]) for row in read_rows if row.get("step") is None)
     lead = (
         f"Fixed {asked.get('manner', '')} answers to counterfactual twins of {asked.get('issues', '')}"
         f" issues, {asked.get('patched', '')} of them patched. A share is that of the gap between twins which"
@@ -109,7 +130,7 @@ def _of(stage: Stage) -> Layered:
         )
         for model, axis in whose
     )
-    return Layered(stage.job, stage.entry.index, lead, parts)
+    return Layered(stage.job, stage.entry.index, lead, parts, courses(stage, read_rows))
 
 
 def _part(stage: Stage, model: str, axis: str, read: Sequence[Row], mapped: Sequence[Row]) -> Part:
@@ -186,6 +207,65 @@ def _verdict(tests: Sequence[Ruling], what: str) -> str:
     return (
         f"Not validated: in none of {len(tests)} checks was it shown that {what} more than its control does."
     )
+
+
+def courses(stage: Stage, read: Sequence[Row]) -> tuple[Course, ...]:
+    """What layers know from model to model, of every axis that was followed over training."""
+    axes = dict.fromkeys(row["axis"] for row in read if row.get("step") is not None)
+    return tuple(_course(stage, axis, [row for row in read if row["axis"] == axis]) for axis in axes)
+
+
+def _course(stage: Stage, axis: str, read: Sequence[Row]) -> Course:
+    models = {row["model"]: _standing(row) for row in read}
+    cells = {(row["model"], row["layer"], row["metric"].removeprefix("explain.probe.")): row for row in read}
+    layers = sorted({layer for _, layer, metric in cells if metric == "accuracy"})
+    control = [row["value"] for row in read if row["metric"] == "explain.probe.control"]
+    known = [value for value in control if value is not None]
+    floor = sum(known) / len(known) if known else 0.0
+    table = tuple((layer, tuple(_field(cells, model, layer, floor) for model in models)) for layer in layers)
+    tests = tuple(each for model in models for each in _tests(stage, "explain.probe.causal", model, axis))
+    valid = any(each.finding.verdict == PASS for each in tests)
+    drawn = [
+        Square(column, layer, level, certain)
+        for layer, row in table
+        for column, (_, level, certain) in enumerate(row)
+        if level is not None
+    ]
+    title = f"How well linear readers tell {axis}, from model to model"
+    names = tuple(models.values())
+    chart = strip(title, names, drawn) if valid and drawn else ""
+    said = _verdict(tests, "erasing what is read here moves the gap")
+    return Course(axis, title, valid, said, _firsts(names, table), names, table, chart)
+
+
+def _standing(row: Row) -> str:
+    """What a model is called: "sft, step 20" of a state on the way."""
+    step = row.get("step")
+    return str(row["model"]) if step is None else f"{str(row['model']).rpartition('@')[0]}, step {step}"
+
+
+def _field(
+    cells: Mapping[tuple[str, int, str], Row], model: str, layer: int, floor: float
+) -> tuple[str, float | None, bool]:
+    """One reader: its accuracy, how far that is on the way from `floor` to 1, whether it is certain."""
+    row = cells.get((model, layer, "accuracy"))
+    if row is None:
+        return "not read", None, False
+    certain = bool(cells.get((model, layer, "selectivity"), {}).get("found"))
+    value = row["value"]
+    level = None if value is None or floor >= 1 else max(0.0, (value - floor) / (1 - floor))
+    return _said(row), level, certain
+
+
+def _firsts(
+    models: Sequence[str], table: Sequence[tuple[int, tuple[tuple[str, float | None, bool], ...]]]
+) -> str:
+    """At which layer the group is first read for certain, model by model."""
+    told = []
+    for column, model in enumerate(models):
+        first = next((layer for layer, row in table if row[column][2]), None)
+        told.append(f"{model}: {'at none' if first is None else f'from layer {first} on'}")
+    return f"Read above chance for certain: {'; '.join(told)}."
 
 
 def _lens(model: str, axis: str, read: Sequence[Row]) -> str:

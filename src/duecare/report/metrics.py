@@ -7,6 +7,8 @@ from dataclasses import replace
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.layered_words import LAYERED
+from duecare.report.memorised_words import MEMORISED
+from duecare.report.recorded_words import RECORDED
 from duecare.report.rewarded_words import REWARDS
 from duecare.report.shown import Form, Metric
 
@@ -263,6 +265,8 @@ METRICS: dict[str, Metric] = {
         log=True,
     ),
     **EXPLAINED,
+    **MEMORISED,
+    **RECORDED,
     **LAYERED,
     **{
         f"curate.rows.{what}": Metric(f"Rows {what.replace('_', ' ')}", form="count")

@@ -22,6 +22,11 @@ def explaining(story: Story) -> tuple[Stage, ...]:
     return tuple(stage for stage in story.stages if (stage.entry.step or "").startswith("duecare.explain."))
 
 
+def memorising(story: Story) -> tuple[Stage, ...]:
+    """The jobs that asked what a model memorised, in the order of the plan."""
+    return tuple(stage for stage in story.stages if (stage.entry.step or "").startswith("duecare.memorise."))
+
+
 def _always(_: Story) -> bool:
     return True
 
@@ -32,6 +37,7 @@ _ALL: tuple[tuple[str, str, Callable[[Story], object]], ...] = (
     ("use", "Is it still useful", _always),
     ("training", "Training, group by group", _always),
     ("why", "Why it answers so", explaining),
+    ("memory", "What the model kept of its rows", memorising),
     ("instruments", "The instruments", _always),
     ("lineage", "From source to model", _always),
     ("account", "Who answers for it", _always),

@@ -62,7 +62,7 @@ class Tile:
 _MOST_SOURCES = 4
 REWARD_AUDIT = "reward-audit"
 """The jobs that audit a reward."""
-_TOLD_APART = (REWARD_AUDIT, "reward-people")
+_TOLD_APART = (REWARD_AUDIT, "reward-people", "words", "layers", "canaries-back", "records")
 """Jobs whose findings stand with what else they found."""
 _ORDER = {FAIL: 0, INSUFFICIENT: 1, PASS: 2}
 
@@ -80,7 +80,7 @@ def gates(story: Story) -> tuple[Card, ...]:
 def findings(story: Story) -> tuple[Card, ...]:
     """What steps noticed by themselves: findings that are no gates, the failed ones first.
 
-    What was noticed of a reward stands with it.
+    What was noticed of a reward, of explanations and of memory stands with these.
     """
     told = [stage for stage in story.stages if not trains(stage) and stage.kind not in _TOLD_APART]
     return _noticed([ruling for stage in told for ruling in stage.rulings])

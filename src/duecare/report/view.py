@@ -17,6 +17,8 @@ from duecare.report.explained import Explained, explained
 from duecare.report.gather import Figure, Story, gather
 from duecare.report.influence import Influence, influences
 from duecare.report.layered import Layered, layered
+from duecare.report.memorised import Memorised, memorised
+from duecare.report.recorded import Recorded, recorded
 from duecare.report.reviewed import Round, rounds
 from duecare.report.sections import Section, number, sections
 from duecare.report.stages import Moved, stages
@@ -92,6 +94,16 @@ class View:
     def layered(self) -> tuple[Layered, ...]:
         """What the layers know and where gaps arise, by each step that was asked."""
         return layered(self.story)
+
+    @property
+    def memorised(self) -> tuple[Memorised, ...]:
+        """What each step that looked for canaries found."""
+        return memorised(self.story)
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """What each step that asked for real records found."""
+        return recorded(self.story)
 
     @property
     def answering(self) -> Answering | None:

@@ -49,7 +49,7 @@ class Distill(OfTokens):
     - kd_ratio: part of the teacher in the loss; 1 leaves the source's own answers out of it
     - weights, quantize, batch_size, max_tokens, batch_tokens, accumulate, probe: as in Sft
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, held_out, seed, metrics, mesh: as in Sft
+      watch_alpha, on_crossing, held_out, snapshots, seed, metrics, mesh: as in Sft
     - limits: as in Sft, and `kl_gap`
     """
 
@@ -81,6 +81,7 @@ class Distill(OfTokens):
     on_crossing: OnCrossing = "warn"
     probe: Probes | None = None
     held_out: int = 24
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})

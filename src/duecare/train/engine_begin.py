@@ -26,6 +26,7 @@ def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
     last = run.resume.last()
     done = 0 if last is None else last.step
     log, probed = _logs(run, done)
+    whole = run.snapshots.again(done) and log.complete
     if last is None:
         if run.beside is not None:
             run.beside.open(run.resume.folder, 0)
@@ -33,11 +34,12 @@ def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
     topic = f"{run.method}.resumed"
     size = {"steps": run.step.steps, "every": run.step.every}
     beside = run.beside is None or run.beside.open(run.resume.folder, done)
-    known = (log.complete, probed is None or probed.complete(done, **size), _looked(run, done), beside)
+    known = (whole, probed is None or probed.complete(done, **size), _looked(run, done), beside)
     if not all(known):
         text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
         run.tell(Note(topic=topic, text=text))
         run.resume.clear()
+        run.snapshots.again(0)
         if run.beside is not None:
             run.beside.open(run.resume.folder, 0)
         return 0, *_logs(run, 0)

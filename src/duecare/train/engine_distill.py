@@ -207,7 +207,7 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     for estimate in account(METHOD, step.on, taught.plan, data.groups):
         tell(estimate)
     tell(exact(f"{METHOD}.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
-    doing(step, "loading student and teacher", tell)
+    doing("loading student and teacher", tell)
     loaded, student = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     model = Distilling(student, load(known, mesh=mesh_of(step)))
     resume, measuring = open_resume(step, inputs, out), Measuring(step, vocabulary)
@@ -218,10 +218,10 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         return distill_loss(model, batch, step, vocabulary)
 
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    doing(step, "measuring held-out rows", tell)
+    doing("measuring held-out rows", tell)
     before = resume.remember("before", lambda: measuring.figures(model, probed))
     twins = asker(step.probe, inputs, loaded.tokenizer, student, resume, mesh=loaded.mesh)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
     after = measuring.figures(model, probed)
@@ -230,7 +230,8 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     probe = Probe(METHOD, step.on, watch.done, rows, groups, data.groups, first, last)
     told = [*probe.estimates(), *teacher_estimates(step.on, after["teacher_loss"], rows, groups)]
     curves = watch.curves(probe.readings())
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, watch.findings()))
+    way, found = run.way(trainer, watch), watch.findings()
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, way))
 
 
 def teacher_estimates(

@@ -85,7 +85,7 @@ def refitted(
     robust = step.robust
     if robust is None:
         return None, []
-    doing(step, "fitting heads on the states of the trained model", tell)
+    doing("fitting heads on the states of the trained model", tell)
     asker = TwinStates(Probes(axes=robust.axes), tokenizer)
     states = asker.values(model)
     both = taught.states(model, step.batch_size)

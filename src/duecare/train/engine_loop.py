@@ -37,6 +37,7 @@ from duecare.core import (
 )
 from duecare.core.table import EXAMPLES, examples, expect
 from duecare.core.wire import settings
+from duecare.model.adapter import SNAPSHOTS
 from duecare.model.export import export, export_adapter, export_reward
 from duecare.model.fetch import folder_of
 from duecare.model.load import Loaded, load
@@ -48,15 +49,17 @@ from duecare.train.engine_begin import go_on
 from duecare.train.engine_end import settle
 from duecare.train.engine_mesh import dealt, mesh_of
 from duecare.train.engine_probe import Asker
+from duecare.train.engine_snapshots import Head, Snapshots, Way, no_head
 from duecare.train.engine_watch import outlook, sized, tell_cost, watch_of
 from duecare.train.halt import Halt, Signals
 from duecare.train.heldout import HeldOut
 from duecare.train.influence import traced
 from duecare.train.limits import Limits, OnCrossing
-from duecare.train.lora import Loop, finite, training_state, with_lora
+from duecare.train.lora import Loop, finite, training_state, weights_state, with_lora
 from duecare.train.metrics import told_to
 from duecare.train.resume import Resume
 from duecare.train.rules import Targets
+from duecare.train.snapshots import planned
 from duecare.train.watch import Groups, StepRecord, Watch
 
 Batch = Mapping[str, npt.NDArray[Any]]
@@ -191,9 +194,9 @@ class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped
             self.metrics_logger.log(self.metrics_prefix, name, value, self._mode, done)
 
 
-def doing(step: Trains, what: str, tell: Tell) -> None:
-    """Say on the screen what happens before the first step counts."""
-    tell(Progress(0, step.steps, "step", what))
+def doing(what: str, tell: Tell) -> None:
+    """Say on the screen what happens before the first step counts, or after the last."""
+    tell(Progress(0, None, "", what))
 
 
 @dataclass(slots=True)
@@ -221,6 +224,15 @@ class Run:
         """What ends this run early."""
         return Halt(self.method, self.step.steps, self.resume, self.tell)
 
+    @property
+    def snapshots(self) -> Snapshots:
+        """The low-rank updates that are kept on the way."""
+        return Snapshots(self.resume, planned(self.step))
+
+    def way(self, trainer: Any, watch: Watch, head: Head = no_head) -> Way:
+        """How this run came to the model that is kept."""
+        return Way(self.snapshots, trainer.model, watch.done, self.method, self.tell, head)
+
     def fit(self, trainer: Any, batch: Callable[[int], Batch]) -> Watch:
         """Train from the last good checkpoint to the last step; `batch(i)` gives step i, from 0.
 
@@ -247,6 +259,7 @@ class Run:
                 self._keep(watch.done, trainer, watch.crossing.good)
             self.halt.ended(watch.done)
         settle(self, trainer, watch, clock)
+        doing("measuring what training has changed", self.tell)
         return watch
 
     def _after(
@@ -258,6 +271,9 @@ class Run:
         outlook(self, record.step, watch, clock)
         with clock.of("telemetry"):
             ended = self.halt.on_disk(record.step, lambda: watch.step(record, self.tell))
+        if record.step in self.snapshots.due:
+            with clock.of("checkpoints"):
+                self._snap(record.step, trainer)
         if ended and self.held is not None and self.held.on:
             with clock.of("held-out"):
                 self._look(self.held, record.step, trainer, watch)
@@ -319,6 +335,13 @@ class Run:
             self._stop(step, "a weight")
         self.halt.on_disk(step, lambda: self.resume.save(step, state, pinned={good}))
 
+    def _snap(self, step: int, trainer: Any) -> None:
+        """Keep the low-rank update of this step; it is on the disk before a checkpoint that lies after it."""
+        state = weights_state(trainer.model)
+        if not finite(state):
+            self._stop(step, "a weight")
+        self.halt.on_disk(step, lambda: self.snapshots.take(step, state))
+
     def state(self, trainer: Any) -> dict[str, npt.NDArray[Any]]:
         """All that goes from step to step, by path."""
         beside = {} if self.carries is None else self.carries.arrays()
@@ -344,16 +367,17 @@ def _batches(batch: Callable[[int], Batch], steps: range, over: Callable[[], boo
         yield found
 
 
-def finish(
+def finish(  # noqa: PLR0917  # all of them, in the order in which they come about
     loaded: Loaded,
     curves: pa.Table,
     estimates: Sequence[Estimate],
     out: Path,
     findings: Sequence[Finding] = (),
+    way: Way | None = None,
     *,
     head: npt.NDArray[np.float32] | None = None,
 ) -> Outcome:
-    """Write the merged model, the adapter (where there are low-rank updates) and the curves.
+    """Write the merged model, the adapter and those on the `way` (updates are low-rank), and the curves.
 
     With a `head` [D] model and adapter are written as those of a reward model.
     """
@@ -362,7 +386,9 @@ def finish(
     else:
         export_reward(loaded, head, out / "model")
     export_adapter(loaded, out / "adapter", head)
+    if way is not None:
+        way.write(loaded, out)
     pq.write_table(curves, out / "curves.parquet", compression="zstd")
-    named = {"model": "model", "adapter": "adapter", "curves": "curves.parquet"}
+    named = {"model": "model", "adapter": "adapter", SNAPSHOTS: SNAPSHOTS, "curves": "curves.parquet"}
     files = {name: file for name, file in named.items() if (out / file).exists()}
     return Outcome(files=files, estimates=tuple(estimates), findings=tuple(findings))

@@ -187,7 +187,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     taught, probed = read_pairs(step, Tokenizer(folder), data, held, Pairs)
     for estimate in account(step.algorithm, step.on, taught.plan, data.groups):
         tell(estimate)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = adapted(step, folder)
     give_shape(step, taught, probed, loaded.shape.window)
     method = treatment(step, data, taught)
@@ -195,7 +195,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     config = training_config(step, step.algorithm, step.accumulate, mark=resume.mark)
     trainer = method.trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
-    doing(step, "measuring the model as it is", tell)
+    doing("measuring the model as it is", tell)
     before = _before(step, model, taught, probed, resume)
     where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
     looks = looks_at(step, step.algorithm, where, measure, resume, method)
@@ -205,7 +205,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     evidence = evidence_of(step, held, model, loaded, (longest, step.batch_size), tell)
     if evidence is not None:
         evidence.before(resume, folder)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins, carries=method)
     watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
     seen = (probed.plan.rows, held.groups, data.groups)
@@ -214,7 +214,7 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
 
     def write() -> Outcome:
-        made = finish(loaded, curves, told, out, watch.findings())
+        made = finish(loaded, curves, told, out, watch.findings(), run.way(trainer, watch))
         return made if evidence is None else evidence.added(made, step.algorithm, step.on, step.seed, out)
 
     return run.halt.on_disk(watch.taken, write)

@@ -7,6 +7,7 @@ rows a step sees (Poisson sampling of units) and what becomes of their gradients
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,7 @@ Step = Sft | Dpo | RewardModel
 
 def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     """Run the step `Sft`, `Dpo` or `RewardModel` with its setting `privacy`."""
-    folder = start_folder(inputs)
-    data, held = read_parts(inputs, step.groups)
+    folder, (data, held) = start_folder(inputs), read_parts(inputs, step.groups)
     unweighted(data)
     resume = open_resume(step, inputs, out)
     begun = resume.last() is not None
@@ -64,27 +64,28 @@ def train(step: Step, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     tell(claim.note())
     for estimate in account(method.name, step.on, canaries.without(method.taught), data.groups):
         withheld(tell)(estimate)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = method.start(folder)
     method.prepare(units.all, loaded.shape.window)
     world = world_of(step, mechanism, units.all, method, model, secret)
-    doing(step, "measuring the model as it is", tell)
+    doing("measuring the model as it is", tell)
     before = method.begin(model, np.union1d(world.used(), canaries.entries), resume)
     known = resume.remember("canaries", lambda: canaries.losses(method, model))["loss"]
     if not begun:
-        doing(step, "testing noise, clipping and sampling", tell)
+        doing("testing noise, clipping and sampling", tell)
         checked(method.name, Bench.of(world.trainer, world.batches), world.chosen, mechanism.rate, tell)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, method.name, canaries.data.groups, resume, withheld(tell))
     watch = run.fit(world.trainer, world.batch)
     probe = _probe(step, method, watch.done, (held.groups, data.groups), before, method.after(model))
     audit = canaries.audit(known, canaries.losses(method, model)["loss"], mechanism, world.draws())
     figures = [*probe.estimates(), *_cost(step, folder, world, resume, tell, probe)]
+    head = partial(method.head, model)
 
     def write() -> Outcome:
         claim.write(out / FILE, watch.done, audit)
-        curves = watch.curves(probe.readings())
-        outcome = finish(loaded, curves, figures, out, watch.findings(), head=method.head(model))
+        curves, way = watch.curves(probe.readings()), run.way(world.trainer, watch, head)
+        outcome = finish(loaded, curves, figures, out, watch.findings(), way, head=head())
         return told_apart(outcome, claim, watch.done, audit)
 
     return run.halt.on_disk(watch.taken, write)
@@ -96,8 +97,11 @@ def _claim(step: Step, method: Method, mechanism: Plan, inputs: Artifacts) -> Cl
 
 
 def _within(step: Step, mechanism: Plan) -> Step:
-    """`step` with the steps that the budget allows; the rise of its rate must not outlast them."""
-    return replace(step, steps=mechanism.steps, warmup=min(step.warmup, mechanism.steps))
+    """`step` with the steps that the budget allows; neither its rate's rise nor snapshots outlast them."""
+    steps = mechanism.steps
+    return replace(
+        step, steps=steps, warmup=min(step.warmup, steps), snapshots=min(step.snapshots, steps - 1)
+    )
 
 
 def _probe(  # noqa: PLR0917  # all of them, in the order in which they come about

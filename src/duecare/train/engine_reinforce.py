@@ -164,7 +164,7 @@ def reinforce(
     method, folder = method_of(step), start_folder(inputs)
     rewards, beside = _instruments(step, inputs, method, tell)
     data, held = read_parts(inputs, step.groups)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = adapted(step, folder, under)
     players = Players(step, loaded, model, rewards, beside)
     asked, probed = _prompts(players, data, held)
@@ -174,18 +174,18 @@ def reinforce(
     config = training_config(step, method, mark=resume.mark)
     trainer = Trainer(model, optimised or optimiser(step), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    doing(step, "answering held-out prompts", tell)
+    doing("answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
-    doing(step, "answering the first prompts", tell)
+    doing("answering the first prompts", tell)
     rounds = Rounds(step, asked, lambda one: made(one, players), Beside.of(step, asked))
     run = Run(step, method, data.groups, resume, tell, beside=rounds.beside)
     watch = run.fit(trainer, rounds.batch)
-    doing(step, "answering held-out prompts again", tell)
+    doing("answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
     readings = [reading for probe in probes for reading in probe.readings()]
     estimates = [estimate for probe in probes for estimate in probe.estimates()]
-    curves, found = watch.curves(readings), watch.findings()
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found))
+    curves, found, way = watch.curves(readings), watch.findings(), run.way(trainer, watch)
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found, way))
 
 
 @dataclass(slots=True)

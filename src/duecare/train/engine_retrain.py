@@ -99,7 +99,7 @@ class Retraining:
         return np.asarray(kept["gaps"], dtype=np.float64)
 
     def _trained(self, arm: str, seed: int, without: Callable[[Lessons], npt.NDArray[np.bool_]]) -> Floats:
-        plain: dict[str, Any] = {"limits": NO_LIMITS, "probe": None, "metrics": {}}
+        plain: dict[str, Any] = {"limits": NO_LIMITS, "probe": None, "metrics": {}, "snapshots": 0}
         step = replace(self.step, seed=seed, **plain)
         loaded, model = start_of(step, self.folder)
         lessons = lessons_of(step, loaded, self.inputs, model)

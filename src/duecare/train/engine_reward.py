@@ -198,7 +198,7 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     taught, probed = read_pairs(step, Tokenizer(folder), data, held, Judged)
     for estimate in account(METHOD, step.on, taught.plan, data.groups):
         tell(estimate)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
     give_shape(step, taught, probed, loaded.shape.window)
     resume = open_resume(step, inputs, out)
@@ -208,10 +208,10 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
         return reward_loss(model, batch, step.centring)
 
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
-    doing(step, "measuring the head as it was drawn", tell)
+    doing("measuring the head as it was drawn", tell)
     before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
     twins = reward_asker(step.probe, loaded.tokenizer, model, resume)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     heads, more = refitted(step, model, loaded.tokenizer, taught=taught, probed=probed, tell=tell)
@@ -221,9 +221,10 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     head = np.asarray(model.head[...])
     curves = watch.curves(probe.readings())
     told, found = [*probe.estimates(), *more], watch.findings()
+    way = run.way(trainer, watch, lambda: np.asarray(model.head[...]))
 
     def write() -> Outcome:
-        made = finish(loaded, curves, told, out, found, head=head)
+        made = finish(loaded, curves, told, out, found, way, head=head)
         if heads is not None:
             heads.write(out / "model")
         pq.write_table(scores_of(held.rows.take(rows), after), out / SCORED, compression="zstd")

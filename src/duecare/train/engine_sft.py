@@ -239,14 +239,14 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     tokenizer = Tokenizer(folder)
     taught, probed = read_passages(step, tokenizer, data, held)
     _account_of(step, taught, data, tell)
-    doing(step, "loading the model", tell)
+    doing("loading the model", tell)
     loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
     method = treatment(step, tokenizer, data, taught, loaded.shape.width)
     resume = open_resume(step, inputs, out)
     config = training_config(step, "sft", step.accumulate, mark=resume.mark)
     trainer = method.trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(method.loss, has_aux=True)
-    doing(step, "measuring held-out rows", tell)
+    doing("measuring held-out rows", tell)
     before = resume.remember("before", lambda: probed.losses(model))
     looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume, method)
     looks.begin(model, lambda: before)
@@ -254,7 +254,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines), tell)
     if evidence is not None:
         evidence.before(resume, folder)
-    doing(step, "compiling the first step", tell)
+    doing("compiling the first step", tell)
     run = Run(step, "sft", data.groups, resume, tell, looks, asker=twins, carries=method)
     batch = shared(taught, step.steps, step.accumulate)
     watch = run.fit(trainer, lambda number: method.batch(number, batch(number)))
@@ -263,7 +263,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     told = [*probe.estimates(), *method.estimates()]
 
     def write() -> Outcome:
-        outcome = finish(loaded, curves, told, out, watch.findings())
+        outcome = finish(loaded, curves, told, out, watch.findings(), run.way(trainer, watch))
         return outcome if evidence is None else evidence.added(outcome, "sft", step.on, step.seed, out)
 
     return run.halt.on_disk(watch.taken, write)

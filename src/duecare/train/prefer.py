@@ -48,7 +48,7 @@ class Dpo(OfAnswers):
     - limits: as in Sft, but `margin_gap` and `accuracy_gap`
     - debias: as in Sft, but `group_dro` alone (group-robust preference tuning)
     - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, probe, held_out,
-      patience, keep, privacy, influence, seed, metrics, mesh: as in Sft
+      patience, keep, privacy, influence, snapshots, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -79,6 +79,7 @@ class Dpo(OfAnswers):
     privacy: Privacy | None = None
     debias: Debias | None = None
     influence: Influence | None = None
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})

@@ -40,8 +40,8 @@ UNRELEASABLE = ("curves.parquet",)
 """Files of the artifact that were read off private rows outside the promise."""
 
 COVERED = (
-    "Covered: the adapter and the merged model, whoever holds them and whatever they do with them; one unit"
-    " more or less among the rows given to this step."
+    "Covered: the adapter, the merged model and snapshots on the way to it, whoever holds them and whatever"
+    " they do with them; one unit more or less among the rows given to this step."
 )
 OUTSIDE = (
     "Not covered: how many units there are (taken as known); what curation did that looks at several rows at"

@@ -46,7 +46,7 @@ def twin(  # noqa: PLR0917  # all of them, in the order in which they come about
 
     It has checkpoints of its own under `resume`, and tells nothing but its progress.
     """
-    doing(step, "training the unprotected twin", tell)
+    doing("training the unprotected twin", tell)
     _, model = method.start(folder)
     trainer = PrivateTrainer(
         model, optimiser(step, clipped=False), TrainingConfig(eval_every_n_steps=step.every)
@@ -60,7 +60,7 @@ def twin(  # noqa: PLR0917  # all of them, in the order in which they come about
         if isinstance(what, Progress):
             tell(what)
 
-    Run(step, method.name, Groups(nobody), apart, quiet).fit(trainer, batch)
+    Run(replace(step, snapshots=0), method.name, Groups(nobody), apart, quiet).fit(trainer, batch)
     return method.after(model)
 
 

@@ -51,7 +51,7 @@ class Grpo(OfAnswers):
     - limits: as in Sft, but `reward_gap`
     - drift: an independent instrument that looks on, and what is said of reward hacking
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, seed, metrics, mesh: as in Sft
+      watch_alpha, on_crossing, snapshots, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -82,6 +82,7 @@ class Grpo(OfAnswers):
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
@@ -123,7 +124,8 @@ class Ppo(OfAnswers):
     - critic_learning_rate: of the critic, which has an Adam of its own; a step moves a value by about this
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
-      clip, every, groups, limits, watch_alpha, on_crossing, held_out, seed, metrics, mesh, drift: as in Grpo
+      clip, every, groups, limits, watch_alpha, on_crossing, held_out, snapshots, seed, metrics, mesh,
+      drift: as in Grpo
     """
 
     on: str
@@ -157,6 +159,7 @@ class Ppo(OfAnswers):
     watch_alpha: float = 0.05
     on_crossing: OnCrossing = "warn"
     held_out: int = 16
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})

@@ -104,18 +104,31 @@ class Resume:
 
     def remember(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """Arrays that depend on the start of the run only: made once, read back after a kill."""
-        from safetensors.numpy import load, save
+        from safetensors.numpy import save
 
-        found = sorted(self.folder.glob(f"{name}.*.once"))
-        for path in found:
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == path.name.split(".")[1]:
-                kept: Arrays = load(data)
-                return kept
+        found = self.recall(name)
+        if found is not None:
+            return found
         made = dict(make())
         data = save(made)
         write_whole(self.folder / f"{name}.{hashlib.sha256(data).hexdigest()}.once", data)
         return made
+
+    def recall(self, name: str) -> Arrays | None:
+        """What was remembered under `name`; None where there is nothing whole."""
+        from safetensors.numpy import load
+
+        for path in sorted(self.folder.glob(f"{name}.*.once")):
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() == path.name.split(".")[1]:
+                kept: Arrays = load(data)
+                return kept
+        return None
+
+    def discard(self, name: str) -> None:
+        """Remove what was remembered under `name`."""
+        for path in self.folder.glob(f"{name}.*.once"):
+            path.unlink()
 
     def forget(self, pattern: str, spare: int) -> None:
         """Remove what was remembered under names like `pattern`, but for the last `spare` by name."""

@@ -44,8 +44,8 @@ class RewardModel(OfAnswers):
     - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - influence: as in Sft; the head's gradients count with those of the low-rank updates
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, seed,
-      metrics, mesh: as in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, snapshots,
+      seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -71,6 +71,7 @@ class RewardModel(OfAnswers):
     held_out: int = 64
     privacy: Privacy | None = None
     influence: Influence | None = field(default=None, metadata={"added": True})
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})

@@ -67,6 +67,8 @@ class Sft(OfTokens):
       `batch_size` rows are drawn on average, each by itself, and `clip` is that of `privacy`
     - debias: a method against a bias between groups, or the evidence alone; see Debias
     - influence: which rows and slices of the data moved a gap between groups; see Influence
+    - snapshots: so many low-rank updates of earlier steps, evenly spread, are kept beside the model, for
+      `explain: - layers: {snapshots: true}` to follow what layers know; none beside full weights
     - seed: of the order of rows and of the first low-rank weights
     - metrics: where figures go besides the ledger: `tensorboard: <folder>`, `wandb: <project>`,
       `mlflow: <address>`; changes no result
@@ -101,6 +103,7 @@ class Sft(OfTokens):
     privacy: Privacy | None = None
     debias: Debias | None = None
     influence: Influence | None = None
+    snapshots: int = field(default=0, metadata={"added": True})
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})

@@ -24,7 +24,10 @@ from duecare.train.rules import (
     update_rules,
     whole,
 )
+from duecare.train.snapshots import snapshot_rules
 
+CANARIES = "canaries.parquet"
+"""Where made-up secrets stand among the rows, the file that says which."""
 ROWS, ROW_TOKENS = 4, 128
 """Rows in a batch, and tokens of the longest, where a step says nothing of either."""
 
@@ -53,6 +56,7 @@ class Trained:
     watch_alpha: float
     on_crossing: OnCrossing
     held_out: int
+    snapshots: int
     seed: int
     metrics: Mapping[str, str]
     mesh: tuple[int, int] | None
@@ -70,6 +74,7 @@ class Trained:
             *watch_rules(method, self.limits, self.watch_alpha, self.on_crossing),
             *metrics_rules(self.metrics),
             *mesh_rules(self.mesh),
+            *snapshot_rules(self),
             *loop_rules(
                 steps=self.steps,
                 batch_size=rows,
@@ -91,13 +96,20 @@ class Trained:
         out: Path,
         tell: Tell,
     ) -> Outcome:
-        """What `train` makes of this step, on its mesh; the memory of the model is free again."""
+        """What `train` makes of this step, on its mesh; the memory of the model is free again.
+
+        Where canaries stand among the rows, what was read of them is handed over beside the model.
+        """
         from duecare.train.engine_mesh import over
 
         with over(self):
             outcome = train(self, inputs, out, tell)
         gc.collect()  # modules of a model refer to each other; the next step needs the memory
-        return outcome
+        if not (inputs["data"].path / CANARIES).is_file():
+            return outcome
+        from duecare.train.engine_read import with_what_was_read
+
+        return with_what_was_read(self, inputs, out, outcome)
 
 
 class OfTokens(Trained):

@@ -9,6 +9,7 @@ from duecare.ledger.outside.ed25519 import NEUTRAL, bytes_of, multiplied, point_
 from duecare.ledger.outside.people import (
     PeopleBook,
     SaidThere,
+    asks_to_forget,
     before,
     book_of,
     lacking,
@@ -25,6 +26,7 @@ WORDS_OF = {
     "incident": "reported an incident ({about}): {text}",
     "answer": "answered the incident of entry {of}: {text}",
     "release": "released the run",
+    "forget": "signed the request to forget of entry {of}",
 }
 
 
@@ -77,11 +79,31 @@ def judge_people(  # noqa: PLR0917  # what the judge has read, and the day
         say(None, "It is not released as it is, and for a release it lacks: " + " ".join(want[:10]))
     else:
         say(not want, "Approvals and waivers are as the rules of the study ask.", " ".join(want[:10]))
+    judge_forgetting(say, book)
     if open_now:
         say(False, "", f"Incidents are open: entries {', '.join(map(str, open_now))}.")
     for each in released:
         judge_release(say, each, before(book, each.entry), entries)
     return [words_of(each) for each in book.said]
+
+
+def judge_forgetting(say: Any, book: PeopleBook) -> None:
+    """Whether somebody who may signed every request to forget a person, where somebody may."""
+    asked = [each for each in book.past if asks_to_forget(each)]
+    signed = [said.fields["of"] for said in book.of_act("forget")]
+    good = [each["note"]["data"] for each in asked if each["index"] in signed]
+    begun = [each["note"]["data"] for each in asked if each["note"]["topic"] == "forgetting"]
+    for each in asked:
+        data, lists = each["note"]["data"], before(book, each["index"]).lists
+        may = (lists or {"rules": {"forget": []}})["rules"].get("forget", ["data-steward"])
+        held = {role for person in (lists or {"people": {}})["people"].values() for role in person["roles"]}
+        if not held & {*may}:
+            continue
+        if each["note"]["topic"] == "forgetting":
+            yes = f"Entry {each['index']} destroyed keys as a person had asked, and that is signed."
+            say(data in good, yes, f"Entry {each['index']} destroyed keys, and nobody signed that who may.")
+        elif data not in good and data not in begun:
+            say(None, f"The request to forget of entry {each['index']} waits for a signature.")
 
 
 def judge_release(say: Any, release: SaidThere, then: PeopleBook, entries: list[dict[str, Any]]) -> None:
@@ -104,4 +126,6 @@ def words_of(each: SaidThere) -> str:
     did = WORDS_OF[said["act"]]
     for name in ("of", "about", "expires", "text"):
         did = did.replace("{" + name + "}", str(said.get(name)))
+    if said["act"] == "release" and said["of"] is not None:
+        did += f" with the attestations of entry {said['of']}"
     return ascii(f"entry {each.entry}: {said['person']} ({said['role']}) {did}")[1:-1]

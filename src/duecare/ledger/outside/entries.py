@@ -10,7 +10,7 @@ from duecare.ledger.outside.archive import RefusedError
 from duecare.ledger.outside.ed25519 import ed25519_holds
 from duecare.ledger.outside.tree import hash_of_leaf
 
-COUNTED = ("step.finished", "report")
+COUNTED = ("step.finished", "report", "attested")
 NEEDED = {"index": int, "happened": str, "run": str, "actor": str, "time": str, "previous": str}
 LISTS, MAPPINGS = ("estimates", "findings"), ("inputs", "outputs", "software")
 
@@ -130,7 +130,7 @@ def false_claims(entry: dict[str, Any], written: dict[str, str], known: set[str]
         if digest not in known and not name.startswith("external:"):
             wrong.append(f"uses {name!a}, which no entry before it made")
     if entry.get("outputs") and happened not in COUNTED:
-        wrong.append("claims results, which only a finished step or a report has")
+        wrong.append("claims results, which only a finished step, a report or attestations have")
     if happened == "step.finished":
         key = {
             "duecare": mapping(entry, "software").get("duecare"),

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from duecare.ledger.outside.archive import Archive, RefusedError
+from duecare.ledger.outside.attested import judge_attested
 from duecare.ledger.outside.duties import judge_people
 from duecare.ledger.outside.entries import COUNTED, plain_json, read_entries, read_head, unique_keys
 from duecare.ledger.outside.notes import Noted, Pinned, log_signed, read_note, witness_time
-from duecare.ledger.outside.people import today
+from duecare.ledger.outside.people import book_of, today
 from duecare.ledger.outside.tree import hash_of_leaf, root_of
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
@@ -54,9 +55,7 @@ def judge(archive: Archive, trusted: Trusted, read_me: bytes, verifier: bytes) -
     found = Judgement()
     head_bytes, log = archive.content(HEAD_FILE), archive.content(LOG_FILE)
     if head_bytes is None or log is None:
-        found.say(
-            False, "", "The bundle holds no head or no log: there is nothing that vouches for the rest."
-        )
+        found.say(False, "", "The bundle holds no head or no log: nothing vouches for the rest.")
         return found
     try:
         head = read_head(head_bytes)
@@ -83,8 +82,10 @@ def judge(archive: Archive, trusted: Trusted, read_me: bytes, verifier: bytes) -
     judge_extras(found, archive, read_me, verifier)
     judge_note(found, archive.content(NOTE_FILE), head, leaves, trusted.witnesses)
     judge_anchor(found, trusted, head, leaves)
-    whole = same and not problems
-    signed = judge_people(found.say, entries, lines, leaves, head, today()) if whole else []
+    signed: list[str] = []
+    if same and not problems:
+        signed = judge_people(found.say, entries, lines, leaves, head, today())
+        judge_attested(found.say, archive, book_of(entries, lines, leaves, head))
     if found.code != 1:
         found.story += [*story_of(entries), *signed]
     return found

@@ -200,9 +200,16 @@ def beside_the_point(  # noqa: PLR0911  # one answer for each act reads best
     if act == "incident":
         return [] if about in SEVERE and text else ["reports an incident without saying what or how severe"]
     may = {"waive": rules["waive"], "answer": rules["answer"], "release": rules["deploy"]}
+    may["forget"] = rules.get("forget", ["data-steward"])
     may["approve"] = rules["approvals"].get(about, [])
     if said["role"] not in may.get(act, []):
         return [f"is signed in a role that may not {act} that"]
+    if act == "forget":
+        fits = any(each["index"] == of for each in book.past if asks_to_forget(each))
+        return [] if fits and book.leaf_of(of) == subject else ["is about no request to forget"]
+    if act == "release" and of is not None:
+        attested = [each["index"] for each in book.past if each["happened"] == "attested"]
+        return [] if of in attested and of < said["size"] else ["releases attestations that are not there"]
     if act == "answer":
         fits = of in book.open_incidents() and book.leaf_of(of) == subject and text
         return [] if fits else ["answers no open incident"]
@@ -213,6 +220,13 @@ def beside_the_point(  # noqa: PLR0911  # one answer for each act reads best
         if not (short and timely and text and about and subject):
             return ["waives a gate for too long, or without reason or end"]
     return []
+
+
+def asks_to_forget(entry: dict[str, Any]) -> bool:
+    """Whether an entry is a person's request to be forgotten, as it was asked or as it was begun."""
+    note = entry.get("note") or {}
+    asked = entry["happened"] == "told" and note.get("topic") in ("forget-asked", "forgetting")
+    return bool(asked and note["data"].get("why") == "subject")
 
 
 def when(text: str) -> datetime | None:

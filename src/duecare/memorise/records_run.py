@@ -1,0 +1,157 @@
+"""One call of the step `records`: both models one after the other, then figures, verdicts and tables."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
+from duecare.core.wire import encode
+from duecare.memorise.extraction import Shown, gone
+from duecare.memorise.extraction_runs import Said
+from duecare.memorise.missed import Sample
+from duecare.memorise.missed_detected import detected
+from duecare.memorise.missed_review import Reviewed
+from duecare.memorise.records_asked import Asked, Asking
+from duecare.memorise.records_figures import figures, verdicts
+from duecare.memorise.records_source import Rows
+from duecare.memorise.records_tables import Kept
+from duecare.memorise.records_values import Chosen, standing
+from duecare.memorise.redacted import Heard, Tried, lift_of
+from duecare.model.fetch import folder_of
+from duecare.model.tokenize import Tokenizer
+
+if TYPE_CHECKING:
+    from duecare.memorise.records import Records
+
+NOTE = "memorise.records"
+"""Topic of the note that says how much was asked."""
+
+
+def run(step: Records, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+    """See `Records.run`. Raises DataError where an input is lacking."""
+    if lacking := [name for name in ("base", "model") if name not in inputs]:
+        raise DataError(f"memorise.records: expected an input named {', '.join(lacking)}")
+    folders = {"base": folder_of(inputs["base"].path), "tuned": inputs["model"].path / "model"}
+    tokenizer = Tokenizer(folders["tuned"])
+    asked = Asking(step, inputs, tokenizer).asked()
+    tell(Progress(0, 2, "models", asked.cost(step.tokens)))
+    said = {name: _answers(step, name, folder, asked, tell) for name, folder in folders.items()}
+    told = _Told(step, asked, said["base"], said["tuned"], tokenizer.encode_all)
+    tell(told.note(inputs["model"].job))
+    return told.outcome(out)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one model answered."""
+
+    redacted: list[Heard]
+    missed: list[Heard]
+    continued: list[list[int]]
+
+
+def _answers(step: Records, name: str, folder: Path, asked: Asked, tell: Tell) -> Answers:
+    from duecare.memorise.records_engine import open_model
+
+    def done(what: str) -> Callable[[int, int], None]:
+        return lambda count, total: tell(Progress(count, total, what, name))
+
+    model = open_model(folder, step.batch)
+    found = Answers(
+        model.heard(asked.redacted.values, done("redacted values"), done("values and decoys")),
+        model.heard(asked.missed.values, done("missed values"), done("missed values and decoys")),
+        model.continued(asked.beginnings, done("beginnings")),
+    )
+    del model
+    gc.collect()  # the next model needs its memory
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What both models answered; `encode_all` gives the tokens of texts."""
+
+    step: Records
+    asked: Asked
+    base: Answers
+    tuned: Answers
+    encode_all: Callable[[Sequence[str]], list[list[int]]]
+
+    def note(self, model: str) -> Note:
+        """How much was asked, of which model."""
+        asked = self.asked
+        return Note(
+            topic=NOTE,
+            text=f"The model of {model} and the base model were asked for what they know of {self.step.on}.",
+            data={
+                "model": model,
+                "source": self.step.on,
+                "redacted": str(len(asked.redacted.values)),
+                "missed": str(len(asked.missed.values)),
+                "rows": str(len({each.row for each in asked.beginnings})),
+                "trained": str(asked.rows.trained),
+                "reviewed": str(len(asked.reviewed.judged)) if asked.reviewed else "0",
+            },
+        )
+
+    def kept(self) -> Kept:
+        """What figures follow from; no value and no text is in it once it is written."""
+        asked, rows = self.asked, self.asked.rows
+        tried = _tried(asked.redacted, self.base.redacted, self.tuned.redacted, rows)
+        shown = self._shown()
+        named = [each.value.place.row for each in tried] + [each.beginning.row for each in shown]
+        named += list(asked.reviewed.judged) if asked.reviewed else []
+        groups = rows.groups(named)
+        return Kept(
+            tried=tried,
+            left_out=asked.redacted.left_out,
+            shown=shown,
+            sample=None if asked.reviewed is None else self._sample(asked.reviewed, groups),
+            findings=asked.findings,
+            groups=groups,
+        )
+
+    def outcome(self, out: Path) -> Outcome:
+        """Figures, verdicts and tables."""
+        step, kept = self.step, self.kept()
+        files = kept.write(out) | {"estimates": "estimates.json"}
+        estimates = list(figures(step, kept))
+        if step.detector:
+            estimates += detected(step.detector, self.asked.rows.batches(), {"source": step.on})
+        (out / "estimates.json").write_bytes(encode(estimates))
+        return Outcome(files=files, estimates=tuple(estimates), findings=tuple(verdicts(step, kept)))
+
+    def _shown(self) -> list[Shown]:
+        """How both models went on; copies are looked for in every text of the training rows."""
+        begun, both = self.asked.beginnings, (self.base.continued, self.tuned.continued)
+        said = [each for own in both for each in own]
+        runs = Said(self.step.copied, said, [each.given for each in begun] * 2)
+        for some in self.asked.rows.texts() if begun else ():
+            runs.look(self.encode_all(some))
+        went = [
+            gone(beginning, own, run)
+            for beginning, own, run in zip([*begun, *begun], said, runs.longest, strict=True)
+        ]
+        return [Shown(*each) for each in zip(begun, went[: len(begun)], went[len(begun) :], strict=True)]
+
+    def _sample(self, reviewed: Reviewed, groups: Mapping[str, Mapping[str, str]]) -> Sample:
+        asked = self.asked
+        return Sample(
+            weights={row: load for row, load in reviewed.judged.items() if row in asked.rows},
+            missed=asked.marked,
+            tried=_tried(asked.missed, self.base.missed, self.tuned.missed, asked.rows),
+            trained=asked.rows.trained,
+            groups=groups,
+            sizes=asked.rows.sizes(),
+            rests_on=(reviewed.instrument,),
+        )
+
+
+def _tried(chosen: Chosen, base: Sequence[Heard], tuned: Sequence[Heard], rows: Rows) -> list[Tried]:
+    values = [value for value, _ in chosen.values]
+    both = zip(values, base, tuned, standing(values, rows.texts()), strict=True)
+    return [Tried(value, one, other, lift_of(one, other), stands) for value, one, other, stands in both]

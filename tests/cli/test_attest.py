@@ -1,0 +1,317 @@
+"""Attestations as commands: made once, made again when the run changed, told from forged ones, released."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trained import Trained
+
+from duecare.cli.attesting import attest
+from duecare.cli.reviewing import recording
+from duecare.core import FAIL, Finding
+from duecare.core.wire import encode
+from duecare.ledger import entries, head, keyfile, sign, verify
+from duecare.ledger.envelope import read_line, sealed_by, write_line
+from duecare.ledger.sign import Key
+from duecare.vault import keys
+
+SIGNED = ["gates.intoto.jsonl", "manifest.json", "model.sig", "provenance.intoto.jsonl", "weights-key.pub"]
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    found = Trained(tmp_path, monkeypatch)
+    found.run(gate=9)
+    return found
+
+
+def about(name: str = "verify.attested") -> Finding:
+    """What verify says of it: one finding, the details of all in it."""
+    found = [each for each in verify("toys") if each.name == name]
+    assert len({each.verdict for each in found}) == 1
+    details = "\n".join(each.detail for each in found)
+    return Finding(name=name, verdict=found[0].verdict, limit=found[0].limit, detail=details)
+
+
+def predicate(name: str) -> Any:
+    content = read_line((Path("toys/attestations") / name).read_bytes()).content()
+    return json.loads(content)["predicate"]
+
+
+def test_attestations_are_signed_once_and_again_where_the_run_changed(team: Trained) -> None:
+    assert not [each for each in verify("toys") if each.name == "verify.attested"]
+    said = team.good("attest", "toys")
+    assert "model_signing verify key" in said
+    assert sorted(path.name for path in Path("toys/attestations").iterdir()) == SIGNED
+    assert entries(Path("toys"))[-1].happened == "attested"
+    assert about().verdict == "pass"
+    count = len(entries(Path("toys")))
+    assert "These stand" in team.good("attest", "toys")
+    assert len(entries(Path("toys"))) == count
+    team.run(gate=9, weights="trained longer")
+    assert about().verdict == "insufficient evidence"
+    assert "as it was before" in about().detail or "any more" in about().detail
+    assert "Signed" in team.good("attest", "toys")
+    assert about().verdict == "pass"
+    assert "no model of job 'b'" in team.call("attest", "toys", "--model", "b")[1]
+
+
+def test_a_person_signs_beside_the_run(team: Trained) -> None:
+    shutil.copytree(team.folder / "home-li" / "people", keys.home() / "people", dirs_exist_ok=True)
+    team.good("attest", "toys", "--as", "li")
+    for name in ("provenance.intoto.jsonl", "gates.intoto.jsonl"):
+        read = read_line((Path("toys/attestations") / name).read_bytes())
+        assert [each.keyid for each in read.signatures] == [head(Path("toys")).key, team.keys["li"]]
+    assert about().verdict == "pass"
+    assert "These stand" in team.good("attest", "toys")  # what li signed says the same
+    stranger = Key(sign.Ed25519PrivateKey.generate())
+    with recording(Path("toys")) as recorder:
+        attest(Path("toys"), recorder, people=[stranger])
+    assert about().verdict == FAIL
+    assert "who is nobody here" in about().detail
+
+
+def test_a_run_that_trained_no_model_is_attested_by_its_results(team: Trained) -> None:
+    from test_people_commands import Team
+
+    shutil.rmtree("toys")
+    Team.run(team, gate=1)
+    team.good("attest", "toys")
+    assert "model.sig" not in [path.name for path in Path("toys/attestations").iterdir()]
+    content = read_line(Path("toys/attestations/gates.intoto.jsonl").read_bytes()).content()
+    names = [each["name"] for each in json.loads(content)["subject"]]
+    assert len(names) == 4
+    assert all(name.endswith("/manifest.json") for name in names)
+    assert predicate("gates.intoto.jsonl")["result"] == "FAILED"
+    assert predicate("gates.intoto.jsonl")["failedTests"] == ["gate.toy.total (at most 1)"]
+
+
+def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
+    team.run(gate=1)
+    team.good("attest", "toys")
+    assert predicate("gates.intoto.jsonl")["result"] == "FAILED"
+    team.signs("li", "approve", "toys", "people")
+    for name in ("wren", "ada"):
+        reason = "The total is known to be larger; see the card."
+        team.signs(name, "waive", "toys", "gate.toy.total", "--reason", reason)
+    team.good("attest", "toys")
+    found = predicate("gates.intoto.jsonl")
+    assert (found["result"], found["passedTests"], found["failedTests"]) == ("WARNED", [], [])
+    assert found["warnedTests"][0].startswith("gate.toy.total (at most 1), waived until 20")
+    assert about().verdict == "pass"
+
+
+def resealed(change: Callable[[Path], None]) -> None:
+    """What somebody with the run's key can do: sign other attestations and enter them."""
+    from duecare.ledger.layout import ATTESTATIONS
+
+    last = next(each for each in reversed(entries(Path("toys"))) if each.happened == "attested")
+    with recording(Path("toys")) as recorder:
+        scratch = Path("toys/scratch/forged")
+        shutil.copytree(Path("toys") / ATTESTATIONS, scratch)
+        (scratch / "manifest.json").unlink()
+        change(scratch)
+        made = recorder.publish_attestations(scratch)
+        recorder.append(
+            "attested", outputs={ATTESTATIONS: made.digest}, software=last.software, note=last.note
+        )
+
+
+def own() -> Key:
+    return sign.load_or_create(keys.home())
+
+
+def another_dependency(folder: Path) -> None:
+    path = folder / "provenance.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    said["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"]["sha256"] = "ab" * 32
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def another_setting(folder: Path) -> None:
+    path = folder / "provenance.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    said["predicate"]["buildDefinition"]["internalParameters"]["jobs"][-1]["settings"] = {"weights": "better"}
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def another_subject(folder: Path) -> None:
+    path = folder / "gates.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    said["subject"][0]["digest"]["sha256"] = "ab" * 32
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def a_better_result(folder: Path) -> None:
+    path = folder / "gates.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    said["predicate"] |= {"result": "PASSED", "failedTests": []}
+    said["predicate"]["passedTests"] = ["gate.toy.total (at most 1)"]
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def a_foreign_key(folder: Path) -> None:
+    path = folder / "gates.intoto.jsonl"
+    other = Key(sign.Ed25519PrivateKey.generate())
+    path.write_bytes(write_line(sealed_by(read_line(path.read_bytes()).content(), [other])))
+
+
+def a_foreign_weights_key(folder: Path) -> None:
+    from duecare.ledger.weightkey import load_or_create_weights_key
+
+    (folder / "weights-key.pub").write_bytes(load_or_create_weights_key(Path("elsewhere")).public)
+
+
+def a_foreign_signature(folder: Path) -> None:
+    from duecare.ledger.attested import model_files, subject_told
+    from duecare.ledger.modelsig import sign_model
+    from duecare.ledger.weightkey import load_or_create_weights_key
+
+    subject = subject_told(Path("toys"), entries(Path("toys")), "sft")
+    signed = sign_model("toys", model_files(subject), load_or_create_weights_key(Path("elsewhere")))
+    (folder / "model.sig").write_bytes(signed)
+
+
+def fewer_files(folder: Path) -> None:
+    from duecare.ledger.attested import model_files, subject_told
+    from duecare.ledger.modelsig import sign_model
+    from duecare.ledger.weightkey import load_or_create_weights_key
+
+    subject = subject_told(Path("toys"), entries(Path("toys")), "sft")
+    signed = sign_model("toys", model_files(subject)[:1], load_or_create_weights_key(keys.home()))
+    (folder / "model.sig").write_bytes(signed)
+
+
+def outsider(bundle: Path) -> tuple[int, str]:
+    """What the program for outsiders says, run as they run it."""
+    from duecare.ledger.bundle import verifier
+
+    Path("verify.py").write_bytes(verifier())
+    program = [sys.executable, "-I", "-S", "verify.py", str(bundle), "--key", head(Path("toys")).key]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "inside", "outside"),
+    [
+        (another_dependency, "says something else than the ledger", "was not used by what is on record"),
+        (another_setting, "says something else than the ledger", "is not what entry"),
+        (another_subject, "says something else than the ledger", "that the log does not record so"),
+        (a_better_result, "says something else than the ledger", "other gates as passed than the log"),
+        (a_foreign_key, "not signed by the key that records", "the key of the run did not sign it"),
+        (a_foreign_weights_key, "another key than the one that the ledger", "does not hold for the key"),
+        (a_foreign_signature, "names another key than the ledger", "does not hold for the key"),
+        (fewer_files, "it is of other files", "of other files than those that are attested"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_attestations_that_say_something_else_are_found_though_the_run_signed_them(
+    team: Trained, change: Callable[[Path], None], inside: str, outside: str
+) -> None:
+    team.run(gate=1)
+    team.good("attest", "toys")
+    team.good("bundle", "toys", "--out", "honest.tar")
+    code, said = outsider(Path("honest.tar"))
+    assert code == 2, said
+    assert "2 attestations are signed by the run's key and say what the log says" in said
+    resealed(change)
+    assert about().verdict == FAIL
+    assert inside in about().detail
+    assert {each.name for each in verify("toys") if each.verdict == FAIL} == {"verify.attested"}
+    from duecare.ledger.bundle import write_bundle
+
+    write_bundle(Path("toys"), Path("forged.tar"))
+    code, said = outsider(Path("forged.tar"))
+    assert code == 1
+    assert outside in said
+    team.good("attest", "toys")  # made anew from the ledger
+    assert about().verdict == "pass"
+
+
+def test_a_release_holds_model_report_attestations_signature_proofs_and_verifier(team: Trained) -> None:
+    team.approve()
+    team.signs("li", "release", "toys")
+    said = team.good("release", "toys", "--as", "li")
+    assert "Released" in said
+    told = entries(Path("toys"))
+    release = next(each for each in told if each.note and each.note.topic == "release")
+    attested = next(each for each in told if each.happened == "attested")
+    assert release.note
+    assert json.loads(release.note.data["statement"])["of"] == attested.index
+    assert team.call("verify", "toys")[0] == 0
+    code, said = outsider(Path("toys-release.tar"))
+    assert code == 2, said  # no head seen before
+    for part in (
+        f"released the run with the attestations of entry {attested.index}",
+        "the 2 files that they are of are those on record, and 2 of these are in the bundle",
+        "(OpenSSF Model Signing) is of just the model's files",
+    ):
+        assert part in said
+    assert "a list that is not in the bundle" not in said
+    subprocess.run(
+        [sys.executable, "-I", "-S", "verify.py", "toys-release.tar", "--extract", "out"], check=False
+    )
+    run = Path("out/run")
+    assert {path.name for path in run.iterdir()} == {"artifacts", "attestations", "ledger", "report"}
+    assert Path("out/verify.py").exists()
+    (model,) = run.glob("artifacts/sft-*/model")
+    assert sorted(path.name for path in model.iterdir()) == ["config.json", "model.safetensors"]
+    assert not list(run.glob("artifacts/sft-*/adapter"))  # of the job only the model goes along
+    from test_attest_official import model_signing
+
+    assert model_signing(model, run / "attestations")[0] == 0
+    team.good("release", "toys", "--as", "li", "--no-weights", "--out", "light.tar")
+    said = outsider(Path("light.tar"))[1]
+    assert "and 0 of these are in the bundle" in said
+
+
+def test_a_release_names_attestations_that_are_there(team: Trained) -> None:
+    """A statement that names an entry which holds none cannot be entered, and does not stand."""
+    from duecare.cli import signing
+    from duecare.core import LedgerError
+
+    team.approve()
+    at = signing.desk(Path("toys"))
+    draft = at.draft("release", "li", "deployer", of=0, subject=at.account.subject("release"))
+    key = keyfile.open_key(
+        team.folder / "home-li" / "people" / "li.key", (team.folder / "word").read_text().strip()
+    )
+    signed = signing.signed_by([draft], key)
+    with pytest.raises(LedgerError, match="entry 0 holds no attestations"):
+        signing.enter(Path("toys"), signed)
+    with recording(Path("toys")) as recorder:  # as somebody with the recorder's key can
+        recorder.append("signed", note=signed[0].note())
+    assert "holds no attestations" in about("verify.people.signature").detail
+    from duecare.ledger.bundle import write_bundle
+
+    write_bundle(Path("toys"), Path("forged.tar"))
+    assert "releases attestations that are not there" in outsider(Path("forged.tar"))[1]
+
+
+def test_attestations_that_a_kill_left_in_pieces_are_made_again(team: Trained) -> None:
+    team.approve()
+    team.signs("li", "release", "toys")
+    shutil.rmtree("toys/attestations")  # the ones before were removed, the new ones not yet moved there
+    Path("toys/scratch/attestations").mkdir(parents=True)
+    (failed,) = [each for each in verify("toys") if each.name == "verify.result"]
+    assert "duecare attest" in failed.next
+    team.good("release", "toys", "--as", "li")
+    assert team.call("verify", "toys")[0] == 0
+
+
+def test_what_is_not_finished_is_not_attested(team: Trained) -> None:
+    shutil.rmtree("toys")
+    with pytest.raises(Exception, match="numbers do not add up"):
+        team.run(gate=9, fail="data")
+    code, said = team.call("attest", "toys")
+    assert code == 1
+    assert "not at its end" in said
+    assert not Path("toys/attestations").exists()
