@@ -57,6 +57,16 @@ def test_a_row_and_what_was_made_of_it_belong_together_and_others_do_not(inputs)
     assert len(set(clusters.values())) == 4
 
 
+def test_rows_that_were_cut_are_not_looked_at(inputs):
+    path = inputs["trained:sft"].path / "read.parquet"
+    lines = pq.read_table(path).to_pylist()
+    cut = [each | {"cut": each["row"] in {"notes:1", "notes:4"}} for each in lines]
+    pq.write_table(pa.Table.from_pylist(cut), path)
+    found = {each.example.row: each.member for each in rows_of(inputs, "notes", 10, 0)}
+    assert found == {"notes:0": True, "notes:2": True, "notes:3": True, "notes:5": False}
+    assert sum(each.member for each in rows_of(inputs, "notes", 2, 0)) == 2
+
+
 def test_what_is_told_of_a_row_holds_no_value_of_a_column(inputs):
     """A conversation may be called by a person's address: `members.parquet` names a row in its place."""
     told = [each.known for each in rows_of(inputs, "notes", 10, 0)]

@@ -13,7 +13,8 @@ from duecare.core import INSUFFICIENT, DataError, Message
 from duecare.core.table import table
 from duecare.memorise import Records
 from duecare.memorise.records_asked import Asking
-from duecare.memorise.records_rows import answer_of, read_before
+from duecare.memorise.records_rows import Place, Value, answer_of, read_before
+from duecare.memorise.records_values import standing
 from duecare.model.tiny import write_tiny
 from duecare.model.tokenize import Tokenizer
 
@@ -125,6 +126,36 @@ def test_half_of_the_people_must_agree(rows, tokenizer, tmp_path):
     assert asked(rows, tokenizer, people=people).marked
     all_of_them = Records(on="chats", agree=1.0, prefixes=(8,), tokens=16, copied=12)
     assert not asked(rows, tokenizer, all_of_them, people=people).marked
+
+
+def test_rows_count_with_the_weights_they_were_drawn_with(rows, tokenizer, tmp_path):
+    people = review(tmp_path / "r", rows.now, rows.missed, rows.inputs["curated:personal:chats"])
+    judged = pq.read_table(people.path / "judged.parquet")
+    place = judged.schema.get_field_index("weight")
+    heavy = pa.array([4.0] * len(judged), judged.schema.field("weight").type)
+    pq.write_table(
+        judged.set_column(place, judged.schema.field("weight"), heavy), people.path / "judged.parquet"
+    )
+    assert set(asked(rows, tokenizer, people=people).reviewed.judged.values()) == {4.0}
+
+
+def test_a_value_stands_in_a_text_only_as_a_word_of_its_own():
+    values = [
+        Value(Place("s:0", "text", 0, 3, "PERSON"), "train", "b", value) for value in ("Ann", "a.b@c.org")
+    ]
+    texts = [["ask ann.", "Hannah knows Annie", "Hannah and ANN"], ["xa.b@c.org", "to a.b@c.org!"]]
+    assert standing(values, texts) == [2, 1]
+
+
+def test_a_value_of_two_signs_is_said_by_chance_and_left_out(rows, tokenizer):
+    found = Asking(STEP, rows.inputs, tokenizer)
+    held = found._rows()
+    row = held.example("chats:0")
+    places = [Place(row.row, "messages.1", 0, end, "PERSON") for end in (2, 5)]
+    value = row.messages[1].content
+    chosen = found._choosing(9)._asked(held, [(each, 0, row) for each in places])
+    assert [each.value for each, _ in chosen.values] == [value[:5]]
+    assert chosen.left_out == 1
 
 
 def test_a_source_that_was_not_redacted_says_so_and_rows_are_asked_all_the_same(rows, tokenizer):
