@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -91,6 +92,8 @@ def test_a_run_that_trained_no_model_is_attested_by_its_results(team: Trained) -
     assert all(name.endswith("/manifest.json") for name in names)
     assert predicate("gates.intoto.jsonl")["result"] == "FAILED"
     assert predicate("gates.intoto.jsonl")["failedTests"] == ["gate.toy.total (at most 1)"]
+    team.good("bundle", "toys", "--out", "results.tar")
+    assert "the 4 files that they are of are those on record" in outsider(Path("results.tar"))[1]
 
 
 def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
@@ -106,6 +109,11 @@ def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
     assert (found["result"], found["passedTests"], found["failedTests"]) == ("WARNED", [], [])
     assert found["warnedTests"][0].startswith("gate.toy.total (at most 1), waived until 20")
     assert about().verdict == "pass"
+    team.good("bundle", "toys", "--out", "waived.tar")
+    assert (
+        "2 attestations are signed by the run's key and say what the log says"
+        in outsider(Path("waived.tar"))[1]
+    )
 
 
 def resealed(change: Callable[[Path], None]) -> None:
@@ -189,6 +197,64 @@ def fewer_files(folder: Path) -> None:
     (folder / "model.sig").write_bytes(signed)
 
 
+def provenance_with(change: Callable[[Any], object]) -> Callable[[Path], None]:
+    def changed(folder: Path) -> None:
+        path = folder / "provenance.intoto.jsonl"
+        said = json.loads(read_line(path.read_bytes()).content())
+        change(said)
+        path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+    return changed
+
+
+def a_waiver_of_nobody(folder: Path) -> None:
+    path = folder / "gates.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    (failed,) = said["predicate"]["failedTests"]
+    said["predicate"] |= {"result": "WARNED", "failedTests": []}
+    said["predicate"]["warnedTests"] = [f"{failed}, waived until 2999-01-01"]
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def without_gates(folder: Path) -> None:
+    (folder / "gates.intoto.jsonl").unlink()
+
+
+def without_provenance(folder: Path) -> None:
+    (folder / "provenance.intoto.jsonl").unlink()
+
+
+def one_file_less(folder: Path) -> None:
+    """The subject of both statements, and what signs the weights, leave out the same file."""
+    fewer_files(folder)
+    signed = json.loads((folder / "model.sig").read_bytes())["dsseEnvelope"]["payload"]
+    kept = json.loads(base64.b64decode(signed))["predicate"]["resources"][0]["digest"]
+    for path in folder.glob("*.jsonl"):
+        said = json.loads(read_line(path.read_bytes()).content())
+        said["subject"] = [each for each in said["subject"] if each["digest"]["sha256"] == kept]
+        path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+a_file_twice = provenance_with(
+    lambda said: said["subject"].insert(0, {**said["subject"][0], "digest": {"sha256": "ab" * 32}})
+)
+another_study = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["externalParameters"]["study"].update(model={})
+)
+a_job_less = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["internalParameters"]["jobs"].pop(0)
+)
+another_seed = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["internalParameters"]["jobs"][-1].update(seed=99)
+)
+a_dependency_less = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["resolvedDependencies"].pop(0)
+)
+another_time = provenance_with(
+    lambda said: said["predicate"]["runDetails"]["metadata"].update(finishedOn="2020-01-01T00:00:00+00:00")
+)
+
+
 def outsider(bundle: Path) -> tuple[int, str]:
     """What the program for outsiders says, run as they run it."""
     from duecare.ledger.bundle import verifier
@@ -210,8 +276,17 @@ def outsider(bundle: Path) -> tuple[int, str]:
         (a_foreign_weights_key, "another key than the one that the ledger", "does not hold for the key"),
         (a_foreign_signature, "names another key than the ledger", "does not hold for the key"),
         (fewer_files, "it is of other files", "of other files than those that are attested"),
+        (one_file_less, "it is of other files", "It leaves out the file"),
+        (a_waiver_of_nobody, "says something else than the ledger", "other gates as waived than the log"),
+        (without_gates, "gates.intoto.jsonl is missing", "'gates.intoto.jsonl' is not here"),
+        (without_provenance, "provenance.intoto.jsonl is missing", "'provenance.intoto.jsonl' is not here"),
+        (a_file_twice, "says something else than the ledger", "it names a file twice"),
+        (another_study, "says something else than the ledger", "its study is not that of entry"),
+        (a_job_less, "says something else than the ledger", "its steps are not just those"),
+        (another_seed, "says something else than the ledger", "is not what entry"),
+        (a_dependency_less, "says something else than the ledger", "which was used"),
+        (another_time, "says something else than the ledger", "its times are not those on record"),
     ],
-    ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_attestations_that_say_something_else_are_found_though_the_run_signed_them(
     team: Trained, change: Callable[[Path], None], inside: str, outside: str
