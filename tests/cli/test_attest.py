@@ -116,7 +116,7 @@ def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
     )
 
 
-def resealed(change: Callable[[Path], None]) -> None:
+def resealed(change: Callable[[Path], None], version: str | None = None) -> None:
     """What somebody with the run's key can do: sign other attestations and enter them."""
     from duecare.ledger.layout import ATTESTATIONS
 
@@ -127,9 +127,8 @@ def resealed(change: Callable[[Path], None]) -> None:
         (scratch / "manifest.json").unlink()
         change(scratch)
         made = recorder.publish_attestations(scratch)
-        recorder.append(
-            "attested", outputs={ATTESTATIONS: made.digest}, software=last.software, note=last.note
-        )
+        software = last.software if version is None else {**last.software, "duecare": version}
+        recorder.append("attested", outputs={ATTESTATIONS: made.digest}, software=software, note=last.note)
 
 
 def own() -> Key:
@@ -311,6 +310,18 @@ def test_attestations_that_say_something_else_are_found_though_the_run_signed_th
     assert about().verdict == "pass"
 
 
+def test_attestations_of_another_version_hold_only_where_they_say_the_same(team: Trained) -> None:
+    """Whoever has the run's key can name another version: that lets nothing else pass."""
+    team.good("attest", "toys")
+    resealed(lambda _: None, version="0.0.0")
+    assert about().verdict == "pass"
+    resealed(another_setting, version="0.0.0")
+    assert about().verdict == "insufficient evidence"
+    assert "version 0.0.0 of duecare wrote provenance.intoto.jsonl" in about().detail
+    resealed(without_gates, version="0.0.0")
+    assert about().verdict == FAIL
+
+
 def test_a_release_holds_model_report_attestations_signature_proofs_and_verifier(team: Trained) -> None:
     team.approve()
     team.signs("li", "release", "toys")
@@ -369,6 +380,25 @@ def test_a_release_names_attestations_that_are_there(team: Trained) -> None:
 
     write_bundle(Path("toys"), Path("forged.tar"))
     assert "releases attestations that are not there" in outsider(Path("forged.tar"))[1]
+
+
+def test_a_release_of_other_attestations_is_signed_anew(team: Trained) -> None:
+    """What a person released is what they saw attested: another model, say, is not released with it."""
+    team.approve()
+    team.signs("li", "release", "toys")
+
+    def released() -> list[int]:
+        notes = [each.note for each in entries(Path("toys")) if each.note and each.note.topic == "release"]
+        return [json.loads(note.data["statement"])["of"] for note in notes]
+
+    assert len(released()) == 1
+    shutil.copytree(team.folder / "home-li" / "people", keys.home() / "people", dirs_exist_ok=True)
+    team.good("attest", "toys", "--as", "li")
+    other = entries(Path("toys"))[-1].index
+    team.good("release", "toys", "--as", "li")
+    assert released()[1:] == [other]
+    team.good("release", "toys", "--as", "li")
+    assert len(released()) == 2
 
 
 def test_attestations_that_a_kill_left_in_pieces_are_made_again(team: Trained) -> None:
