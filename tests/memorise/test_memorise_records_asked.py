@@ -76,10 +76,23 @@ def test_rows_that_training_never_drew_count_on_no_side(rows, tokenizer, tmp_pat
     for draws, known in (([2] * 6 + [0] * 10, 6), ([None] * 16, 16)):
         told = {"row": names, "part": ["train"] * 16, "draws": draws, "cut": [False] * 16}
         pq.write_table(pa.table(told), step / "read.parquet")
+        pq.write_table(pa.table({"source": ["chats"]}), step / "canaries.parquet")
         found = asked(rows, tokenizer, **{"trained:sft": artifact("sft", step)})
         assert found.rows.trained == known
         assert {each.row for each in found.beginnings if each.split == "train"} == set(names[:known])
         assert len(found.redacted.values) == known + 8
+
+
+def test_a_step_that_read_another_source_says_nothing_of_these_rows(rows, tokenizer, tmp_path):
+    """What a step drew of the rows among which its canaries lie is no list of other rows."""
+    step = tmp_path / "sft"
+    step.mkdir()
+    told = {"row": ["pairs:0"], "part": ["train"], "draws": [3], "cut": [False]}
+    pq.write_table(pa.table(told), step / "read.parquet")
+    pq.write_table(pa.table({"source": ["pairs"]}), step / "canaries.parquet")
+    found = asked(rows, tokenizer, **{"trained:sft": artifact("sft", step)})
+    assert found.rows.trained == 16
+    assert len(found.redacted.values) == len(rows.was)
 
 
 def test_people_who_saw_rows_before_redaction_say_what_it_left(rows, tokenizer, tmp_path):

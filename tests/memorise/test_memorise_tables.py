@@ -18,9 +18,9 @@ from duecare.memorise.tables import Found, again
 STEP = CanariesBack(rows=100)
 
 
-def canary(number, *, placed, repeats=1, place="answer", lost=None):
+def canary(number, *, placed, repeats=1, place="answer", lost=None, source="chats"):
     return Canary(
-        source="chats",
+        source=source,
         canary=str(number),
         place=place,
         secret="",
@@ -101,6 +101,19 @@ def test_what_was_lost_is_in_no_figure():
     assert lost.verdict == FAIL
     assert "30 cut" in lost.detail
     assert verdicts(STEP, whole)["memorise.survived"].verdict == PASS
+
+
+def test_a_source_has_the_repeats_that_were_placed_there_and_no_others():
+    """A cell that nobody planned would leave every limit undecided."""
+    whole = found(0.0, count=60, controls=500)
+    more = [canary(each, placed=each < 60, repeats=16, source="notes") for each in range(560)]
+    scores = {name: np.append(own, own[60:620]) for name, own in whole.scored.scores.items()}
+    seen = replace(whole, scored=Scored([*whole.scored.canaries, *more], scores, None, None), rows=[])
+    told = [each for each in seen.told(STEP)[0] if each.metric == "memorise.exposure"]
+    cells = {(each.slice["source"], each.slice["repeats"]) for each in told}
+    assert cells == {("chats", "1"), ("chats", "4"), ("notes", "16")}
+    limited = replace(STEP, limits=MemoriseLimits(exposure=3.0))
+    assert verdicts(limited, seen)["memorise.exposure"].verdict == PASS
 
 
 def test_groups_of_rows_have_figures_of_their_own():

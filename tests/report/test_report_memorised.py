@@ -66,6 +66,14 @@ def test_rows_of_a_plot_say_what_they_speak_of(stage):
     assert whose(rows) == "women"
 
 
+def test_of_several_sources_each_row_says_which(stage):
+    more = figure(5, "memorise.auc", 0.6, attack="ratio", source="notes")
+    told = _of(Stage(stage.job, stage.entry, (*stage.figures, more), (), stage.notes, "0", {}, ()))
+    labels = [[row.label for row in plot.rows] for plot in told.plots]
+    assert labels[1] == ["chats: in the answer, placed 4 times", "notes: in the answer, placed 4 times"]
+    assert labels[0][0] == "in the answer, placed 4 times"
+
+
 def test_the_page_holds_figures_verdicts_and_no_markup_of_strangers(stage):
     strange = figure(5, "memorise.auc", 0.7, attack="ratio", of="rows", axis="<b>axis</b>", group="<i>x</i>")
     shown = _of(

@@ -54,8 +54,8 @@ def cells(canaries: Sequence[Canary], model: str) -> list[Cell]:
     for source, place in dict.fromkeys((one.source, one.place) for one in canaries):
         here = [(number, one) for number, one in kept if (one.source, one.place) == (source, place)]
         controls = np.array([number for number, one in here if not one.placed], dtype=np.int64)
-        often = sorted({one.repeats for one in canaries if one.placed and one.place == place})
-        for repeats in often:
+        own = [one for one in canaries if (one.source, one.place) == (source, place)]
+        for repeats in sorted({one.repeats for one in own if one.placed}):
             mine = [number for number, one in here if one.placed and one.repeats == repeats]
             about = {"model": model, "source": source, "of": "canaries", "place": place}
             about["repeats"] = str(repeats)
@@ -164,7 +164,6 @@ class Look:
     metric: str
     at: Callable[[float], Interval]
     about: Mapping[str, str]
-    others: int
 
 
 def looks(scored: Scored, cells: Sequence[Cell], rows: Sequence[ScoredRows], model: str) -> list[Look]:
@@ -174,17 +173,15 @@ def looks(scored: Scored, cells: Sequence[Cell], rows: Sequence[ScoredRows], mod
         for attack in (name for name in PRIMARY if name in scored.scores):
             mine, theirs = (scored.scores[attack][which] for which in (cell.placed, cell.controls))
             about = {**cell.about, "attack": attack}
-            found.append(Look("exposure", "memorise.exposure", _exposed(mine, theirs), about, len(theirs)))
-            found.append(Look("tpr", "memorise.tpr", _found(mine, theirs), about, len(theirs)))
+            found.append(Look("exposure", "memorise.exposure", _exposed(mine, theirs), about))
+            found.append(Look("tpr", "memorise.tpr", _found(mine, theirs), about))
         if scored.back is not None:
             at = _back(scored.back, cell.placed)
-            found.append(Look("regurgitated", "memorise.regurgitated", at, cell.about, len(cell.controls)))
+            found.append(Look("regurgitated", "memorise.regurgitated", at, cell.about))
     for one in rows:
         for attack in (name for name in PRIMARY if name in one.scores):
             mine, theirs = (one.scores[attack][which] for which in (one.member, ~one.member))
-            found.append(
-                Look("tpr", "memorise.tpr", _found(mine, theirs), one.about(model, attack), len(theirs))
-            )
+            found.append(Look("tpr", "memorise.tpr", _found(mine, theirs), one.about(model, attack)))
     return found
 
 

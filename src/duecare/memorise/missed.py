@@ -3,8 +3,8 @@
 People look at a sample of rows after redaction; what they mark was missed. The mean number of marked values a
 row, times the training rows, says how many are still there. Each marked value is also asked of the model, as
 redacted ones are, and the share memorised times that number says how many the model took in. Both are
-estimates of samples, and the interval of the product carries the error of both (MOVER: Zou, Huang and Zhang
-2009, "A note on confidence interval estimation for a linear function of binomial proportions", on a product).
+estimates of samples, and the interval of the product carries the error of both (MOVER, Zou and Donner 2008,
+with the variance of a product, Goodman 1960, in the place of that of a sum).
 """
 
 from __future__ import annotations

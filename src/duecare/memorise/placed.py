@@ -19,8 +19,8 @@ from duecare.core.table import examples
 TRAINED, DATA = "trained:", "data:"
 FILE, READ, CLAIM = "canaries.parquet", "read.parquet", "privacy.json"
 MASKED = "masked"
-CLUSTERS = ("conversation_id", "parent")
-"""Kept columns of which rows with one value are not independent; the first that a row has counts."""
+TALK, PARENT = "conversation_id", "parent"
+"""Kept columns by which rows are not independent: one conversation, or made of the row that stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the data, whether training drew it, and with which others it is not independent."""
+    """A row of the data, whether training drew it, and with which others it is not independent.
+
+    `cluster` is the name of the first of these, and not the value that they share: that may be a person's.
+    """
 
     example: Example
     member: bool
@@ -122,29 +125,31 @@ def rows_of(inputs: Artifacts, source: str, most: int, seed: int) -> list[Row]:
     read: dict[str, dict[str, Any]] = {}
     for name, artifact in inputs.items():
         path = artifact.path / READ
-        if name.startswith(TRAINED) and path.is_file() and _source(artifact.path) == source:
+        if name.startswith(TRAINED) and path.is_file() and source_read(artifact.path) == source:
             for line in pq.read_table(path).to_pylist():
                 read[line["row"]] = line
-    found: list[Row] = []
+    found, first = list[Row](), dict[str, str]()
     for part in ("train", "held_out"):
         names = [row for row, line in read.items() if line["part"] == part and not line["cut"]]
         chosen = sorted(names, key=lambda row: _rank(seed, row))[:most]
-        found += _rows(inputs[f"{DATA}{source}"].path / f"{part}.parquet", chosen, member=part == "train")
+        path = inputs[f"{DATA}{source}"].path / f"{part}.parquet"
+        found += _rows(path, chosen, first, member=part == "train")
     return found
 
 
-def _source(folder: Path) -> str:
+def source_read(folder: Path) -> str:
     """The source whose canaries a training step read."""
     sources = pq.read_table(folder / FILE, columns=["source"])["source"]
     return str(sources[0].as_py()) if len(sources) else ""
 
 
-def _rows(path: Path, names: Sequence[str], *, member: bool) -> Iterator[Row]:
+def _rows(path: Path, names: Sequence[str], first: dict[str, str], *, member: bool) -> Iterator[Row]:
+    """The rows of these names; `first` is the first row of each cluster that was met, added to."""
     table = pq.read_table(path)
     for example in examples(table.filter(pc.is_in(table["row"], value_set=_strings(names)))):
         kept = {each.name: each.value for each in example.fields}
-        cluster = next((f"{name}\0{kept[name]}" for name in CLUSTERS if name in kept), example.row)
-        yield Row(example, member, cluster)
+        cluster = f"{TALK}\0{kept[TALK]}" if TALK in kept else kept.get(PARENT, example.row)
+        yield Row(example, member, first.setdefault(cluster, example.row))
 
 
 def _strings(names: Sequence[str]) -> Any:
@@ -173,7 +178,7 @@ def promise_of(inputs: Artifacts, source: str) -> Promise | None:
     for name, artifact in inputs.items():
         if not name.startswith(TRAINED) or not (artifact.path / FILE).is_file():
             continue
-        if _source(artifact.path) != source:
+        if source_read(artifact.path) != source:
             continue
         path = artifact.path / CLAIM
         if not path.is_file():

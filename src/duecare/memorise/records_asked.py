@@ -91,7 +91,7 @@ class Asking:
         if name not in self.inputs:
             raise DataError(f"memorise.records: expected an input named {name}")
         steps = [each.path for name, each in self.inputs.items() if name.startswith("trained:")]
-        return Rows.read(self.inputs[name].path, read_met(steps))
+        return Rows.read(self.inputs[name].path, read_met(steps, self.step.on))
 
     def _choosing(self, most: int) -> Choosing:
         step = self.step

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from duecare.core import DataError, Example
 from duecare.core.table import EXAMPLES, examples, expect, group_column, texts
+from duecare.memorise.placed import source_read
 from duecare.memorise.records_rows import HELD_OUT, TRAIN, ranked
 from duecare.vault import opened, stored
 
@@ -47,9 +48,16 @@ def read_rows(folder: Path, name: str, only: Iterable[str]) -> dict[str, Example
     return {row.row: row for row in examples(rows.filter(pc.is_in(rows["row"], wanted)))}
 
 
-def read_met(folders: Iterable[Path]) -> set[str] | None:
-    """The rows that some of these training steps drew; None where none of them says so, or it is secret."""
-    tables = [pq.read_table(folder / READ) for folder in folders if (folder / READ).is_file()]
+def read_met(folders: Iterable[Path], source: str) -> set[str] | None:
+    """The rows of `source` that some of these training steps drew; None where none says so, or it is secret.
+
+    A step that read another source says nothing of these rows.
+    """
+    tables = [
+        pq.read_table(folder / READ)
+        for folder in folders
+        if (folder / READ).is_file() and source_read(folder) == source
+    ]
     if not tables or any(table["draws"].null_count for table in tables):
         return None
     return {

@@ -88,7 +88,12 @@ def _plot(where: tuple[str, str, str], figures: Sequence[Figure]) -> Forest:
     title = metric(name, figures[0].estimate.unit).title
     by = f", {ATTACKS.get(attack, attack)}" if attack else ""
     of = f", rows by {axis}" if axis else ""
-    return forest(f"{title}{by}{of}", [(whose(each), "", [("only", "", each)]) for each in figures])
+    several = len({each.estimate.slice.get("source", "") for each in figures}) > 1
+    labels = [f"{each.estimate.slice.get('source', '')}: " if several else "" for each in figures]
+    rows = [
+        (label + whose(each), "", [("only", "", each)]) for label, each in zip(labels, figures, strict=True)
+    ]
+    return forest(f"{title}{by}{of}", rows)
 
 
 def whose(figure: Figure) -> str:
