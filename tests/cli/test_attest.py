@@ -16,7 +16,7 @@ from trained import Trained
 
 from duecare.cli.attesting import attest
 from duecare.cli.reviewing import recording
-from duecare.core import FAIL, Finding
+from duecare.core import FAIL, Finding, Note
 from duecare.core.wire import encode
 from duecare.ledger import entries, head, keyfile, sign, verify
 from duecare.ledger.envelope import read_line, sealed_by, write_line
@@ -116,7 +116,7 @@ def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
     )
 
 
-def resealed(change: Callable[[Path], None], version: str | None = None) -> None:
+def resealed(change: Callable[[Path], None], version: str | None = None, **told: str) -> None:
     """What somebody with the run's key can do: sign other attestations and enter them."""
     from duecare.ledger.layout import ATTESTATIONS
 
@@ -127,8 +127,10 @@ def resealed(change: Callable[[Path], None], version: str | None = None) -> None
         (scratch / "manifest.json").unlink()
         change(scratch)
         made = recorder.publish_attestations(scratch)
+        assert last.note
+        note = Note(topic=last.note.topic, text=last.note.text, data={**last.note.data, **told})
         software = last.software if version is None else {**last.software, "duecare": version}
-        recorder.append("attested", outputs={ATTESTATIONS: made.digest}, software=software, note=last.note)
+        recorder.append("attested", outputs={ATTESTATIONS: made.digest}, software=software, note=note)
 
 
 def own() -> Key:
@@ -320,6 +322,22 @@ def test_attestations_of_another_version_hold_only_where_they_say_the_same(team:
     assert "version 0.0.0 of duecare wrote provenance.intoto.jsonl" in about().detail
     resealed(without_gates, version="0.0.0")
     assert about().verdict == FAIL
+
+
+def test_waivers_are_judged_for_the_time_of_the_entry(team: Trained) -> None:
+    """Whoever has the run's key can name an earlier day, on which a waiver that ran out still held."""
+    from duecare.ledger.bundle import write_bundle
+
+    team.good("attest", "toys")
+    resealed(lambda _: None, time="2020-01-01T00:00:00+00:00")
+    assert about().verdict == FAIL
+    assert "judges waivers for 2020-01-01" in about().detail
+    write_bundle(Path("toys"), Path("forged.tar"))
+    code, said = outsider(Path("forged.tar"))
+    assert code == 1
+    assert "for another time than its own" in said
+    team.good("attest", "toys")
+    assert about().verdict == "pass"
 
 
 def test_a_release_holds_model_report_attestations_signature_proofs_and_verifier(team: Trained) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from duecare.core.errors import DuecareError, LedgerError
@@ -19,7 +20,7 @@ from duecare.ledger.attested import (
 )
 from duecare.ledger.claims import SOFTWARE
 from duecare.ledger.durable import read_regular
-from duecare.ledger.duties import Account, account
+from duecare.ledger.duties import Account, account, moment
 from duecare.ledger.entry import Entry
 from duecare.ledger.envelope import read_line, signers
 from duecare.ledger.inspect_log import Ledger, fail, hold
@@ -31,6 +32,7 @@ from duecare.version import __version__
 
 _LIMIT = "attestations are signed by the run's key and say what the ledger says"
 _NAME = "attested"
+_NEAR = timedelta(hours=1)
 _AGAIN = "Do not use them. `duecare attest` makes them anew from the ledger."
 _NOW = "`duecare attest` says it of the run as it is."
 
@@ -83,6 +85,7 @@ def _compared(
     said = statements(run, before, people, told.time, subject)
     here = {path.name for path in (run / ATTESTATIONS).glob("*.jsonl")}
     problems = [
+        *_untimely(told, last),
         *_signatures(run, head, people),
         *(f"{name} is missing, or nothing that can be attested" for name in sorted(here ^ set(said))),
         *_weights(run, standing(before).name, subject, told),
@@ -123,6 +126,13 @@ def _signatures(run: Path, head: Head, people: Account) -> list[str]:
             f"{path.name} is signed by {key[:16]}, who is nobody here" for key in keys if key not in known
         ]
     return problems
+
+
+def _untimely(told: Told, last: Entry) -> list[str]:
+    """Whether waivers were judged for another moment than that of the entry: one that ran out would count."""
+    then = moment(last.time)
+    near = then is not None and abs(then - told.time) <= _NEAR
+    return [] if near else [f"entry {last.index} judges waivers for {told.time.date()}, not for its own time"]
 
 
 def _unlike(run: Path, said: dict[str, bytes]) -> list[str]:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from duecare.ledger.outside.archive import Archive, RefusedError
@@ -67,9 +67,14 @@ def judge_attested(say: Any, archive: Archive, book: PeopleBook) -> None:
         told = made[-1]["note"]["data"]
         model, public = str(told["model"]), str(told["weights_key"])
         evidence = evidence_of(archive, before(book, made[-1]["index"]), model, told["time"])
+        judged, entered = when(told["time"]), when(made[-1]["time"])
+        if judged is None or entered is None or abs(entered - judged) > timedelta(hours=1):
+            raise ValueError("another time")
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         say(
-            False, "", "The entry of the attestations does not say what was attested, or not of what is here."
+            False,
+            "",
+            "The entry of the attestations says not of what they are, or for another time than its own.",
         )
         return
     judge_statements(say, evidence)
