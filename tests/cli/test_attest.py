@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from trained import Trained
 
 from duecare.cli.attesting import attest
 from duecare.cli.reviewing import recording
-from duecare.core import FAIL, Finding
+from duecare.core import FAIL, Finding, Note
 from duecare.core.wire import encode
 from duecare.ledger import entries, head, keyfile, sign, verify
 from duecare.ledger.envelope import read_line, sealed_by, write_line
@@ -91,6 +92,8 @@ def test_a_run_that_trained_no_model_is_attested_by_its_results(team: Trained) -
     assert all(name.endswith("/manifest.json") for name in names)
     assert predicate("gates.intoto.jsonl")["result"] == "FAILED"
     assert predicate("gates.intoto.jsonl")["failedTests"] == ["gate.toy.total (at most 1)"]
+    team.good("bundle", "toys", "--out", "results.tar")
+    assert "the 4 files that they are of are those on record" in outsider(Path("results.tar"))[1]
 
 
 def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
@@ -106,9 +109,14 @@ def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:
     assert (found["result"], found["passedTests"], found["failedTests"]) == ("WARNED", [], [])
     assert found["warnedTests"][0].startswith("gate.toy.total (at most 1), waived until 20")
     assert about().verdict == "pass"
+    team.good("bundle", "toys", "--out", "waived.tar")
+    assert (
+        "2 attestations are signed by the run's key and say what the log says"
+        in outsider(Path("waived.tar"))[1]
+    )
 
 
-def resealed(change: Callable[[Path], None]) -> None:
+def resealed(change: Callable[[Path], None], version: str | None = None, **told: str) -> None:
     """What somebody with the run's key can do: sign other attestations and enter them."""
     from duecare.ledger.layout import ATTESTATIONS
 
@@ -119,9 +127,10 @@ def resealed(change: Callable[[Path], None]) -> None:
         (scratch / "manifest.json").unlink()
         change(scratch)
         made = recorder.publish_attestations(scratch)
-        recorder.append(
-            "attested", outputs={ATTESTATIONS: made.digest}, software=last.software, note=last.note
-        )
+        assert last.note
+        note = Note(topic=last.note.topic, text=last.note.text, data={**last.note.data, **told})
+        software = last.software if version is None else {**last.software, "duecare": version}
+        recorder.append("attested", outputs={ATTESTATIONS: made.digest}, software=software, note=note)
 
 
 def own() -> Key:
@@ -189,6 +198,64 @@ def fewer_files(folder: Path) -> None:
     (folder / "model.sig").write_bytes(signed)
 
 
+def provenance_with(change: Callable[[Any], object]) -> Callable[[Path], None]:
+    def changed(folder: Path) -> None:
+        path = folder / "provenance.intoto.jsonl"
+        said = json.loads(read_line(path.read_bytes()).content())
+        change(said)
+        path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+    return changed
+
+
+def a_waiver_of_nobody(folder: Path) -> None:
+    path = folder / "gates.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    (failed,) = said["predicate"]["failedTests"]
+    said["predicate"] |= {"result": "WARNED", "failedTests": []}
+    said["predicate"]["warnedTests"] = [f"{failed}, waived until 2999-01-01"]
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def without_gates(folder: Path) -> None:
+    (folder / "gates.intoto.jsonl").unlink()
+
+
+def without_provenance(folder: Path) -> None:
+    (folder / "provenance.intoto.jsonl").unlink()
+
+
+def one_file_less(folder: Path) -> None:
+    """The subject of both statements, and what signs the weights, leave out the same file."""
+    fewer_files(folder)
+    signed = json.loads((folder / "model.sig").read_bytes())["dsseEnvelope"]["payload"]
+    kept = json.loads(base64.b64decode(signed))["predicate"]["resources"][0]["digest"]
+    for path in folder.glob("*.jsonl"):
+        said = json.loads(read_line(path.read_bytes()).content())
+        said["subject"] = [each for each in said["subject"] if each["digest"]["sha256"] == kept]
+        path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+a_file_twice = provenance_with(
+    lambda said: said["subject"].insert(0, {**said["subject"][0], "digest": {"sha256": "ab" * 32}})
+)
+another_study = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["externalParameters"]["study"].update(model={})
+)
+a_job_less = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["internalParameters"]["jobs"].pop(0)
+)
+another_seed = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["internalParameters"]["jobs"][-1].update(seed=99)
+)
+a_dependency_less = provenance_with(
+    lambda said: said["predicate"]["buildDefinition"]["resolvedDependencies"].pop(0)
+)
+another_time = provenance_with(
+    lambda said: said["predicate"]["runDetails"]["metadata"].update(finishedOn="2020-01-01T00:00:00+00:00")
+)
+
+
 def outsider(bundle: Path) -> tuple[int, str]:
     """What the program for outsiders says, run as they run it."""
     from duecare.ledger.bundle import verifier
@@ -210,8 +277,17 @@ def outsider(bundle: Path) -> tuple[int, str]:
         (a_foreign_weights_key, "another key than the one that the ledger", "does not hold for the key"),
         (a_foreign_signature, "names another key than the ledger", "does not hold for the key"),
         (fewer_files, "it is of other files", "of other files than those that are attested"),
+        (one_file_less, "it is of other files", "It leaves out the file"),
+        (a_waiver_of_nobody, "says something else than the ledger", "other gates as waived than the log"),
+        (without_gates, "gates.intoto.jsonl is missing", "'gates.intoto.jsonl' is not here"),
+        (without_provenance, "provenance.intoto.jsonl is missing", "'provenance.intoto.jsonl' is not here"),
+        (a_file_twice, "says something else than the ledger", "it names a file twice"),
+        (another_study, "says something else than the ledger", "its study is not that of entry"),
+        (a_job_less, "says something else than the ledger", "its steps are not just those"),
+        (another_seed, "says something else than the ledger", "is not what entry"),
+        (a_dependency_less, "says something else than the ledger", "which was used"),
+        (another_time, "says something else than the ledger", "its times are not those on record"),
     ],
-    ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_attestations_that_say_something_else_are_found_though_the_run_signed_them(
     team: Trained, change: Callable[[Path], None], inside: str, outside: str
@@ -233,6 +309,34 @@ def test_attestations_that_say_something_else_are_found_though_the_run_signed_th
     assert code == 1
     assert outside in said
     team.good("attest", "toys")  # made anew from the ledger
+    assert about().verdict == "pass"
+
+
+def test_attestations_of_another_version_hold_only_where_they_say_the_same(team: Trained) -> None:
+    """Whoever has the run's key can name another version: that lets nothing else pass."""
+    team.good("attest", "toys")
+    resealed(lambda _: None, version="0.0.0")
+    assert about().verdict == "pass"
+    resealed(another_setting, version="0.0.0")
+    assert about().verdict == "insufficient evidence"
+    assert "version 0.0.0 of duecare wrote provenance.intoto.jsonl" in about().detail
+    resealed(without_gates, version="0.0.0")
+    assert about().verdict == FAIL
+
+
+def test_waivers_are_judged_for_the_time_of_the_entry(team: Trained) -> None:
+    """Whoever has the run's key can name an earlier day, on which a waiver that ran out still held."""
+    from duecare.ledger.bundle import write_bundle
+
+    team.good("attest", "toys")
+    resealed(lambda _: None, time="2020-01-01T00:00:00+00:00")
+    assert about().verdict == FAIL
+    assert "judges waivers for 2020-01-01" in about().detail
+    write_bundle(Path("toys"), Path("forged.tar"))
+    code, said = outsider(Path("forged.tar"))
+    assert code == 1
+    assert "for another time than its own" in said
+    team.good("attest", "toys")
     assert about().verdict == "pass"
 
 
@@ -294,6 +398,25 @@ def test_a_release_names_attestations_that_are_there(team: Trained) -> None:
 
     write_bundle(Path("toys"), Path("forged.tar"))
     assert "releases attestations that are not there" in outsider(Path("forged.tar"))[1]
+
+
+def test_a_release_of_other_attestations_is_signed_anew(team: Trained) -> None:
+    """What a person released is what they saw attested: another model, say, is not released with it."""
+    team.approve()
+    team.signs("li", "release", "toys")
+
+    def released() -> list[int]:
+        notes = [each.note for each in entries(Path("toys")) if each.note and each.note.topic == "release"]
+        return [json.loads(note.data["statement"])["of"] for note in notes]
+
+    assert len(released()) == 1
+    shutil.copytree(team.folder / "home-li" / "people", keys.home() / "people", dirs_exist_ok=True)
+    team.good("attest", "toys", "--as", "li")
+    other = entries(Path("toys"))[-1].index
+    team.good("release", "toys", "--as", "li")
+    assert released()[1:] == [other]
+    team.good("release", "toys", "--as", "li")
+    assert len(released()) == 2
 
 
 def test_attestations_that_a_kill_left_in_pieces_are_made_again(team: Trained) -> None:

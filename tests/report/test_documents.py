@@ -294,3 +294,17 @@ def test_what_a_flag_leaves_as_it_is_is_no_method(tmp_path: Path) -> None:
     run.job("stereotypes:chats", "duecare.curate.stereotype.Stereotypes", settings={"mode": "flag"})
     (fact,) = Evidence(view(run.finish(), 0)).of("care")
     assert fact.known == MISSING
+
+
+def test_where_nothing_was_checked_nothing_is_said_to_hold(tmp_path: Path) -> None:
+    def noticed(name: str, findings: list[Finding]) -> Fact:
+        run = Fabricator(tmp_path / name, tmp_path / "keys")
+        run.start(["sft"])
+        run.job("sft", "duecare.train.sft.Sft", settings={"steps": 2}, findings=findings)
+        (fact,) = Evidence(view(run.finish(), 0)).of("noticed")
+        return fact
+
+    assert noticed("unchecked", []).known == MISSING
+    held = Finding(name="sft.loss.gap", verdict="pass", limit="at most 0.5", detail="It is 0.1.")
+    fact = noticed("checked", [held])
+    assert (fact.known, fact.said) == (MEASURED, "none")

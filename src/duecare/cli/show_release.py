@@ -26,7 +26,7 @@ from duecare.cli.show_run import known_of, reporter_of
 from duecare.cli.terminal import size
 from duecare.core import FAIL, PASS, Note
 from duecare.ledger.attestation import MODEL, models, way_back
-from duecare.ledger.attested import last_attested, told_by
+from duecare.ledger.attested import ATTESTED, last_attested, told_by
 from duecare.ledger.bundle import write_bundle
 from duecare.ledger.checkpoint import CHECKPOINT
 from duecare.ledger.digest import file_digest
@@ -149,10 +149,16 @@ def lacks(folder: Path) -> list[str]:
 
 
 def standing_release(folder: Path) -> Said | None:
-    """The release of the run as it is; None where there is none."""
+    """The release of the run as it is, with the attestations that lie there; None where there is none."""
     account = signing.desk(folder).account
     last = account.releases[-1] if account.releases else None
-    return last if last and last.statement.subject == account.subject("release") else None
+    if last is None or last.statement.subject != account.subject("release"):
+        return None
+    told = entries(folder)
+    here = last_attested(told)
+    meant = [entry for entry in told if entry.happened == ATTESTED and entry.index == last.statement.of]
+    same = [each for each in meant if here is not None and each.outputs == here.outputs]
+    return last if same else None
 
 
 def drafted(folder: Path, by: By, text: str) -> list[Statement]:

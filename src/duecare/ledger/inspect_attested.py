@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from duecare.core.errors import DuecareError, LedgerError
@@ -19,7 +20,7 @@ from duecare.ledger.attested import (
 )
 from duecare.ledger.claims import SOFTWARE
 from duecare.ledger.durable import read_regular
-from duecare.ledger.duties import Account, account
+from duecare.ledger.duties import Account, account, moment
 from duecare.ledger.entry import Entry
 from duecare.ledger.envelope import read_line, signers
 from duecare.ledger.inspect_log import Ledger, fail, hold
@@ -31,8 +32,9 @@ from duecare.version import __version__
 
 _LIMIT = "attestations are signed by the run's key and say what the ledger says"
 _NAME = "attested"
+_NEAR = timedelta(hours=1)
 _AGAIN = "Do not use them. `duecare attest` makes them anew from the ledger."
-_NOW = "Results or waivers changed since: `duecare attest` says it of the run as it is."
+_NOW = "`duecare attest` says it of the run as it is."
 
 
 def inspect_attested(run: Path, ledger: Ledger) -> list[Finding]:
@@ -42,15 +44,18 @@ def inspect_attested(run: Path, ledger: Ledger) -> list[Finding]:
     if last is None or ledger.head is None or not (run / ATTESTATIONS).is_dir():
         return []
     try:
-        problems = faults(run, entries, ledger.leaves, ledger.head)
+        problems, unlike = _compared(run, entries, ledger.leaves, ledger.head)
     except LedgerError as error:
         if _changed(entries, last):  # a result was made again since, so that its list is another
             return [_insufficient(f"What entry {last.index} attests cannot be compared any more: {error}.")]
-        problems = [str(error)]
+        problems, unlike = [str(error)], []
     except (DuecareError, OSError, KeyError, IndexError) as error:
-        problems = [f"they hold what no attestation can ({type(error).__name__})"]
+        problems, unlike = [f"they hold what no attestation can ({type(error).__name__})"], []
     if problems:
         return [fail(_NAME, _LIMIT, f"{ATTESTATIONS}: {text}.", _AGAIN) for text in problems]
+    if unlike:
+        other = f"version {last.software.get(SOFTWARE, 'unknown')} of duecare"
+        return [_insufficient(f"{other} wrote {', '.join(unlike)}, and this one writes them otherwise.")]
     if _changed(entries, last):
         return [_insufficient(f"Attested is the run as it was before entry {last.index}.")]
     return [hold(_NAME, _LIMIT, f"{ATTESTATIONS} are signed and say what entry {last.index} records.")]
@@ -62,19 +67,33 @@ def faults(run: Path, entries: Sequence[Entry], leaves: Sequence[bytes], head: H
 
     Raises LedgerError where they cannot be compared with it.
     """
+    return _compared(run, entries, leaves, head)[0]
+
+
+def _compared(
+    run: Path, entries: Sequence[Entry], leaves: Sequence[bytes], head: Head
+) -> tuple[list[str], list[str]]:
+    """The faults, and the files that only differ in that another version of this program wrote them, as far
+    as can be known."""
     last = last_attested(entries)
     if last is None:
-        return []
+        return [], []
     told = told_by(last)
     before = [entry for entry in entries if entry.index < last.index]
     subject = subject_told(run, before, told.model)
     people = account(entries, leaves, head.run, head.key, upto=last.index)
     said = statements(run, before, people, told.time, subject)
-    return [
+    here = {path.name for path in (run / ATTESTATIONS).glob("*.jsonl")}
+    problems = [
+        *_untimely(told, last),
         *_signatures(run, head, people),
-        *_contents(run, said, last),
+        *(f"{name} is missing, or nothing that can be attested" for name in sorted(here ^ set(said))),
         *_weights(run, standing(before).name, subject, told),
     ]
+    unlike = _unlike(run, {name: said[name] for name in sorted(here & set(said))})
+    if last.software.get(SOFTWARE) != __version__:
+        return problems, unlike
+    return problems + [f"{name} says something else than the ledger" for name in unlike], []
 
 
 def _insufficient(detail: str) -> Finding:
@@ -109,21 +128,23 @@ def _signatures(run: Path, head: Head, people: Account) -> list[str]:
     return problems
 
 
-def _contents(run: Path, said: dict[str, bytes], last: Entry) -> list[str]:
-    """Whether each statement is the one that follows from the ledger; of another version of this program
-    it may be written otherwise, and then only the signatures say that it was so meant."""
-    here = {path.name for path in (run / ATTESTATIONS).glob("*.jsonl")}
-    problems = [f"{name} is missing, or nothing that can be attested" for name in sorted(here ^ set(said))]
-    if last.software.get(SOFTWARE) != __version__:
-        return problems
-    for name in sorted(here & set(said)):
+def _untimely(told: Told, last: Entry) -> list[str]:
+    """Whether waivers were judged for another moment than that of the entry: one that ran out would count."""
+    then = moment(last.time)
+    near = then is not None and abs(then - told.time) <= _NEAR
+    return [] if near else [f"entry {last.index} judges waivers for {told.time.date()}, not for its own time"]
+
+
+def _unlike(run: Path, said: dict[str, bytes]) -> list[str]:
+    """The statements that are not the ones that follow from the ledger."""
+    found = []
+    for name, content in said.items():
         try:
-            content = read_line(read_regular(run / ATTESTATIONS / name)).content()
+            differs = read_line(read_regular(run / ATTESTATIONS / name)).content() != content
         except LedgerError:
             continue  # said of its signature
-        if content != said[name]:
-            problems.append(f"{name} says something else than the ledger")
-    return problems
+        found += [name] if differs else []
+    return found
 
 
 def _weights(run: Path, name: str, subject: Subject, told: Told) -> list[str]:

@@ -80,16 +80,25 @@ CLAUSES = (
     ),
     Clause("MS-2.6-006", "Requests for harmful things are handled", ("safety",)),
     Clause(
-        "MS-2.7-001", "Threats such as backdoors and leaks are assessed", ("tampering", "memorised", "sealed")
+        "MS-2.7-001",
+        "Threats such as backdoors and leaks are assessed",
+        ("tampering", "memorised", "sealed"),
+        "security of the place where it runs",
     ),
     Clause(
         "MS-2.7-007",
         "Attacks are tried, among them poisoned data and membership inference",
         ("tampering", "memorised"),
+        "attacks by prompts, and abuse of it against other systems",
     ),
     Clause("MS-2.7-008", "Tuning has not undone safety", ("safety", "watched", "gates")),
     Clause("MS-2.8-002", "Instructions to annotators are on record", ("labels", "review")),
-    Clause("MS-2.8-003", "A history that cannot be changed unseen", ("record", "attempts", "signatures")),
+    Clause(
+        "MS-2.8-003",
+        "A history of generated content that cannot be changed unseen, and of changes through its life",
+        ("record", "attempts"),
+        "the history of what it generates in use",
+    ),
     Clause(
         "MS-2.9-001",
         "Explanations are made and told (attributions, counterfactual prompts)",
@@ -101,7 +110,10 @@ CLAUSES = (
         ("purpose", "base", "training", "origin", "suites", "risks", "law"),
     ),
     Clause(
-        "MS-2.10-001", "Attacks on privacy are tried: training data coming back, membership", ("memorised",)
+        "MS-2.10-001",
+        "Attacks on privacy are tried: training data coming back, membership",
+        ("memorised",),
+        "extraction of the model itself",
     ),
     Clause("MS-2.10-003", "Repeated rows of training data are looked for", ("doubles",)),
     Clause(

@@ -94,9 +94,11 @@ def _gate(card: Card) -> Fact:
 def noticed(view: View) -> list[Fact]:
     """What steps noticed by themselves, and what did not hold."""
     cards = [card for card in (*view.findings, *view.watched, *view.gates) if may_leave(card)]
+    if not cards:
+        return [missing("Findings that do not hold", "a limit in the section “gates”: nothing was checked")]
     open_ = [card.ruling for card in cards if card.ruling.finding.verdict != PASS]
     return [_noticed(ruling) for ruling in open_] or [
-        measured("Findings that do not hold", "none", [view.story.entries[-1].index])
+        measured("Findings that do not hold", "none", (card.ruling.entry for card in cards))
     ]
 
 
