@@ -50,6 +50,18 @@ def test_a_plain_rate_would_take_guesses_for_memory():
     assert redacted.excess(values).low <= 0 <= redacted.excess(values).high
 
 
+def test_what_the_base_says_or_continues_too_is_not_memorised():
+    both, alone = (tried(0, TRAIN, base, True) for base in (True, False))
+    assert (both.memorised, alone.memorised) == (False, True)
+    both, alone = (shown(0, TRAIN, base, True) for base in (True, False))
+    assert (both.memorised, alone.memorised) == (False, True)
+
+
+def test_decoys_that_were_raised_alike_count_one_half():
+    assert lift_of(Heard(False, False, (0.0,) * 5), Heard(False, False, (1.0, 1.0, 1.0, 2.0, 0.0))) == 0.5
+    assert lift_of(Heard(False, False, (0.0,)), Heard(False, False, (1.0,))) is None
+
+
 def test_lift_is_a_half_where_nothing_was_learned_and_near_one_where_it_was():
     rng, inside = np.random.default_rng(2), 0
     for _ in range(200):
@@ -175,6 +187,22 @@ def test_heavier_rows_count_for_more():
     light = missed.values_left(weights, ["s:50"], 1000)
     assert heavy.value == pytest.approx(10 * light.value)
     assert heavy.low <= heavy.value <= heavy.high
+
+
+def test_heavier_rows_count_for_more_in_what_was_memorised_and_a_group_has_its_own_rows():
+    asked = [tried(row, TRAIN, False, row < 5) for row in range(10)]
+    weights = {f"s:{row}": 3.0 if row < 5 else 1.0 for row in range(10)}
+    assert missed.extracted(asked, weights).value == pytest.approx(0.75)
+    groups = {f"s:{row}": {"gender": "women" if row < 5 else "men"} for row in range(10)}
+    places = [each.value.place for each in asked]
+    sizes = {("gender", "women"): 40, ("gender", "men"): 60}
+    sample = missed.Sample(weights, places, asked, 100, groups, sizes)
+    left = {
+        each.slice.get("group"): each.value
+        for each in missed.figures(sample, {})
+        if each.metric == missed.VALUES and "kind" not in each.slice
+    }
+    assert left == {None: pytest.approx(100), "women": pytest.approx(40), "men": pytest.approx(60)}
 
 
 def look(kind, low, value, high, most=0.05, prefix=None):

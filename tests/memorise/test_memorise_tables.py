@@ -11,6 +11,7 @@ import pytest
 
 from duecare.core import FAIL, INSUFFICIENT, PASS
 from duecare.memorise import CanariesBack, MemoriseLimits
+from duecare.memorise.agreement import agreement
 from duecare.memorise.figures import Scored, ScoredRows
 from duecare.memorise.placed import Canary, Member, Promise
 from duecare.memorise.tables import Found, again
@@ -161,3 +162,27 @@ def test_the_promise_is_held_against_canaries_placed_once_alone():
     assert (refuted.verdict, refuted.gate) == (FAIL, True)
     two = replace(promise, epsilon=9.0)
     assert verdicts(STEP, replace(once, promises={"chats": two}))["memorise.epsilon"].verdict == INSUFFICIENT
+
+
+@pytest.mark.jax
+def test_the_promise_of_a_source_is_held_against_its_own_canaries_that_reached_training():
+    """And each place pays its share of the error, whichever proves most."""
+    pytest.importorskip("jax_privacy")
+    promise = Promise(epsilon=1.0, delta=1e-5, unit="example", jobs=("sft",))
+
+    def lower(**about):
+        """The bound where canaries that are `about` so leak, and others, of the source asked, do not."""
+        rng, clean = np.random.default_rng(0), [canary(each, placed=each % 2 == 0) for each in range(200)]
+        leaky = [replace(one, canary=f"x{one.canary}", **about) for one in clean]
+        shift = np.array([9.0 * one.placed for one in leaky])
+        scores = np.concatenate([rng.normal(size=200), shift + rng.normal(size=200)])
+        scored = Scored([*clean, *leaky], {"ratio": scores}, None, None)
+        return agreement(scored, promise, "chats", "sft", 0.05)
+
+    assert lower(source="notes").lower < 1.0
+    assert lower(lost="cut").lower < 1.0
+    there = lower(place="prompt")
+    assert (there.places, there.count) == (2, 400)
+    only = [canary(each, placed=each % 2 == 0, place="prompt") for each in range(200)]
+    alone = Scored(only, {"ratio": np.array([9.0 * one.placed for one in only])}, None, None)
+    assert 1.0 < there.lower < agreement(alone, promise, "chats", "sft", 0.05).lower
