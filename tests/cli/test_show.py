@@ -21,7 +21,7 @@ from duecare.ledger.lock import Lock
 COMMANDS = (
     *("init", "check", "run", "status", "verify", "report", "models", "plan", "detectors", "chat"),
     *("why", "lineage", "diff", "history", "checkpoint", "witness", "prove", "bundle", "stamp"),
-    *("sign", "approve", "waive", "release"),
+    *("sign", "attest", "approve", "waive", "release"),
     *("forget", "push", "pull", "explain", "memorised"),
 )
 

@@ -54,8 +54,13 @@ def test_random_labels_are_read_nowhere(planted: Any) -> None:
 
 def test_a_group_that_is_read_worse_than_random_labels_is_not_known() -> None:
     below = Interval(-0.2, -0.3, -0.1, 40, 20, "")
+    group = np.array([1, 0] * ISSUES)
+    names = [f"issue-{number // 2}" for number in range(2 * ISSUES)]
+    vectors = np.random.default_rng(0).standard_normal((2 * ISSUES, 6))
+    vectors[:, 0] += 8 * group  # read well: only the comparison with random labels decides
+    (well,) = probes.by_depth({0: vectors}, group, names, 0)
     known = [
-        probes.Known(depth, None, each, 0.001)  # type: ignore[arg-type]  # the reading is not looked at
+        probes.Known(depth, well.reading, each, 0.001)
         for depth, each in enumerate((below, replace(below, value=0.2, low=0.1, high=0.3)))
     ]
     assert [each.found for each in known] == [False, True]

@@ -32,9 +32,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Secrets, and the cache of models, of this session alone."""
+    """Secrets, and the cache of models, of this file alone: what comes after it has homes of its own."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_HOME", str(folder / "home"))
