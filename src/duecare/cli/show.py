@@ -16,10 +16,12 @@ from duecare.cli.main import FAILED, INTERRUPTED, OK, PEOPLE_WANTED, REFUSED
 from duecare.cli.study import RUNS
 from duecare.cli.terminal import MARKS, duration, figure
 from duecare.core import DuecareError, LedgerError, Problem, StudyError
+from duecare.core.wire import encode
 from duecare.review.waiting import PendingError
 
 if TYPE_CHECKING:
     from duecare.cli.standing import Standing
+    from duecare.report.gather import Stage
 
 
 _STEERS = dict.fromkeys(
@@ -41,6 +43,13 @@ class _Steady(Console):
 def console(*, to_error: bool = False) -> Console:
     """Where commands write; made on each call, so that a redirected stream is seen."""
     return _Steady(stderr=to_error, highlight=False)
+
+
+def print_json(out: Console, stages: Sequence[Stage]) -> None:
+    """All figures and findings of finished steps as one line of JSON."""
+    told = [figure.estimate for stage in stages for figure in stage.figures]
+    ruled = [ruling.finding for stage in stages for ruling in stage.rulings]
+    out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
 
 
 def show_error(error: BaseException) -> int:

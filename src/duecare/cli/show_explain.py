@@ -10,11 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from duecare.cli.main import OK
-from duecare.cli.show import console, run_folder
+from duecare.cli.show import console, print_json, run_folder
 from duecare.cli.show_layers import print_layers
 from duecare.cli.terminal import MARKS
 from duecare.core import LedgerError
-from duecare.core.wire import encode
 from duecare.report.explained import Case, Explained, Tested, explained
 from duecare.report.gather import gather
 from duecare.report.heat import Heat, Piece
@@ -38,9 +37,7 @@ def show_explain(given: Path | None, *, texts: bool, most: int, as_json: bool) -
         )
     out = console()
     if as_json:
-        told = [figure.estimate for stage in stages for figure in stage.figures]
-        ruled = [ruling.finding for stage in stages for ruling in stage.rulings]
-        out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
+        print_json(out, stages)
         return OK
     words = {each.job: each for each in explained(story, most if texts else 0)}
     layers = {each.job: each for each in layered(story)}

@@ -9,16 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from duecare.cli.main import OK
-from duecare.cli.show import console, run_folder
+from duecare.cli.show import console, print_json, run_folder
 from duecare.cli.terminal import MARKS
 from duecare.core import LedgerError
-from duecare.core.wire import encode
 from duecare.report.gather import gather
 from duecare.report.memorised import Memorised, memorised
-from duecare.report.recorded import Recorded, recorded
+from duecare.report.recorded import recorded
 from duecare.report.sections import memorising
 from duecare.report.strip import Forest
-from duecare.report.words import interval, value
+from duecare.report.words import interval, plural, value
 
 
 def show_memorised(given: Path | None, *, whole: bool, as_json: bool) -> int:
@@ -33,17 +32,14 @@ def show_memorised(given: Path | None, *, whole: bool, as_json: bool) -> int:
         )
     out = console()
     if as_json:
-        told = [figure.estimate for stage in stages for figure in stage.figures]
-        ruled = [ruling.finding for stage in stages for ruling in stage.rulings]
-        out.print(encode({"estimates": told, "findings": ruled}).decode(), markup=False, soft_wrap=True)
+        print_json(out, stages)
         return OK
-    found: list[Memorised | Recorded] = [*memorised(story), *recorded(story)]
-    for one in found:
+    for one in (*memorised(story), *recorded(story)):
         _print(out, one, whole=whole)
     return OK
 
 
-def _print(out: Console, one: Memorised | Recorded, *, whole: bool) -> None:
+def _print(out: Console, one: Memorised, *, whole: bool) -> None:
     out.print(f"[bold]{escape(one.job)}[/] [dim]entry {one.entry}[/]\n{escape(one.lead)}", soft_wrap=True)
     for card in one.cards:
         finding = card.ruling.finding
@@ -54,9 +50,9 @@ def _print(out: Console, one: Memorised | Recorded, *, whole: bool) -> None:
     for plot in (*one.plots, *(one.further if whole else ())):
         _print_plot(out, plot)
     if one.further and not whole:
-        out.print(
-            f"[dim]--whole shows {len(one.further)} more tables: other attacks, kinds, groups, survival.[/]"
-        )
+        tables = plural(len(one.further), "more table")
+        behind = escape(one.behind[:1].lower() + one.behind[1:])
+        out.print(f"[dim]--whole shows {tables}: {behind}.[/]", soft_wrap=True)
     out.print()
 
 

@@ -5,7 +5,7 @@ An export is a folder of tables (docs/review-results.md); people stand there by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duecare.core import DataError
+from duecare.measure.marked import agreed
 from duecare.memorise.records_rows import Place
 
 FORMAT = "duecare.review.v1"
@@ -44,26 +45,16 @@ class Reviewed:
 def read_review(folder: Path, agree: float) -> Reviewed:
     """The marked places of the export in `folder` whose one question asked for spans.
 
-    A place counts when at least the share `agree` of those who judged its item marked it; its bounds are
-    those of the widest mark, its kind the most frequent. Raises DataError where it is no such export.
+    A place counts as `measure.marked.agreed` says. Raises DataError where it is no such export.
     """
     about = _about(folder)
     asked = [each["name"] for each in about["questions"] if each["kind"] == "spans"]
     if len(asked) != 1:
         raise DataError(f"{WHERE}: the round asked {len(asked)} questions for places: expected one")
     judged, spans = (_first(folder, name, asked[0]) for name in ("judged", "spans"))
-    people: dict[str, set[str]] = {}
-    for row in judged:
-        people.setdefault(row["item"], set()).add(row["person"])
-    marks: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in spans:
-        marks.setdefault((row["item"], row["row"], row["part"]), []).append(row)
-    places = [
-        _place(row, part, group)
-        for (item, row, part), seen in sorted(marks.items())
-        for group in _overlapping(seen)
-        if len({each["person"] for each in group}) >= agree * len(people.get(item, set()))
-    ]
+    places = (
+        Place(each.row, each.part, each.start, each.end, each.label) for each in agreed(judged, spans, agree)
+    )
     return Reviewed(
         name=str(about["name"]),
         guideline=max(int(each["version"]) for each in about["guidelines"]),
@@ -92,21 +83,3 @@ def _first(folder: Path, name: str, question: str) -> list[dict[str, Any]]:
     return [
         row for row in rows if row["question"] == question and row["purpose"] == "item" and row["turn"] == 0
     ]
-
-
-def _place(row: str, part: str, group: list[dict[str, Any]]) -> Place:
-    kinds = [each["label"] for each in group]
-    kind = max(sorted(set(kinds)), key=kinds.count)
-    return Place(row, part, min(each["start"] for each in group), max(each["end"] for each in group), kind)
-
-
-def _overlapping(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Marks of one text, those that overlap together."""
-    group: list[dict[str, Any]] = []
-    for mark in sorted(marks, key=lambda each: (each["start"], each["end"])):
-        if group and mark["start"] >= max(each["end"] for each in group):
-            yield group
-            group = []
-        group.append(mark)
-    if group:
-        yield group

@@ -28,14 +28,26 @@ _ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Memorised:
-    """One step that looked for canaries: `lead` in words, findings, plots at once and one click away."""
+    """One step that asked what a model kept: `lead` in words, findings, plots at once, and `further` ones one
+    click away, of which `behind` says what they are."""
 
     job: str
     entry: int
+    title: str
     lead: str
     cards: tuple[verdict.Card, ...]
     plots: tuple[Forest, ...]
     further: tuple[Forest, ...]
+    behind: str
+
+    @staticmethod
+    def of(  # noqa: PLR0917  # all that a step's part of the page holds, in its order
+        stage: Stage, title: str, lead: str, plots: Sequence[Forest], further: Sequence[Forest], behind: str
+    ) -> Memorised:
+        """What stands on the page of a finished step, with its findings."""
+        cards = tuple(verdict.card(ruling) for ruling in stage.rulings)
+        place = stage.job, stage.entry.index
+        return Memorised(*place, title, lead, cards, tuple(plots), tuple(further), behind)
 
 
 def memorised(story: Story) -> tuple[Memorised, ...]:
@@ -45,14 +57,13 @@ def memorised(story: Story) -> tuple[Memorised, ...]:
 
 def _of(stage: Stage) -> Memorised:
     plots = _plots(stage.figures)
-    first = [plot for plot, at_once in plots if at_once]
-    return Memorised(
-        job=stage.job,
-        entry=stage.entry.index,
-        lead=_lead(stage),
-        cards=tuple(verdict.card(ruling) for ruling in stage.rulings),
-        plots=tuple(first),
-        further=tuple(plot for plot, at_once in plots if not at_once),
+    return Memorised.of(
+        stage,
+        "Canaries, and who was trained on",
+        _lead(stage),
+        [plot for plot, at_once in plots if at_once],
+        [plot for plot, at_once in plots if not at_once],
+        "Other attacks, groups of rows, survival, secrets that nearly came back",
     )
 
 

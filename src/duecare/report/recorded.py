@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from duecare.report import verdict
 from duecare.report.gather import Figure, Stage, Story
+from duecare.report.memorised import Memorised
 from duecare.report.metrics import metric
 from duecare.report.strip import Forest, forest
 from duecare.report.words import plural
@@ -39,34 +38,22 @@ _SIDES = {"train": "rows trained on", "held_out": "rows held out"}
 _PARTS = {"answer": "in answers", "prompt": "in prompts"}
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One step that asked for records: `lead` in words, findings, plots at once and one click away."""
-
-    job: str
-    entry: int
-    lead: str
-    cards: tuple[verdict.Card, ...]
-    plots: tuple[Forest, ...]
-    further: tuple[Forest, ...]
-
-
-def recorded(story: Story) -> tuple[Recorded, ...]:
+def recorded(story: Story) -> tuple[Memorised, ...]:
     """Every step that asked for records, in the order of the plan."""
     return tuple(_of(stage) for stage in story.of(KIND))
 
 
-def _of(stage: Stage) -> Recorded:
-    return Recorded(
-        job=stage.job,
-        entry=stage.entry.index,
-        lead=_lead(stage),
-        cards=tuple(verdict.card(ruling) for ruling in stage.rulings),
-        plots=tuple(_plots(stage.figures, _FIRST, parted=False)),
-        further=(
+def _of(stage: Stage) -> Memorised:
+    return Memorised.of(
+        stage,
+        "Real records",
+        _lead(stage),
+        _plots(stage.figures, _FIRST, parted=False),
+        [
             *_plots(stage.figures, (*_FIRST, *_FURTHER), parted=True),
             *_plots(stage.figures, _FURTHER, parted=False),
-        ),
+        ],
+        "By kind, group and part; copies of any training row; what a detector finds",
     )
 
 

@@ -18,7 +18,7 @@ from duecare.report.gather import Figure, Story, gather
 from duecare.report.influence import Influence, influences
 from duecare.report.layered import Layered, layered
 from duecare.report.memorised import Memorised, memorised
-from duecare.report.recorded import Recorded, recorded
+from duecare.report.recorded import recorded
 from duecare.report.reviewed import Round, rounds
 from duecare.report.sections import Section, number, sections
 from duecare.report.stages import Moved, stages
@@ -97,13 +97,8 @@ class View:
 
     @property
     def memorised(self) -> tuple[Memorised, ...]:
-        """What each step that looked for canaries found."""
-        return memorised(self.story)
-
-    @property
-    def recorded(self) -> tuple[Recorded, ...]:
-        """What each step that asked for real records found."""
-        return recorded(self.story)
+        """What each step found that looked for canaries, then each that asked for real records."""
+        return (*memorised(self.story), *recorded(self.story))
 
     @property
     def answering(self) -> Answering | None:

@@ -10,10 +10,9 @@ origin, each with its interval.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow as pa
 from duecare.core import DataError, Estimate
 from duecare.measure.bound import proportion_bounds
 from duecare.measure.interval import LEVEL, Interval, silent
+from duecare.measure.marked import Marked, agreed
 from duecare.measure.rectify import effective_counts
 from duecare.review.returned import Export
 
@@ -70,19 +70,6 @@ class Place:
     missed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """A place that people agree on: code points [start, end) of the text `part` of `row`."""
-
-    row: str
-    part: str
-    start: int
-    end: int
-    label: str
-    weight: float
-    item: str
-
-
 def marked_places(export: Export, question: str | None = None, agree: float = 0.5) -> list[Marked]:
     """Places that at least the share `agree` of an item's judges marked; overlapping marks are one place.
 
@@ -91,24 +78,15 @@ def marked_places(export: Export, question: str | None = None, agree: float = 0.
     asked = export.question(question, "spans")["name"]
     if not 0 < agree <= 1:
         raise DataError(f"agree={agree}: expected a share above 0, at most 1")
-    judges: dict[tuple[str, str], set[str]] = {}
-    for row in export.judged.to_pylist():
-        if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0:
-            judges.setdefault((row["item"], row["row"]), set()).add(row["person"])
-    marks: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in export.spans.to_pylist():
-        if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0:
-            marks.setdefault((row["item"], row["row"], row["part"]), []).append(row)
-    found = []
-    for (item, row, part), seen in sorted(marks.items()):
-        for group in _overlapping(seen):
-            people = {each["person"] for each in group}
-            if len(people) >= agree * len(judges.get((item, row), people)):
-                start, end = min(each["start"] for each in group), max(each["end"] for each in group)
-                labels = [each["label"] for each in group]
-                label = max(sorted(set(labels)), key=labels.count)
-                found.append(Marked(row, part, start, end, label, group[0]["weight"] or 1.0, item))
-    return found
+    chosen = (
+        [
+            row
+            for row in rows.to_pylist()
+            if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0
+        ]
+        for rows in (export.judged, export.spans)
+    )
+    return agreed(*chosen, agree)
 
 
 def missed_rates(
@@ -248,18 +226,6 @@ def _cut(texts: Mapping[tuple[str, str], str], row: str, part: str, start: int, 
 def _expect_texts(marked: list[Marked], texts: Mapping[tuple[str, str], str]) -> None:
     if marked and not any((each.row, each.part) in texts for each in marked):
         raise DataError(f"texts: none of the {len(marked)} marked places lies in one of them")
-
-
-def _overlapping(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Marks of one text, those that overlap together."""
-    group: list[dict[str, Any]] = []
-    for mark in sorted(marks, key=lambda each: (each["start"], each["end"])):
-        if group and mark["start"] >= max(each["end"] for each in group):
-            yield group
-            group = []
-        group.append(mark)
-    if group:
-        yield group
 
 
 def _missed(marked: Marked, held: list[tuple[int, int, str | None]], text: str | None) -> bool:
