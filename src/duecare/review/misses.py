@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,15 +79,16 @@ def marked_places(export: Export, question: str | None = None, agree: float = 0.
     asked = export.question(question, "spans")["name"]
     if not 0 < agree <= 1:
         raise DataError(f"agree={agree}: expected a share above 0, at most 1")
-    chosen = (
-        [
-            row
-            for row in rows.to_pylist()
-            if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0
-        ]
-        for rows in (export.judged, export.spans)
-    )
-    return agreed(*chosen, agree)
+    return agreed(_first(export.judged, asked), _first(export.spans, asked), agree)
+
+
+def _first(rows: pa.Table, asked: str) -> list[dict[str, Any]]:
+    """First judgements of drawn items, of one question."""
+    return [
+        row
+        for row in rows.to_pylist()
+        if row["question"] == asked and row["purpose"] == "item" and row["turn"] == 0
+    ]
 
 
 def missed_rates(
