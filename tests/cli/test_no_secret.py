@@ -41,8 +41,13 @@ curate:
   - toxicity: {on: chats, limit: 0.5}
   - duplicates
   - personal: {on: chats, replace: surrogate, keep_map: true}
+  - canaries: {on: raw, count: 2, controls: 4, repeats: [1]}
 train:
+  - sft: {on: chats, steps: 2}
   - dpo: {on: raw, steps: 2, batch_size: 2}
+memorise:
+  - canaries: {on: raw, rows: 10}
+  - records: {on: chats, values: 4, rows: 4, prefixes: [4], tokens: 8, copied: 8, decoys: 4}
 evaluate: {suites: [heldout], max_tokens: 4, rows: 3}
 gates: [{metric: heldout.perplexity, at_most: 1.0e+9}]
 storage: {seal: [rows, weights], key: passphrase}
@@ -94,7 +99,7 @@ def said_by(here, *, forget=True):
     say("check", "check", "study.yaml")
     ran = say("run", "run", "study.yaml")
     assert ran.exit_code == 0, ran.output
-    for command in ("status", "verify", "history", "lineage", "report", "checkpoint"):
+    for command in ("status", "verify", "history", "lineage", "report", "memorised", "attest", "checkpoint"):
         say(command, command, "study.yaml")
     say("why", "why", "study.yaml", "chats:5")
     say("why malformed", "why", "study.yaml", "chats:31")
@@ -139,7 +144,7 @@ def test_control_without_sealing_and_redaction_the_search_finds_them(here, own_h
     leaking = STUDY.replace("storage: {seal: [rows, weights], key: passphrase}\n", "").replace(
         "  - personal: {on: chats, replace: surrogate, keep_map: true}\n", ""
     )
-    leaking = leaking[: leaking.index("train:")]
+    leaking = leaking[: leaking.index("  - canaries:")]
     lay_out(here, leaking.replace("model: {base: tiny-model}\n", ""))
     assert call("run", "study.yaml").exit_code == 0
     assert call("push", "study.yaml", "store").exit_code == 0
