@@ -104,7 +104,7 @@ def evidence_of(archive: Archive, then: PeopleBook, model: str, time: str) -> Ev
 
 
 def of_others(evidence: Evidence, counted: dict[str, dict[str, Any]]) -> set[str]:
-    """The jobs that looked at a model on which what is attested does not rest: their gates say nothing of it."""
+    """The jobs that looked at a model on which what is attested does not rest; their gates do not count."""
     own = {entry["job"] for entry in evidence.way}
     made = {
         job
