@@ -121,6 +121,27 @@ def a_waiver_of_nobody(folder: Path) -> None:
     path.write_bytes(write_line(sealed_by(encode(said), [own()])))
 
 
+def an_empty_pass(folder: Path) -> None:
+    """Nothing was tested, and it says that all passed."""
+    of = json.loads(read_line((folder / "provenance.intoto.jsonl").read_bytes()).content())
+    begun = next(each for each in reversed(entries(Path("toys"))) if each.happened == "run.started")
+    predicate = {
+        "result": "PASSED",
+        "configuration": [{"name": "study", "digest": {"sha256": begun.settings_digest}}],
+        **{"passedTests": [], "warnedTests": [], "failedTests": []},
+    }
+    said = {**of, "predicateType": "https://in-toto.io/attestation/test-result/v0.1", "predicate": predicate}
+    (folder / "gates.intoto.jsonl").write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
+def of_another_model(folder: Path) -> None:
+    """What the gates said of the last model, said of this one."""
+    path = folder / "gates.intoto.jsonl"
+    said = json.loads(read_line(path.read_bytes()).content())
+    said["predicate"]["passedTests"].append("gate.toy.asked (at least 1)")
+    path.write_bytes(write_line(sealed_by(encode(said), [own()])))
+
+
 def without_gates(folder: Path) -> None:
     (folder / "gates.intoto.jsonl").unlink()
 

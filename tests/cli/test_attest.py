@@ -20,6 +20,7 @@ from forged import (
     a_foreign_weights_key,
     a_job_less,
     a_waiver_of_nobody,
+    an_empty_pass,
     another_dependency,
     another_seed,
     another_setting,
@@ -27,13 +28,15 @@ from forged import (
     another_subject,
     another_time,
     fewer_files,
+    of_another_model,
     one_file_less,
     outsider,
     resealed,
     without_gates,
     without_provenance,
 )
-from trained import Trained
+from toys import job
+from trained import Ask, Train, Trained
 
 from duecare.cli.attesting import attest
 from duecare.cli.reviewing import recording
@@ -114,6 +117,34 @@ def test_a_run_that_trained_no_model_is_attested_by_its_results(team: Trained) -
     assert predicate("gates.intoto.jsonl")["failedTests"] == ["gate.toy.total (at most 1)"]
     team.good("bundle", "toys", "--out", "results.tar")
     assert "the 4 files that they are of are those on record" in outsider(Path("results.tar"))[1]
+
+
+def test_a_gate_is_attested_of_no_model_but_those_that_it_looked_at(team: Trained) -> None:
+    """What was measured on the last model says nothing of the one that it was tuned from, nor of another."""
+    further = job(Train(name="dpo", weights="tuned"), "sft"), job(Train(name="judge"), "base")
+    shutil.rmtree("toys")
+    team.run(*further, job(Ask(), "dpo"), gate=9)
+    rows, asked = "gate.toy.total (at most 9)", "gate.toy.asked (at least 1)"
+    for model, tested in (("dpo", [rows, asked]), ("sft", [rows]), ("judge", [rows])):
+        team.good("attest", "toys", "--model", model)
+        assert predicate("gates.intoto.jsonl")["passedTests"] == tested, model
+        assert about().verdict == "pass"
+        team.good("bundle", "toys", "--out", f"{model}.tar")
+        code, said = outsider(Path(f"{model}.tar"))
+        assert code == 2, said
+    resealed(of_another_model)
+    assert "says something else than the ledger" in about().detail
+    team.run(*further, job(Ask(), "dpo"))
+    team.good("attest", "toys", "--model", "sft")
+    assert not Path("toys/attestations/gates.intoto.jsonl").exists()
+    team.good("bundle", "toys", "--out", "none.tar")
+    assert outsider(Path("none.tar"))[0] == 2
+    resealed(an_empty_pass)
+    assert "nothing that can be attested" in about().detail
+    from duecare.ledger.bundle import write_bundle
+
+    write_bundle(Path("toys"), Path("empty.tar"))
+    assert "no gate on record speaks of what it is of" in outsider(Path("empty.tar"))[1]
 
 
 def test_a_waived_gate_is_a_warning_with_its_end(team: Trained) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from test_people_commands import RECORDER, Team
 from toys import Silent, chain, job
 
-from duecare.cli.plan import Plan
+from duecare.cli.plan import Job, Plan
 from duecare.cli.run import run
-from duecare.core import Artifacts, Outcome, Tell
+from duecare.core import Artifacts, Finding, Outcome, Tell
 from duecare.core.wire import encode
 
 WEIGHTS = bytes(range(256)) * 8
@@ -49,6 +49,19 @@ class Train:
         return Outcome(files={"model": "model/config.json"})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """A gate on what a model answered."""
+
+    name: str = "ask"
+
+    def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
+        (out / "answers.txt").write_text("yes")
+        limit = "at least 1"
+        found = Finding(name="gate.toy.asked", verdict="pass", limit=limit, detail="It is 1.", gate=True)
+        return Outcome(files={"answers": "answers.txt"}, findings=(found,))
+
+
 def plan(folder: Path, weights: str = "", **last: Any) -> Plan:
     """data, base -> sft, then the chain of toys with its gate."""
     source = folder / "rows.txt"
@@ -63,8 +76,9 @@ def plan(folder: Path, weights: str = "", **last: Any) -> Plan:
 class Trained(Team):
     """A team whose run made a model."""
 
-    def run(self, **given: Any) -> None:
+    def run(self, *further: Job, **given: Any) -> None:
         self.at(RECORDER)
         made = plan(self.folder, **given)
+        made = dataclasses.replace(made, jobs=(*made.jobs, *further))
         made = dataclasses.replace(made, settings={**made.settings, **self.listing.plain()})
         run(made, self.folder / "toys", screen=Silent())

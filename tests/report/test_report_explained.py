@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 from fabricated_report import Built, build
 from fabricated_run import Fabricator
+from msgspec.structs import replace
 from rich.console import Console
 
 from duecare.cli.show_explain import heated
 from duecare.core import FAIL, PASS, Estimate, Finding
-from duecare.report.explained import _change, explained
+from duecare.report.explained import _change, _forest, explained
 from duecare.report.gather import Figure, gather
 from duecare.report.heat import Weight, heat
 from duecare.report.metrics import metric
@@ -118,6 +119,14 @@ def test_changes_of_both_manners_of_answers_are_drawn() -> None:
     drawn = _change(SimpleNamespace(figures=changes), ["base", "tuned"])
     assert [len(plot.rows) for _, plot in drawn] == [2, 2]
     assert ["respectful" in plot.title for _, plot in drawn] == [True, False]
+
+
+def test_the_title_of_a_signed_figure_names_its_unit() -> None:
+    titles = []
+    for name, unit in (("identity_effect", "nats per token"), ("identity_share", "share")):
+        found = Figure("7.1", 7, "words", replace(figure(name, "base", 0.3), unit=unit))
+        titles.append(_forest((f"words.{name}", "", ""), {"women": [found]}).title)
+    assert [title.partition(", in ")[2] for title in titles] == ["nats per token", ""]
 
 
 def test_the_section_has_its_number_and_the_later_ones_theirs(shown: Built) -> None:

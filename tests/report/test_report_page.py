@@ -255,6 +255,16 @@ def test_a_run_that_is_not_complete_says_so(tmp_path: Path) -> None:
     assert "The run is not complete." in build(tmp_path / "run", tmp_path / "out").html
 
 
+def test_what_is_signed_after_a_run_makes_it_no_longer(tmp_path: Path) -> None:
+    run = Fabricator(tmp_path / "run", tmp_path / "keys")
+    run.start(["read:chats"])
+    curate(run, "chats", 60)
+    end = run.recorder.append("run.finished")
+    run.recorder.append("released", note=Note(topic="released", text="A bundle."))
+    run.recorder.close()
+    assert gather(tmp_path / "run").ended == end.time
+
+
 def test_what_an_earlier_run_left_counts_only_if_it_was_kept(tmp_path: Path) -> None:
     run = Fabricator(tmp_path / "run", tmp_path / "keys")
     run.start(PLAN)

@@ -66,6 +66,8 @@ def test_a_figure_is_never_rounded_into_another_statement() -> None:
     """A ratio of 1.5 [0.0023, 10,720] once stood on a tile as "2 [0 to 10,721]"."""
     wild = figure("toxicity.disparate_impact_ratio", 1.5, 0.002336884413336332, 10720.625689698853)
     assert (words.value(wild), words.interval(wild)) == ("1.50", "0.0023 to 10,720")
+    endless = figure("toxicity.disparate_impact_ratio", 1.0, 1e-22, 1.4660000000000001e22)
+    assert words.interval(endless) == "under 0.001 to over 1,000,000"
     nearly = figure("nontoxic.disparate_impact_ratio", 0.9996, 0.996, 0.99999)
     assert (words.value(nearly), words.interval(nearly)) == ("0.9996", "0.996 to 0.99999")
     assert words.interval(figure("toxicity.rate", 0.01, 1.6e-8, 0.2)) == "under 0.001% to 20.0%"

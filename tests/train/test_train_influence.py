@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from influence_worlds import held_alike, held_pairs, preferred_by_rumour, told_by_rumour
@@ -129,6 +130,19 @@ def test_training_without_it_closes_the_gap_and_without_random_rows_does_not(
     assert abs(random.value or 0.0) < 0.5 * abs(without.value or 0.0)
     predicted = figure(outcome, "sft.influence.predicted", value="rumour")
     assert (predicted.value or 0.0) < 0
+
+
+def test_of_training_again_its_steps_alone_are_shown(tmp_path: Path) -> None:
+    """What a run says when its last step is done would name an arm that is over."""
+    from duecare.train.engine_retrain import Retraining
+    from duecare.train.resume import Resume
+
+    shown: list[object] = []
+    resume = Resume(tmp_path / "resume", {})
+    tell = Retraining(sft(), tmp_path, {}, np.zeros(0), resume, shown.append)._quiet("random-0")
+    for each in (Progress(3, STEPS, "step", "loss 1.00"), Progress(0, None, "", "measuring")):
+        tell(each)
+    assert shown == [Progress(3, STEPS, "step", "training again: random-0")]
 
 
 def test_a_run_killed_while_it_traces_goes_on_and_equals_the_whole_one(

@@ -246,11 +246,14 @@ def test_a_person_with_one_long_pair_beside_one_with_many_short_ones(base: Artif
     assert epsilon.n == 18  # people, not their 48 pairs
 
 
-def test_a_warm_up_longer_than_what_the_budget_allows_ends_with_it(base: Artifact, tmp_path: Path) -> None:
-    step = replace(private(JUDGE, noise_multiplier=0.6), steps=400, warmup=390, every=100)
+def test_a_warm_up_and_snapshots_beyond_what_the_budget_allows_end_with_it(
+    base: Artifact, tmp_path: Path
+) -> None:
+    step = replace(private(JUDGE, noise_multiplier=0.6), steps=400, warmup=390, every=100, snapshots=399)
     outcome, _ = trained(step, base, tmp_path, pairs(40))
     claim = json.loads((tmp_path / "out" / "privacy.json").read_text())
     assert claim["claim"]["steps"] < 390
+    assert len(list((tmp_path / "out" / "snapshots").iterdir())) == claim["claim"]["steps"] - 1
     assert outcome.findings[0].verdict == PASS
 
 

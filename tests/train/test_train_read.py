@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from training_toys import learnable, run
 from duecare.core import Artifact
 from duecare.core.table import table
 from duecare.curate import Canaries
-from duecare.train import Distill, Sft
+from duecare.train import Distill, Privacy, Sft
 from duecare.train.watch import CURVES
 
 pytestmark = [
@@ -24,6 +25,7 @@ pytestmark = [
 ]
 
 STEP = Sft(on="chats", steps=4, batch_size=8, max_tokens=96, every=2, held_out=4)
+TAUGHT = Distill(on="chats", teacher="base", steps=4, batch_size=8, max_tokens=96, every=2, held_out=4)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,9 @@ def lines(path: Path) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.parametrize("step", [STEP, TAUGHT], ids=["sft", "distill"])
 def test_the_draws_are_those_of_training(
-    base: Artifact, data: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: Sft | Distill, base: Artifact, data: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted beside training, batch by batch, as its loss function is given them."""
     from duecare.train import engine_sft
@@ -60,7 +63,7 @@ def test_the_draws_are_those_of_training(
         return batch
 
     monkeypatch.setattr(engine_sft.Passages, "step", counted)
-    run(STEP, {"data": data, "base": base}, tmp_path)
+    run(step, {"data": data, "base": base, "teacher": base}, tmp_path)
     names = pq.read_table(data.path / "train.parquet")["row"].to_pylist()
     drawn = {names[row]: count for row, count in seen.items()}
     told = {
@@ -73,9 +76,12 @@ def test_the_draws_are_those_of_training(
     for name, count in drawn.items():
         if name.startswith("canary:"):
             own[name.split(":")[1]] += count
-    assert {
-        each["canary"]: each["draws"] for each in lines(tmp_path / "canaries.parquet") if each["draws"]
-    } == own
+    canaries = lines(tmp_path / "canaries.parquet")
+    assert {each["canary"]: each["draws"] for each in canaries if each["draws"]} == own
+    assert own
+    whole = [each["taught"] for each in canaries if each["lost"] is None]
+    assert whole
+    assert all(whole)
 
 
 def test_steps_after_the_model_that_was_kept_do_not_count(tmp_path: Path) -> None:
@@ -114,10 +120,13 @@ def test_rows_without_canaries_are_not_handed_over(base: Artifact, data: Artifac
     assert not {"canaries", "read"} & outcome.files.keys()
 
 
-def test_a_teacher_s_lessons_are_read_as_rows_are(base: Artifact, data: Artifact, tmp_path: Path) -> None:
-    step = Distill(on="chats", teacher="base", steps=1, batch_size=4, max_tokens=96, every=1, held_out=4)
-    outcome, _ = run(step, {"data": data, "base": base, "teacher": base}, tmp_path)
-    assert outcome.files["canaries"] == "canaries.parquet"
-    told = lines(tmp_path / "canaries.parquet")
-    assert sum(int(str(each["draws"])) for each in told) <= 4
-    assert all(each["taught"] for each in told if each["lost"] is None)
+def test_what_was_read_of_private_rows_is_not_for_release(
+    base: Artifact, data: Artifact, tmp_path: Path
+) -> None:
+    """Which rows are longer than what is read of them is a fact of these rows, outside the promise."""
+    step = replace(STEP, steps=1, every=1, privacy=Privacy(epsilon=8, delta=1e-3))
+    outcome, _ = run(step, {"data": data, "base": base}, tmp_path)
+    told = lines(tmp_path / outcome.files["read"])
+    assert {each["draws"] for each in told if each["part"] == "train"} == {None}
+    claim = json.loads((tmp_path / "privacy.json").read_text("utf-8"))
+    assert {outcome.files["read"], outcome.files["curves"]} == set(claim["unreleasable"])

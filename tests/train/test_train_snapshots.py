@@ -234,6 +234,25 @@ def test_a_killed_run_has_the_same_snapshots_though_one_was_damaged(
     assert digests(tmp_path / "killed" / "out") == digests(tmp_path / "whole" / "out")
 
 
+def test_one_that_is_damaged_when_training_has_ended_is_told_and_made_anew(
+    base: Artifact, tmp_path: Path
+) -> None:
+    step = Sft(snapshots=3, **CHATS)
+    trained(step, base, tmp_path / "whole")
+    scratch = tmp_path / "damaged" / "out" / ".resume"
+
+    def damaging(what: Any) -> None:
+        if isinstance(what, Progress) and what.message.startswith("measuring what training"):
+            (one,) = scratch.glob("snapshot-000000002.*.once")
+            one.write_bytes(one.read_bytes()[:-1] + b"?")
+
+    with pytest.raises(ModelError, match="snapshot of step 2 was damaged"):
+        trained(step, base, tmp_path / "damaged", damaging)
+    _, told = trained(step, base, tmp_path / "damaged")
+    assert [each for each in told.all if isinstance(each, Note) and "begins anew" in each.text]
+    assert digests(tmp_path / "damaged" / "out") == digests(tmp_path / "whole" / "out")
+
+
 def test_a_private_steps_promise_speaks_of_its_snapshots(base: Artifact, tmp_path: Path) -> None:
     outcome, _ = trained_privately(replace(PRIVATE, snapshots=2), base, tmp_path)
     out = tmp_path / "out"

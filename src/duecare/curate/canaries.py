@@ -90,7 +90,7 @@ class Canaries:
                 self.repeats,
                 "one or more whole numbers from 1 to 1000, each once",
             ),
-            (once, "places", self.places, f"of {', '.join(known)}, each once"),
+            (once, "places", self.places, f"one or more of {', '.join(known)}, each once"),
             (self.person is None or bool(self.person), "person", self.person, "a column, or none"),
             (_whole(self.seed, 0, 2**32), "seed", self.seed, "a whole number, 0 or more"),
         )

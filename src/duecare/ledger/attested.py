@@ -2,7 +2,7 @@
 
 ```
 provenance.intoto.jsonl   SLSA provenance v1 of the model, signed with the key of the run (DSSE)
-gates.intoto.jsonl        in-toto test-result v0.1: what the gates said; absent where there are none
+gates.intoto.jsonl        in-toto test-result v0.1: what the gates said of it; absent where none did
 model.sig                 OpenSSF Model Signing v1.0 of the model's files; absent where no model was trained
 weights-key.pub           the key that model.sig holds for; the entry names it, under the signed head
 ```
@@ -62,7 +62,7 @@ def statements(
 ) -> dict[str, bytes]:
     """What is attested of a run whose ledger holds `entries` (and says of people what `people` does), by the
     name of its file."""
-    gates = gate_results(entries, people, now, subject)
+    gates = gate_results(run, entries, people, now, subject)
     found = {PROVENANCE_FILE: provenance(run, entries, people.recorder, subject)}
     return found if gates is None else {**found, GATES_FILE: gates}
 

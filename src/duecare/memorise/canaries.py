@@ -63,7 +63,7 @@ class CanariesBack:
                 once and "ratio" in self.attacks and set(self.attacks) <= set(ATTACKS),
                 "attacks",
                 self.attacks,
-                f"of {', '.join(ATTACKS)}, each once, ratio among them",
+                f"some of {', '.join(ATTACKS)}, each once, ratio among them",
             ),
             (self.rows == 0 or _whole(self.rows, 10, 100_000), "rows", self.rows, "10 or more, or 0"),
             (_share(self.near, 0.5), "near", self.near, "a number from 0.5 to 1"),

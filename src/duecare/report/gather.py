@@ -184,7 +184,7 @@ def gather(run: Path) -> Story:
         stages=stages,
         planned=planned,
         started=start.time if start else entries[0].time,
-        ended=tail[-1].time,
+        ended=(_last(tail, "run.finished") or tail[-1]).time,  # what is signed later is no part of the run
         failed=failed,
         duties=answering(run)[1] if any(map(_lists_people, entries)) else None,
         finished=failed is None

@@ -36,6 +36,8 @@ _LANDMARKS: dict[Form, float] = {"share": 100.0, "ratio": 1.0}
 
 _TINY = 0.001
 """The end of an interval below this, but not 0, is said to be below it: its digits would tell nothing."""
+_VAST = 1_000_000
+"""The end of an interval of a ratio above this, where the figure itself is not, is said to be above it."""
 
 
 def _scale(form: Form) -> float:
@@ -70,6 +72,8 @@ def interval(estimate: Estimate) -> str:
     scaled = estimate.value * _scale(form)
     figure = written.decimals(scaled, _least(scaled, form), _LANDMARKS.get(form))
     low, high = (number(end, form, figure) for end in (estimate.low, estimate.high))
+    if form == "ratio" and estimate.value <= _VAST < estimate.high:
+        high = f"over {_VAST:,}"
     return f"{low.removesuffix(' pp')} to {high}"
 
 

@@ -34,8 +34,8 @@ from duecare.train.trained import CANARIES as PLACED
 Reads = Sft | Distill | Dpo | RewardModel
 """Steps that learn what rows say; policies learn from what they answer themselves."""
 ROWS = "canary_rows.parquet"
-MOST_HELD = 5000
-"""Held-out rows of which it is told whether they would have been cut."""
+MOST = 5000
+"""Rows of a part of which it is told whether they are cut, where it is not told which of them were drawn."""
 
 READ = pa.schema(
     [
@@ -129,12 +129,13 @@ def _steps_kept(curves: Path, planned: int) -> int:
 def _rows(
     step: Reads, inputs: Artifacts, reader: Reader, draws: Counter[str] | None
 ) -> Iterator[Mapping[str, Any]]:
-    """Rows that training drew (all, where that is secret), and held-out rows, as far as they can be read."""
+    """Rows that training drew, and held-out rows, as far as they can be read; MOST of the held-out ones, and
+    of those to train on where draws are secret."""
     folder = inputs["data"].path
     for part in ("train", "held_out"):
         data = read_data(folder / f"{part}.parquet", ())
         order: Any = epoch_order(data.names, step.seed, 0)
-        for place in order[:MOST_HELD] if part == "held_out" or draws is None else order:
+        for place in order[:MOST] if part == "held_out" or draws is None else order:
             name = data.names[place]
             if part == "train" and ((draws is not None and not draws[name]) or name.startswith("canary:")):
                 continue

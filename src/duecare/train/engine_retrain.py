@@ -126,7 +126,7 @@ class Retraining:
 
     def _quiet(self, arm: str) -> Tell:
         def tell(what: Any) -> None:
-            if isinstance(what, Progress):
+            if isinstance(what, Progress) and what.unit:  # what is done between steps names no arm
                 self.tell(Progress(what.done, what.total, what.unit, f"training again: {arm}"))
 
         return tell

@@ -36,8 +36,9 @@ FILE = "privacy.json"
 WITHHELD = {"release": "withheld"}
 """Mark, in the slice of an Estimate, that it was read off private rows outside the promise."""
 
-UNRELEASABLE = ("curves.parquet",)
-"""Files of the artifact that were read off private rows outside the promise."""
+UNRELEASABLE = ("curves.parquet", "read.parquet")
+"""Files of the artifact that were read off private rows outside the promise; the second is written beside
+canaries alone."""
 
 COVERED = (
     "Covered: the adapter, the merged model and snapshots on the way to it, whoever holds them and whatever"

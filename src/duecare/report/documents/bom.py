@@ -80,7 +80,7 @@ def _metadata(view: View, main: dict[str, Any]) -> dict[str, Any]:
         "duecare:verdict": view.banner.text,
     }
     return {
-        "timestamp": view.story.ended,
+        "timestamp": view.story.entries[-1].time,
         "tools": {"components": [tool]},
         "component": main,
         "properties": [{"name": name, "value": value} for name, value in told.items()],

@@ -111,9 +111,8 @@ def care(view: View) -> list[Fact]:
         if stage.kind in ("balance", "stereotypes") and settings.get("mode") != "flag":
             said = ", ".join(told) or "with its defaults"
             found.append(measured(f"{stage.job}: rows of groups", said, [stage.entry.index]))
-    return found or [
-        missing("Methods against gaps", "“balance” or “stereotypes” in curation, or “debias” in training")
-    ]
+    changing = "“balance” or “stereotypes” in curation, with a mode that does more than flag"
+    return found or [missing("Methods against gaps", f"{changing}, or “debias” in training")]
 
 
 def _against_gaps(settings: Mapping[str, Any]) -> list[str]:
