@@ -1,4 +1,4 @@
-"""Attestations after the fact: what a person signed outlives a kill, or is asked for."""
+"""Attestations after the fact: what a person signed outlives a kill, or is asked for; a report names them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,25 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     found = Trained(tmp_path, monkeypatch)
     found.run(gate=9)
     return found
+
+
+def test_a_report_made_after_says_that_it_is_attested(team: Trained) -> None:
+    card, page = Path("toys/report/model_card.md"), Path("toys/report/report.html")
+    team.good("report", "toys")
+    assert "Attestations" not in card.read_text("utf-8") + page.read_text("utf-8"), "control"
+    team.good("attest", "toys")
+    team.good("report", "toys")
+    (entry,) = [each.index for each in entries(Path("toys")) if each.happened == "attested"]
+    said = "Signed of the model of sft by the key that records the run: attestations/ in the run folder."
+    assert f"- Attestations: {said} (entry {entry})\n" in card.read_text("utf-8")
+    assert f"<dt>Attestations</dt><dd>{said} " in page.read_text("utf-8")
+    before = page.read_bytes(), card.read_bytes()
+    shutil.rmtree("toys/attestations")  # a report follows from the ledger alone
+    team.good("report", "toys")
+    assert (page.read_bytes(), card.read_bytes()) == before
+    team.run(gate=9, weights="trained longer")
+    team.good("report", "toys")
+    assert "Results that were entered since then are not in them." in card.read_text("utf-8")
 
 
 def signed_by(name: str) -> list[str]:
