@@ -101,6 +101,26 @@ def test_a_step_that_read_another_source_says_nothing_of_these_rows(rows, tokeni
     assert len(found.redacted.values) == len(rows.was)
 
 
+def test_a_policy_leaves_no_record_of_its_rows_and_that_is_said(rows, tokenizer, tmp_path):
+    """Alone, all training rows count; beside a step that says what it drew, those of that step."""
+    for name in ("grpo", "sft"):
+        (tmp_path / name).mkdir()
+    policy = {"trained:grpo:2": artifact("grpo:2", tmp_path / "grpo")}
+    found = asked(rows, tokenizer, **policy)
+    assert found.rows.trained == 16
+    assert "not on record (grpo:2): all of them count as read" in found.met.said
+    assert "grpo:2: a policy learns from answers of its own, not of rows." in found.met.said
+    names = [row.row for row in rows.rows("train")]
+    told = {"row": names, "part": ["train"] * 16, "draws": [2] * 6 + [0] * 10, "cut": [False] * 16}
+    pq.write_table(pa.table(told), tmp_path / "sft" / "read.parquet")
+    pq.write_table(pa.table({"source": ["chats"]}), tmp_path / "sft" / "canaries.parquet")
+    known = {"trained:sft": artifact("sft", tmp_path / "sft")}
+    both = asked(rows, tokenizer, **known, **policy)
+    assert both.rows.trained == 6
+    assert "rows that it alone drew are left out" in both.met.said
+    assert not asked(rows, tokenizer, **known).met.said, "control: nothing is left open"
+
+
 def test_answers_are_sealed_as_the_rows_are_also_where_a_run_shows_these_in_memory(rows, tmp_path):
     before = rows.inputs["curated:read:chats"]
     assert answered(STEP, rows.inputs, before, tmp_path).seal == SECRET
