@@ -54,7 +54,8 @@ def told(ends: Tables, between: Tables, order: Sequence[str]) -> Iterator[Note]:
         words = ": " + "; ".join(map(_words, beyond)) if beyond else ""
         text = (
             f"after {stage} {len(beyond) or 'none'} of {len(sure)} changes"
-            f" {'are' if len(beyond) > 1 else 'is'} beyond chance at {100 * level:.5g} % (Bonferroni over {count} changes of all stages){words}"
+            f" {'are' if len(beyond) > 1 else 'is'} beyond chance at {100 * level:.5g} %"
+            f" (Bonferroni over {count} changes of all stages){words}"
         )
         yield Note(topic="stages.moved", text=text, data={"stage": stage, "beyond": str(len(beyond))})
 
