@@ -183,7 +183,8 @@ def unpack_head(content: bytes) -> Head:
         parts = ("inner", "inner_bias", "outer", "outer_bias")
         changed = [name.removeprefix("down/") for name in arrays.files if name.startswith("down/")]
         changes = {name: (arrays[f"down/{name}"], arrays[f"up/{name}"]) for name in changed}
-        found = Head(*(arrays[name].astype(np.float32) for name in parts), changes)
+        inner, inner_bias, outer, outer_bias = (arrays[name].astype(np.float32) for name in parts)
+    found = Head(inner, inner_bias, outer, outer_bias, changes)
     if found.inner.shape[0] != LAYERS * WIDTH + len(HEADS) or found.outer.shape[1] != len(HEADS):
         raise DataError(f"toxicity head has shapes {found.inner.shape} and {found.outer.shape}")
     return found
