@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import intern
 
 import numpy as np
 import pyarrow as pa
@@ -50,9 +51,10 @@ def take_census(
     answered = False
     about: list[str | None] = []
     answers: list[str | None] = []
+    compared = frozenset((*outcomes, *([topic] if topic else [])))
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
-        results.append(_declared(batch, "fields", "name"))
+        results.append(_declared(batch, "fields", "name", compared))
         words.append(answer_words(batch))
         about += [None] * len(batch) if topic else topics_of(batch)
         answers += answers_of(batch, is_answer(batch, texts(batch)) & ~_is_text(batch))
@@ -112,14 +114,17 @@ def is_answer(batch: pa.RecordBatch, flat: pa.RecordBatch) -> np.ndarray:
     return answer
 
 
-def _declared(batch: pa.RecordBatch, column: str, name: str) -> dict[str, list[str | None]]:
-    """Name -> value of each row, None where it declares none."""
+def _declared(
+    batch: pa.RecordBatch, column: str, name: str, wanted: frozenset[str] | None = None
+) -> dict[str, list[str | None]]:
+    """Name (of those `wanted`, if given) -> value of each row, None where it declares none."""
     listed = batch.column(column).to_pylist()
-    names = sorted({each[name] for row in listed for each in row})
+    names = sorted({each[name] for row in listed for each in row if wanted is None or each[name] in wanted})
     found: dict[str, list[str | None]] = {one: [None] * len(listed) for one in names}
     for number, row in enumerate(listed):
         for each in row:
-            found[each[name]][number] = each["value"]
+            if each[name] in found and each["value"] is not None:
+                found[each[name]][number] = intern(each["value"])  # one string, however many rows have it
     return found
 
 

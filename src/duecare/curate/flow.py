@@ -253,6 +253,9 @@ def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterat
         yield from removed_by_mention(seen, removed, tally.rows["in"], tally.rows["dropped"], source)
 
 
+_TOUCHED = ("changed", "flagged", "added")
+
+
 class _Tally:
     """Counts while rows go by."""
 
@@ -260,26 +263,25 @@ class _Tally:
         self.rows: Counter[str] = Counter()
         self.seen: Counter[tuple[str, str]] = Counter()
         self.removed: Counter[tuple[str, str]] = Counter()
-        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
+        self.touched = Counter[str]()
 
     def add(self, batch: pa.RecordBatch, tables: Tables, failed: int) -> None:
         self.rows["in"] += len(batch)
         self.rows["kept"] += len(tables["kept"])
         self.rows["dropped"] += len(tables["dropped"])
         self.rows["set_aside"] += failed
-        for what, names in self.touched.items():
+        for what in _TOUCHED:  # a row's reasons all come with its batch: no name has to be remembered
             hit = tables["changes"].filter(pc.equal(tables["changes"].column("action"), what))
-            names.update(hit.column("row").to_pylist())
+            self.touched[what] += pc.count_distinct(hit.column("row")).as_py()
         self.seen += memberships(batch)
         self.removed += memberships(tables["dropped"])
 
     def estimates(self, source: str) -> Iterator[Estimate]:
         from duecare.measure import proportion  # brings scipy, which a study check does without
 
-        counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
-        total = self.rows["in"]
+        counts, total = {**self.rows, **self.touched}, self.rows["in"]
         aside = ("set_aside",) if self.rows["set_aside"] else ()
-        for what in ("in", "kept", "dropped", "changed", "flagged", "added", *aside):
+        for what in ("in", "kept", "dropped", *_TOUCHED, *aside):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}

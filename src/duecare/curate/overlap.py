@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
-from duecare.curate.flow import Sifted, batches, changes, sift, split_rows
+from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
 from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
 
@@ -107,21 +107,28 @@ def _reason(name: str, similarity: float) -> dict[str, object]:
 
 def digests(artifact: Artifact) -> np.ndarray:
     """The digest of every row's content, in order, as uint64 [rows, 2]."""
-    found = bytearray()
+    found, done = np.empty((count_rows(artifact), SIZE // 8), dtype="<u8"), 0
     for batch in batches(artifact):
-        for content in contents(batch):
-            found += blake2b(content, digest_size=SIZE).digest()
-    return np.frombuffer(bytes(found), dtype="<u8").reshape(-1, SIZE // 8)
+        here = b"".join(blake2b(content, digest_size=SIZE).digest() for content in contents(batch))
+        found[done : done + len(batch)] = np.frombuffer(here, dtype="<u8").reshape(len(batch), -1)
+        done += len(batch)
+    return found
 
 
 def firsts(digest: np.ndarray) -> np.ndarray:
-    """For every row the position of the first row with its digest, int64 [rows]; `digest` is [rows, 2]."""
-    order = np.lexsort(digest.T)  # stable: equal digests stay in the order of the rows
-    ordered = digest[order]
-    fresh = np.ones(len(digest), dtype=bool)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    first = np.empty(len(digest), dtype=np.int64)
-    first[order] = order[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]] if len(digest) else order
+    """For every row the position of the first row with its digest, int64 [rows]; `digest` is [rows, 2].
+
+    Most rows have a digest of their own: only those that share its first half are sorted by all of it.
+    """
+    first = np.arange(len(digest))
+    order = np.argsort(digest[:, 0])
+    half = digest[order, 0]
+    same = half[1:] == half[:-1]
+    some = np.sort(order[np.append(same, False) | np.append(False, same)]) if len(digest) else order
+    order = some[np.lexsort(digest[some].T)]  # stable: equal digests stay in the order of the rows
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (digest[order[1:]] != digest[order[:-1]]).any(axis=1)
+    first[order] = order[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]] if len(order) else order
     return first
 
 
