@@ -38,6 +38,13 @@ from duecare.core import Artifact, Step
 from duecare.curate.flow import count_rows
 
 Made = TypeVar("Made")
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line."""
+    return line.split()
+
+
 STEPS: dict[str, Step] = {
     "read": curate.Read(source="chats.jsonl", kind="chat", study="scale", sealed=True),
     "audit": curate.Audit(mentions=("gender", "age")),
@@ -45,15 +52,18 @@ STEPS: dict[str, Step] = {
     "duplicates": curate.Duplicates(similarity=0.8),
     "personal": curate.Redact(replace="surrogate", study="scale"),
 }
-COMMON = (
-    "the of and to a in is it you that was for on are with as I they be at one have this from or had by but some "
-    "what there we can out other were all your when up use how said an each which their time will way about many "
-    "then them would write like so these long make thing see him two has look more day could go come did my sound "
-    "no most number who over know water than call first people may down side been now find order account payment "
-    "delivery question bank letter week refund"
-).split()
-GIVEN = "Anna Peter Maria John Fatima Wei Olga Carlos Aisha Tom Ingrid Kofi Yuki Samuel Leila Pavel".split()
-FAMILY = "Berger Smith Okafor Ivanova Garcia Chen Novak Haddad Larsen Tanaka Mensah Rossi Kaya Brandt".split()
+COMMON = words_of(
+    "the of and to a in is it you that was for on are with as I they be at one have this from or had "
+    "by but some what there we can out other were all your when up use how said an each which their "
+    "time will way about many then them would write like so these long make thing see him two has "
+    "look more day could go come did my sound no most number who over know water than call first "
+    "people may down side been now find order account payment delivery question bank letter week "
+    "refund"
+)
+GIVEN = words_of("Anna Peter Maria John Fatima Wei Olga Carlos Aisha Tom Ingrid Kofi Yuki Samuel Leila Pavel")
+FAMILY = words_of(
+    "Berger Smith Okafor Ivanova Garcia Chen Novak Haddad Larsen Tanaka Mensah Rossi Kaya Brandt"
+)
 STREETS = ("Mill Lane", "Station Road", "Oak Street", "Church Street", "Park Avenue", "High Street")
 GROUPS = ("old people", "my wife and she", "a young man", "women", "her husband", "Muslims", "a girl")
 BLOCK = 4096
@@ -62,7 +72,8 @@ BLOCK = 4096
 
 def vocabulary(draw: random.Random, size: int = 8000) -> list[str]:
     """Common words first, then invented ones of two to four syllables."""
-    starts = [a + b for a in ("b", "br", "c", "ch", "d", "f", "g", "gr", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v", "w") for b in "aeiou"]  # fmt: skip # noqa: E501  # a table of syllables
+    before = words_of("b br c ch d f g gr l m n p pr r s st t tr v w")
+    starts = [consonant + vowel for consonant in before for vowel in "aeiou"]
     ends = ("n", "r", "s", "t", "l", "nd", "rm", "", "", "ck", "st", "ng")
     words = dict.fromkeys(COMMON)
     while len(words) < size:

@@ -207,7 +207,7 @@ def test_keys_sorted_in_parts_and_pairs_in_turns_give_the_same_rows(found, monke
 
 @pytest.mark.parametrize(("keys", "least"), [(1 << 20, 80), (4_000, 30)])
 def test_memory_is_a_few_numbers_a_row(tmp_path, monkeypatch, keys, least):
-    """The band keys of both spaces alone would be 336 bytes a row; the texts more. Keys are sorted in parts."""
+    """The band keys of both spaces alone would be 336 bytes a row; the texts more."""
     monkeypatch.setattr(lsh, "SORTED", keys)
 
     def peak(rows):

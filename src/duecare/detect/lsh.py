@@ -26,7 +26,7 @@ SHORT = 60
 """A row with fewer word shingles (some 64 words) is short."""
 
 SORTED = 1 << 20
-"""Keys of a band that are read and sorted at once; of more rows as many parts are made, by the keys' upper bits."""
+"""Keys of a band that are read and sorted at once; of more rows parts are made, by the keys' upper bits."""
 
 COMPARED = 1 << 16
 """Pairs compared at once: their shingles are mapped into memory, and let go of before the next."""
@@ -41,7 +41,8 @@ ROUNDS = 64
 class Space:
     """One kind of shingle: which rows are looked at by it, their band keys, their shingles.
 
-    `member` bool [rows]; `place` int32 [rows] (int64 from 2^31 rows on) is where a candidate's set lies, -1 where it has none.
+    `member` bool [rows]; `place` int32 [rows] (int64 from 2^31 rows on) is where a candidate's set lies, -1
+    where it has none.
     """
 
     def __init__(self, shape: Shape, banding: Banding, rows: int, folder: Path) -> None:
