@@ -53,11 +53,11 @@ STEPS: dict[str, Step] = {
     "personal": curate.Redact(replace="surrogate", study="scale"),
 }
 COMMON = words_of(
-    "the of and to a in is it you that was for on are with as I they be at one have this from or had "
-    "by but some what there we can out other were all your when up use how said an each which their "
-    "time will way about many then them would write like so these long make thing see him two has "
-    "look more day could go come did my sound no most number who over know water than call first "
-    "people may down side been now find order account payment delivery question bank letter week "
+    "the of and to a in is it you that was for on are with as I they be at one have this from or had  "
+    "by but some what there we can out other were all your when up use how said an each which their  "
+    "time will way about many then them would write like so these long make thing see him two has  "
+    "look more day could go come did my sound no most number who over know water than call first  "
+    "people may down side been now find order account payment delivery question bank letter week  "
     "refund"
 )
 GIVEN = words_of("Anna Peter Maria John Fatima Wei Olga Carlos Aisha Tom Ingrid Kofi Yuki Samuel Leila Pavel")
