@@ -9,10 +9,10 @@ megabytes of text for each of them, and the most memory that the process held (V
 deleted once the next has read it: FOLDER needs room for the text once and for four tables of it.
 With names of steps only those are run, on what lies in FOLDER: so a long run can be taken in turns.
 
-A row is a question of 40 to 140 words and an answer of 30 to 120, drawn as often as words are (Zipf) from
-some 8,000; one question in three names a person, one in four an address of e-mail, one in eight a telephone
-number, one in eight an address, one in six a group of people. Of 100 rows eight are an earlier row with one
-word changed, and two are an earlier row as it stands.
+A row is a question of 40 to 140 words and an answer of 30 to 120, drawn from the words of this project's
+documentation, each as often as it stands there; one question in three names a person, one in four an address
+of e-mail, one in eight a telephone number, one in eight an address, one in six a group of people. Of 100
+rows eight are an earlier row with one word changed, and two are an earlier row as it stands.
 
 The bar: below 1,500 MB in every step on 10,000 MB.
 """
@@ -22,8 +22,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -52,14 +54,7 @@ STEPS: dict[str, Step] = {
     "duplicates": curate.Duplicates(similarity=0.8),
     "personal": curate.Redact(replace="surrogate", study="scale"),
 }
-COMMON = words_of(
-    "the of and to a in is it you that was for on are with as I they be at one have this from or had  "
-    "by but some what there we can out other were all your when up use how said an each which their  "
-    "time will way about many then them would write like so these long make thing see him two has  "
-    "look more day could go come did my sound no most number who over know water than call first  "
-    "people may down side been now find order account payment delivery question bank letter week  "
-    "refund"
-)
+WORD = re.compile(r"(?<![\w`./_-])[a-z]{2,}(?![\w`/_(-])")
 GIVEN = words_of("Anna Peter Maria John Fatima Wei Olga Carlos Aisha Tom Ingrid Kofi Yuki Samuel Leila Pavel")
 FAMILY = words_of(
     "Berger Smith Okafor Ivanova Garcia Chen Novak Haddad Larsen Tanaka Mensah Rossi Kaya Brandt"
@@ -70,25 +65,18 @@ BLOCK = 4096
 """Rows generated at once, and as many earlier ones are kept to be copied."""
 
 
-def vocabulary(draw: random.Random, size: int = 8000) -> list[str]:
-    """Common words first, then invented ones of two to four syllables."""
-    before = words_of("b br c ch d f g gr l m n p pr r s st t tr v w")
-    starts = [consonant + vowel for consonant in before for vowel in "aeiou"]
-    ends = ("n", "r", "s", "t", "l", "nd", "rm", "", "", "ck", "st", "ng")
-    words = dict.fromkeys(COMMON)
-    while len(words) < size:
-        syllables = [draw.choice(starts) + draw.choice(ends) for _ in range(draw.randint(2, 4))]
-        words["".join(syllables)] = None
-    return list(words)
+def vocabulary() -> Counter[str]:
+    """The words in small letters of this project's own documentation, and how often each stands there."""
+    pages = sorted((Path(__file__).parent.parent / "docs").rglob("*.md"))
+    return Counter(word for page in pages for word in WORD.findall(page.read_text(encoding="utf-8")))
 
 
 def chats(seed: int = 0) -> Iterator[tuple[str, str]]:
     """Questions and answers without end."""
     draw, number = random.Random(seed), 0
-    words = np.array(vocabulary(draw), dtype=object)
-    many = np.random.default_rng(seed)
-    weight = 1 / np.arange(10, len(words) + 10)
-    borders = np.cumsum(weight / weight.sum())
+    listed, times = zip(*vocabulary().items(), strict=True)
+    words, many = np.array(listed, dtype=object), np.random.default_rng(seed)
+    borders = np.cumsum(times) / sum(times)
     before: list[tuple[str, str]] = []
     while True:
         said, answered = many.integers(40, 141, BLOCK), many.integers(30, 121, BLOCK)
@@ -103,7 +91,7 @@ def chats(seed: int = 0) -> Iterator[tuple[str, str]]:
             if kind < 0.1 and before:
                 question, answer = (each.split(" ") for each in draw.choice(before))
                 if kind < 0.08:
-                    question[draw.randrange(len(question))] = draw.choice(COMMON)
+                    question[draw.randrange(len(question))] = draw.choice(listed)
             else:
                 planted(question, draw, number)
             made.append((" ".join(question), " ".join(answer)))
