@@ -145,7 +145,7 @@ def contents(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def _measured(texts: pa.Array) -> pa.Array:
-    """Each text, folded, behind its length, as bytes: "a" + "bc" is not "ab" + "c"; "-" where there is none."""
+    """Each text, folded, behind its length, as bytes: "a", "bc" is not "ab", "c"; "-" where there is none."""
     plain = folded_column(texts)
     length = pc.binary_length(plain).cast(pa.string()).cast(pa.binary())
     return pc.fill_null(pc.binary_join_element_wise(length, plain, pa.scalar(b":", pa.binary())), b"-")
@@ -155,7 +155,7 @@ def folded_column(texts: pa.Array) -> pa.Array:
     """`folded` of a column of strings, as bytes; nulls stay."""
     import polars as pl  # a study check does without
 
-    column = pl.Series(texts, dtype=pl.String)  # two searches of a kind that Rust does at gigabytes a second
+    column = pl.Series(texts, dtype=pl.String)  # searches that Rust does at gigabytes a second
     laid_out = column.str.contains("  ", literal=True) | column.str.contains(r"[\t-\r\x1c-\x1f]")
     laid_out |= column.str.starts_with(" ") | column.str.ends_with(" ")
     slow = pc.fill_null(pc.or_(laid_out.to_arrow(), pc.invert(pc.string_is_ascii(texts))), False)
