@@ -65,7 +65,8 @@ Operator = Callable[[pa.RecordBatch], Sifted]
 
 def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.RecordBatch]:
     """The rows of an artifact as batches of EXAMPLES, sealed or not."""
-    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw) as file:
+    # Read ahead, what was read would be kept until the end: all of the file.
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=BATCH):
             rows = batch.cast(EXAMPLES)
             expect(rows, EXAMPLES, name)
