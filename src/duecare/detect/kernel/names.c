@@ -58,7 +58,7 @@ static uint64_t hash_of_digits(const uint8_t *digit, int64_t count) {
 EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, int64_t texts, int32_t *start, int32_t *end,
                                     int64_t *from, int64_t *to, uint64_t *hash, int64_t *first, uint8_t *look) {
     int64_t n = 0;
-    uint8_t sorts[0x80];
+    uint8_t sorts[0x100] = {0}; /* bytes beyond ASCII are told by sort_of */
     for (uint32_t point = 0; point < 0x80; point++) sorts[point] = (uint8_t)sort_of(point);
     for (int64_t text = 0; text < texts; text++) {
         int64_t at = starts[text], stop = starts[text + 1];
@@ -75,13 +75,24 @@ EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, 
             int64_t next = at;
             uint64_t made = FNV_START;
             start[n] = place;
-            do {
+            for (;;) {
                 for (int i = 0; i < size; i++) made = fnv(made, data[next + i]);
                 capital |= (uint8_t)(data[next] - 'A') < 26;
                 small |= (uint8_t)(data[next] - 'a') < 26;
                 next += size;
                 place++;
-            } while (sort >= DIGIT && sort != MARK && next < stop && sort_at(data, next, stop, sorts, &size) == sort);
+                if (sort == LETTER) { /* letters of ASCII follow most often: bit 5 tells a small one from a capital */
+                    int64_t began = next;
+                    for (; next < stop && sorts[data[next]] == LETTER; next++) {
+                        made = fnv(made, data[next]);
+                        capital |= ~data[next] & 32;
+                        small |= data[next] & 32;
+                    }
+                    place += (int32_t)(next - began);
+                }
+                if (sort < DIGIT || sort == MARK || next >= stop) break;
+                if (sort_at(data, next, stop, sorts, &size) != sort) break;
+            }
             end[n] = place;
             from[n] = at;
             to[n] = next;
