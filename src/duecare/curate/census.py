@@ -55,9 +55,13 @@ def take_census(
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name", compared))
-        words.append(answer_words(batch))
+        flat = texts(batch)
+        counted, answer = words_of(flat.column("text")), is_answer(batch, flat)
+        words.append(
+            np.bincount(owners(batch), weights=counted * answer, minlength=len(batch))
+        )  # of each row
         about += [None] * len(batch) if topic else topics_of(batch)
-        answers += answers_of(batch, is_answer(batch, texts(batch)) & ~_is_text(batch))
+        answers += answers_of(batch, answer & ~_is_text(batch), counted)
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
         if axes:
             named += mentions([batch])
@@ -85,15 +89,12 @@ def _declared_topics(
     return list(found)
 
 
-def answer_words(batch: pa.RecordBatch) -> np.ndarray:
-    """Words of each row's answer, float64 [rows]: the assistant's turns, the chosen answer, or the text."""
-    flat = texts(batch)
-    count = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(flat.column("text"))))
-    empty = pc.equal(pc.utf8_trim_whitespace(flat.column("text")), "")
-    count = pc.if_else(empty, 0, count).to_numpy(zero_copy_only=False).astype(np.float64)
-    counts_here = is_answer(batch, flat)
-    total: np.ndarray = np.bincount(owners(batch), weights=count * counts_here, minlength=len(batch))
-    return total
+def words_of(said: pa.Array) -> np.ndarray:
+    """Words of each text, float64 [texts]: what white space parts."""
+    trimmed = pc.utf8_trim_whitespace(said)
+    count = pc.list_value_length(pc.utf8_split_whitespace(trimmed))
+    counted: np.ndarray = pc.if_else(pc.equal(trimmed, ""), 0, count).to_numpy(zero_copy_only=False)
+    return counted.astype(np.float64)
 
 
 def _is_text(batch: pa.RecordBatch) -> np.ndarray:

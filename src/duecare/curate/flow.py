@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ from duecare.core import (
 )
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.engine import Finished, carried, room_for
-from duecare.curate.mention import mentions, removed_by_mention
+from duecare.curate.mention import Mentions, mentions, removed_by_mention
 from duecare.curate.partition import Made, Tables, Work, no_search_for_cycles
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 from duecare.vault.sealed import DATA_KEYS
@@ -152,17 +153,19 @@ def sift(
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
+    whose = _Whose()
     with room_for(name, out), files.writing() as write:
         for batch, made in _made(operator, batches(read), finished):
             tables = _set_apart(batch, made, name) if made.failed else made.tables
             tally.add(batch, tables, len(made.failed))
+            whose.add(batch, tables["dropped"])
             seen(tables)
             write(tables)
             tell(Progress(tally.rows["in"], total, "row"))
     source = read.job.partition(":")[2]
     outcome = Outcome(
         files=files.names(),
-        estimates=(*tally.estimates(source), *_by_mention(read, out, tally, source)),
+        estimates=(*tally.estimates(source), *whose.estimates(read, tally, source)),
         findings=tuple(tally.findings(source, name)),
     )
     if finished is not None:
@@ -246,12 +249,27 @@ def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
     return {"kept": batch.slice(0, 0), **made.tables, **more}
 
 
-def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
-    """Whose mention went: only where rows went, for the texts are read once more."""
-    if tally.rows["dropped"]:
-        seen = mentions(batches(read))
-        removed = mentions(batches(Artifact(read.job, out, read.digest), "dropped.parquet"))
-        yield from removed_by_mention(seen, removed, tally.rows["in"], tally.rows["dropped"], source)
+@dataclass(slots=True)
+class _Whose:
+    """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
+
+    before: int = 0
+    seen: Mentions = field(default_factory=Counter)
+    removed: Mentions = field(default_factory=Counter)
+    going: bool = False
+
+    def add(self, batch: pa.RecordBatch, dropped: pa.RecordBatch) -> None:
+        self.going = self.going or len(dropped) > 0
+        if not self.going:
+            self.before += 1
+            return
+        self.seen += mentions([batch])
+        self.removed += mentions([dropped])
+
+    def estimates(self, read: Artifact, tally: _Tally, source: str) -> Iterator[Estimate]:
+        if self.going:
+            seen = self.seen + mentions(islice(batches(read), self.before))
+            yield from removed_by_mention(seen, self.removed, tally.rows["in"], tally.rows["dropped"], source)
 
 
 _TOUCHED = ("changed", "flagged", "added")

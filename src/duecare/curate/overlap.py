@@ -53,11 +53,12 @@ class Duplicates:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept, dropped and changes.
 
-        Holds 16 bytes a row, below similarity 1 some 110, and the names of rows that have a double. Band keys
+        Holds 16 bytes a row, below similarity 1 some 80, and the names of rows that have a double. Band keys
         and shingles of candidates take up room in `out` meanwhile, in files without a name.
         """
         keeper, similarity = self.keepers(inputs["examples"], out, tell)
-        standing = set(keeper[keeper != np.arange(len(keeper))].tolist())  # those that stand for others
+        standing = np.zeros(len(keeper), dtype=bool)  # those that stand for others
+        standing[keeper[keeper != np.arange(len(keeper))]] = True
         names: dict[int, str] = {}
         done = 0
 
@@ -85,11 +86,19 @@ class Duplicates:
     def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
         """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),
         and how similar they are, float64 [rows]: NaN where the content is the same."""
-        first = firsts(digests(artifact))
+        digests = Digests(count_rows(artifact))
         if self.similarity == 1.0:
-            return first, np.full(len(first), np.nan)
-        fresh = first == np.arange(len(first))
-        with near_rows(artifact, lambda a, b: fresh[a:b], self.similarity, out, tell) as near:
+            for batch in batches(artifact):
+                digests.add(batch)
+            return (first := digests.firsts()), np.full(len(first), np.nan)
+        first = np.empty(0, dtype=np.int64)
+
+        def fresh() -> np.ndarray:
+            nonlocal first
+            first = digests.firsts()
+            return np.asarray(first == np.arange(len(first)))
+
+        with near_rows(artifact, self.similarity, out, tell, seen=digests.add, wanted=fresh) as near:
             kept = near.kept()
         # The same content as a row that goes is as similar as that one to the row that stays.
         keeper, similarity = kept.keeper[first], kept.similarity[first]
@@ -103,14 +112,23 @@ def _reason(name: str, similarity: float) -> dict[str, object]:
     return {"reason": f"near-duplicate of {name} (similarity {similarity:.2f})", "value": similarity}
 
 
-def digests(artifact: Artifact) -> np.ndarray:
-    """The digest of every row's content, in order, as uint64 [rows, 2]."""
-    found, done = np.empty((count_rows(artifact), SIZE // 8), dtype="<u8"), 0
-    for batch in batches(artifact):
+class Digests:
+    """The digest of the content of each of `rows` rows, as batches come: `found` is uint64 [rows, 2]."""
+
+    def __init__(self, rows: int) -> None:
+        self.found, self._done = np.empty((rows, SIZE // 8), dtype="<u8"), 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """The next rows."""
         here = b"".join(blake2b(content, digest_size=SIZE).digest() for content in contents(batch))
-        found[done : done + len(batch)] = np.frombuffer(here, dtype="<u8").reshape(len(batch), -1)
-        done += len(batch)
-    return found
+        digests = np.frombuffer(here, dtype="<u8").reshape(len(batch), -1)
+        self.found[self._done : self._done + len(batch)] = digests
+        self._done += len(batch)
+
+    def firsts(self) -> np.ndarray:
+        """For every row the position of the first row with its content, int64 [rows]; lets the digests go."""
+        digests, self.found = self.found, np.empty((0, SIZE // 8), dtype="<u8")
+        return firsts(digests)
 
 
 def firsts(digest: np.ndarray) -> np.ndarray:
@@ -173,7 +191,8 @@ def folded(text: str) -> str:
     return " ".join(plain.split())
 
 
-def _names(batch: pa.RecordBatch, start: int, wanted: set[int]) -> dict[int, str]:
-    """Position -> name, of the rows of a batch that are wanted."""
-    places = [place for place in range(len(batch)) if start + place in wanted]
-    return {start + place: batch.column("row")[place].as_py() for place in places}
+def _names(batch: pa.RecordBatch, start: int, wanted: np.ndarray) -> dict[int, str]:
+    """Position -> name, of the rows of a batch that are `wanted`, bool [all rows]."""
+    places = np.flatnonzero(wanted[start : start + len(batch)])
+    names = batch.column("row").take(pa.array(places)).to_pylist()
+    return dict(zip((start + places).tolist(), names, strict=True))

@@ -172,6 +172,11 @@ class NearRows:
         self.chars.add_keys(self._done, keys, member)
         self._done += len(passages)
 
+    def only(self, wanted: np.ndarray) -> None:
+        """Of all rows those that are not `wanted`, bool [rows], are near to none."""
+        for space in (self.words, self.chars):
+            space.member &= wanted
+
     def candidates(self) -> np.ndarray:
         """Which rows share a band with another, bool [rows]."""
         found = np.zeros(self.rows, dtype=bool)
