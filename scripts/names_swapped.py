@@ -11,6 +11,7 @@ from __future__ import annotations
 # ruff: noqa: E501 - patterns and lists are read whole, on their line
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,17 +56,29 @@ _TOWNS = re.compile(
 _CAPITAL = re.compile(r"(?<!^)\b(?!I\b)[A-Z]")
 
 
-def calm_talk(data: Path) -> Iterator[str]:
-    """Sentences of people and an assistant who talk (Bai et al. 2022, MIT) without a capital letter but the first and "I"."""
-    seen = set()
+def _dialogues(data: Path) -> Iterator[list[str]]:
+    """Harmless-base of hh-rlhf (Bai et al. 2022, MIT): what people and an assistant say, sentence by sentence."""
     with (data / "hh-rlhf-harmless" / "harmless-base_test_first1500.jsonl").open(encoding="utf-8") as opened:
         for line in opened:
             row = json.loads(line)
-            for said in re.split(r"\s*\n+(?:Human:|Assistant:)?\s*", row["chosen"] + "\n" + row["rejected"]):
-                for sentence in re.split(r"(?<=[.!?])\s+", said.replace("’", "'")):
-                    if 15 < len(sentence) < 220 and sentence not in seen and not _CAPITAL.search(sentence):
-                        seen.add(sentence)
-                        yield sentence
+            turns = re.split(r"\s*\n+(?:Human:|Assistant:)?\s*", row["chosen"] + "\n" + row["rejected"])
+            yield [said for turn in turns for said in re.split(r"(?<=[.!?])\s+", turn.replace("’", "'"))]
+
+
+def calm_talk(data: Path) -> list[str]:
+    """Its sentences without a capital letter but the first and "I", each once."""
+    said = dict.fromkeys(sentence for dialogue in _dialogues(data) for sentence in dialogue)
+    return [sentence for sentence in said if 15 < len(sentence) < 220 and not _CAPITAL.search(sentence)]
+
+
+def small_words(data: Path) -> set[str]:
+    """Words in small letters in two dialogues or more, and in more than have them with a capital inside a sentence."""
+    small, capital = Counter[str](), Counter[str]()
+    for dialogue in _dialogues(data):
+        text = "\n".join(dialogue)
+        small.update(set(re.findall(r"\b[a-z]{3,}\b", text)))
+        capital.update({word.lower() for word in re.findall(r"(?<=[a-z,;] )[A-Z][a-z]{2,}\b", text)})
+    return {word for word, seen in small.items() if seen >= 2 and seen > capital[word]}
 
 
 def swapped(sentences: list[str], make: Maker, count: int) -> list[Marked]:
