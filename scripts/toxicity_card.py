@@ -80,8 +80,11 @@ LIMITS = (
     "sentence comes near one of its templates.",
 )
 TWO_TIERS = (
+    "Who wrote the training sentences by function knew the names of the functional test's functions, not its "
+    "templates: the figures are of unseen wordings of functions that it was prepared for.",
     "Needs the extra duecare[minilm] and, on one core, some milliseconds for each passage that the fast tier is not "
-    "sure about.",
+    "sure about, or that names a group.",
+    "A name of a group that is neither in the list nor looks like one is read as it stands.",
 )
 NOT_FOR = (
     "Deciding about a person.",
@@ -93,7 +96,11 @@ WHAT = (
     "is that of its worst sentence, and of two heads (toxicity, identity_attack) the greater. "
 )
 FAST = "Two logistic models over hashed word and letter n-grams, in a compiled kernel."
-SLOW = "Where the fast tier is not sure, a small network over the layers of MiniLM-L6 has the word, passage by passage."
+SLOW = (
+    "Where a group is named or the fast tier is not sure, MiniLM-L6 has the word, passage by passage: its upper layers with low-rank "
+    "changes, and a small network over all layers. It reads one wording in the place of every name of a group, known by a list or by its form."
+)
+SECOND = ("weights/group_reading.npz", "weights/toxicity_minilm.npz")
 
 
 def main(data: Path, name: str) -> None:
@@ -128,7 +135,7 @@ def main(data: Path, name: str) -> None:
         *on_swaps(judge, drawn(public, None, few.get("swaps"))),
         *(() if two else by_group(judge, data)),
     )
-    files = ["weights/toxicity.npz", *(["weights/toxicity_minilm.npz"] if two else [])]
+    files = ["weights/toxicity.npz", *(SECOND if two else ())]
     card = Card(
         name=name,
         version=detector.instrument.rpartition("@")[2],

@@ -16,19 +16,21 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 
 from functional import GROUPS, cases  # noqa: E402 - the path is set above
 from functional.apart import near_copies, unseen_words  # noqa: E402
+from toxicity_functions import functional_sentences  # noqa: E402 - likewise
 from toxicity_grammar import composed, invented  # noqa: E402 - likewise
 from toxicity_groups import group_words  # noqa: E402 - likewise
 from toxicity_hostile import hostile  # noqa: E402
 from toxicity_names import named  # noqa: E402 - likewise
 from toxicity_templates import all_terms, written  # noqa: E402
 
-TRAINING = "train_toxicity"
+TRAINING = ("train_toxicity", "train_toxicity_minilm", "train_group_reading")
 SLOTS = ("adjective", "person", "people")
 
 
 def own_sentences() -> list[str]:
     sources = (written(), hostile(), composed(all_terms()), named())
-    return [text for source in sources for text, *_ in source]
+    by_function = [text for _, text, *_ in functional_sentences(all_terms())]
+    return [text for source in sources for text, *_ in source] + by_function
 
 
 def known_names() -> set[str]:
@@ -81,9 +83,9 @@ def test_no_training_source_comes_near(data_folder: Path) -> None:
 
 
 def test_training_never_reads_the_suite() -> None:
-    read = list(imported(ROOT / "scripts", TRAINING))
-    assert TRAINING in read
-    assert "toxicity_sources" in read
+    read = [module for script in TRAINING for module in imported(ROOT / "scripts", script)]
+    assert set(TRAINING) < set(read)
+    assert {"toxicity_sources", "toxicity_functions"} < set(read)
     assert not [module for module in read if module.partition(".")[0] in ("functional", "benchmarks")]
 
 

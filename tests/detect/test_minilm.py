@@ -47,15 +47,15 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
 @needs_extra
 def test_the_second_tier_has_the_word_inside_the_band_and_only_there() -> None:
-    encoder = minilm.shipped_encoder()
-    asked: list[str] = []
+    detector, asked = toxic_minilm.TwoTierToxicity(), list[str]()
+    encoder = detector._encoder
 
     class Listening:
         def means(self, texts: list[str]) -> np.ndarray:
             asked.extend(texts)
             return encoder.means(texts)
 
-    detector = toxic_minilm.TwoTierToxicity(encoder=Listening())  # type: ignore[arg-type]
+    detector._encoder = Listening()  # type: ignore[assignment]
     texts = pa.array(
         ["You fucking stupid bitch, shut up.", VAGUE, "", "Thank you, the card arrived this morning."]
     )
@@ -77,7 +77,7 @@ def test_it_is_a_detector_with_its_own_name_card_and_heads() -> None:
     )
     both, attack = load("toxicity-minilm"), load("toxicity-minilm", ("identity_attack",))
     assert both(batch).column("instrument").to_pylist() == [load_card("toxicity-minilm").instrument]
-    assert attack.instrument == "toxicity-minilm/identity_attack@1"
+    assert attack.instrument == "toxicity-minilm/identity_attack@2"
     assert attack(batch).column("value")[0].as_py() <= both(batch).column("value")[0].as_py()
 
 

@@ -8,7 +8,7 @@ which the extra `duecare[minilm]` brings; nothing is fetched at run time, and no
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,22 +78,35 @@ class Encoder:
         """
         tokens = [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts))]
         found = np.zeros((len(tokens), LAYERS * WIDTH), dtype=np.float32)
-        for chosen in _of_one_length([len(each) for each in tokens]):
-            found[chosen] = self._forward(np.array([tokens[place] for place in chosen]))
+        for chosen, outputs in self.layers(tokens):
+            found[chosen] = np.concatenate([hidden.mean(axis=1) for hidden in outputs], axis=1)
         return found
 
-    def _forward(self, ids: np.ndarray) -> np.ndarray:
-        """Layer means [B, LAYERS * WIDTH] of token numbers [B, T]."""
+    def layers(
+        self, tokens: Sequence[Sequence[int]], most: int = LAYERS
+    ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+        """Places of some texts of one length T, and outputs [B, T, WIDTH] of the first `most` layers."""
+        for chosen in _of_one_length([len(each) for each in tokens]):
+            hidden, outputs = self._embedded(np.array([tokens[place] for place in chosen])), []
+            for layer in range(most):
+                hidden = self._layer(hidden, f"encoder.layer.{layer}")
+                outputs.append(hidden)
+            yield chosen, outputs
+
+    def adapted(self, changes: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Encoder:
+        """The encoder with low-rank changes of some dense layers, by name: [in, R] and [R, out]."""
+        turned = dict(self.turned)
+        for name, (down, up) in changes.items():
+            turned[name] = self.turned[name] + down.astype(np.float32) @ up.astype(np.float32)
+        return Encoder(self.weights, turned, self.tokenizer)
+
+    def _embedded(self, ids: np.ndarray) -> np.ndarray:
+        """What the first layer is given, [B, T, WIDTH], of token numbers [B, T]."""
         w = self.weights
         hidden = w["embeddings.word_embeddings.weight"][ids]
         hidden = hidden + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
         hidden = hidden + w["embeddings.token_type_embeddings.weight"][0]
-        hidden = self._normalised(hidden, "embeddings.LayerNorm")
-        means = []
-        for layer in range(LAYERS):
-            hidden = self._layer(hidden, f"encoder.layer.{layer}")
-            means.append(hidden.mean(axis=1))
-        return np.concatenate(means, axis=1)
+        return self._normalised(hidden, "embeddings.LayerNorm")
 
     def _layer(self, hidden: np.ndarray, name: str) -> np.ndarray:
         """One transformer layer: [B, T, WIDTH] to the same."""

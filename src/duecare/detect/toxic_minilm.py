@@ -1,16 +1,17 @@
 """Toxicity in two tiers: the fast one for everything, MiniLM for what it is not sure about.
 
-A text is judged passage by passage. Where the fast tier's margin lies inside a band, a small network over the
-encoder's layers and the fast tier's own margins has the word; elsewhere the fast tier has it. The
-detector is called `toxicity-minilm`, and its own card says what the second tier adds.
+A text is judged passage by passage, and read without which group of people it names (`group_reading`). Where
+it names one, or the fast tier's margin lies inside a band, the encoder has the word: its upper layers with
+low-rank changes (Hu et al. 2022, "LoRA: Low-rank adaptation of large language models", ICLR), and a small
+network over the layers' means and the fast tier's own margins; elsewhere the fast tier has it. The detector
+is called `toxicity-minilm`, and its own card says what the second tier adds.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -19,17 +20,15 @@ import pyarrow as pa
 
 from duecare.core.errors import DataError
 from duecare.detect.card import Card, read_card
+from duecare.detect.group_reading import SOME_GROUP, GroupReading
 from duecare.detect.minilm import LAYERS, WIDTH, Encoder, shipped_encoder
-from duecare.detect.ngrams import PEOPLE_WORDS
 from duecare.detect.packed import write_arrays
+from duecare.detect.respelling import Respelling
 from duecare.detect.toxic import HEADS, Toxicity, Weights, shipped, weigh
 
-NAME, VERSION = "toxicity-minilm", "1"
+NAME, VERSION = "toxicity-minilm", "2"
 BAND = (-4.0, 4.0)
 """Margins of the fast tier (the greater of the two heads) between which the second tier is asked."""
-
-SOME_GROUP = "minority"
-"""What the encoder reads for every name of a group that the fast tier knows."""
 
 PASSAGE = 60
 """Words a passage has at most, unless one sentence has more."""
@@ -39,12 +38,14 @@ _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?\n]+[\"')\s]*|$)")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`inner` float32 [LAYERS * WIDTH + 2, U], `inner_bias` [U], `outer` [U, 2], `outer_bias` [2]."""
+    """`inner` float32 [LAYERS * WIDTH + 2, U], `inner_bias` [U], `outer` [U, 2], `outer_bias` [2]; `changes`
+    of the encoder's dense layers by name, [in, R] and [R, out] each."""
 
     inner: np.ndarray
     inner_bias: np.ndarray
     outer: np.ndarray
     outer_bias: np.ndarray
+    changes: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def margins(self, means: np.ndarray, fast: np.ndarray) -> np.ndarray:
         """Margins [N, 2] from the encoder's means [N, LAYERS * WIDTH] and the fast tier's margins [N, 2]."""
@@ -65,8 +66,9 @@ class TwoTierToxicity(Toxicity):
     ) -> None:
         super().__init__(weights, heads)
         self._head = head or shipped_head()
-        self._encoder = encoder or shipped_encoder()
-        self._masked = mask(self._weights.words)
+        self._plain = encoder or shipped_encoder()
+        self._encoder = self._plain.adapted(self._head.changes)
+        self._reader = Reader(self._plain, self._weights)
 
     @property
     def instrument(self) -> str:
@@ -81,15 +83,16 @@ class TwoTierToxicity(Toxicity):
     def only(self, heads: tuple[str, ...]) -> TwoTierToxicity:
         """The same detector, of which only `heads` count."""
         chosen = tuple(head for head in HEADS if head in heads)
-        return TwoTierToxicity(self._weights, chosen, self._head, self._encoder)
+        return TwoTierToxicity(self._weights, chosen, self._head, self._plain)
 
     def heads(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """Scores [N, 2] in the order of HEADS, and whether [N] each text holds any word."""
         pieces, owner = passages(texts.to_pylist())
-        found, words = weigh(pa.array(pieces, type=pa.string()), self._weights)
-        asked = np.flatnonzero(in_band(found, words))
+        read = self._reader(pieces)
+        found, words = read.fast, read.words
+        asked = np.flatnonzero(read.asked)
         if len(asked):
-            means = self._encoder.means([self._masked(pieces[place]) for place in asked])
+            means = self._encoder.means([read.texts[place] for place in asked])
             found[asked] = self._head.margins(means, found[asked].astype(np.float32))
         margins, worded = np.full((len(texts), len(HEADS)), -np.inf), np.zeros(len(texts), dtype=bool)
         np.maximum.at(margins, owner[words > 0], found[words > 0])
@@ -98,13 +101,33 @@ class TwoTierToxicity(Toxicity):
         return 1 / (1 + np.exp(-margins)), worded
 
 
-def mask(words: Sequence[str]) -> Callable[[str], str]:
-    """A function that puts one word in the place of every name of a group, so that which group is named
-    cannot decide in the second tier either."""
-    names = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-    behind = "|".join(PEOPLE_WORDS)
-    pattern = re.compile(rf"\b(?:{names})\b(?:\s+(?:{names}|{behind})\b)*", re.IGNORECASE)
-    return lambda text: pattern.sub(SOME_GROUP, text)
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Passages as the encoder gets them, margins [N, 2] and words [N] of the fast tier, and which passages
+    the second tier is `asked` about [N]."""
+
+    texts: list[str]
+    fast: np.ndarray
+    words: np.ndarray
+    asked: np.ndarray
+
+
+class Reader:
+    """Reads passages without which group they name, and with words spelt as usual."""
+
+    def __init__(self, encoder: Encoder, weights: Weights) -> None:
+        self._weights = weights
+        self._respelt = Respelling(encoder.tokenizer.get_vocab())
+        self._groups = GroupReading(encoder, weights.words)
+
+    def __call__(self, pieces: list[str]) -> Read:
+        read = [self._groups.read(self._respelt(piece)) for piece in pieces]
+        texts = [text for text, _ in read]
+        # The fast tier knows all names of groups as one: any of them stands for all.
+        known = [text.replace(SOME_GROUP, self._weights.words[0]) if count else text for text, count in read]
+        fast, words = weigh(pa.array(known, type=pa.string()), self._weights)
+        names = np.array([count > 0 for _, count in read], dtype=bool)
+        return Read(texts, fast, words, in_band(fast, words) | (names & (words > 0)))
 
 
 def in_band(margins: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -148,14 +171,20 @@ def shipped_head() -> Head:
 def pack_head(path: Path, head: Head) -> None:
     """Write a head as an `.npz` of float16 without pickle, the same bytes each time."""
     names = ("inner", "inner_bias", "outer", "outer_bias")
-    write_arrays(path, {name: getattr(head, name).astype(np.float16) for name in names})
+    arrays = {name: getattr(head, name) for name in names}
+    for name, (down, up) in head.changes.items():
+        arrays |= {f"down/{name}": down, f"up/{name}": up}
+    write_arrays(path, {name: array.astype(np.float16) for name, array in arrays.items()})
 
 
 def unpack_head(content: bytes) -> Head:
     """A head from the bytes that `pack_head` wrote."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         parts = ("inner", "inner_bias", "outer", "outer_bias")
-        found = Head(*(arrays[name].astype(np.float32) for name in parts))
+        changed = [name.removeprefix("down/") for name in arrays.files if name.startswith("down/")]
+        changes = {name: (arrays[f"down/{name}"], arrays[f"up/{name}"]) for name in changed}
+        inner, inner_bias, outer, outer_bias = (arrays[name].astype(np.float32) for name in parts)
+    found = Head(inner, inner_bias, outer, outer_bias, changes)
     if found.inner.shape[0] != LAYERS * WIDTH + len(HEADS) or found.outer.shape[1] != len(HEADS):
         raise DataError(f"toxicity head has shapes {found.inner.shape} and {found.outer.shape}")
     return found
