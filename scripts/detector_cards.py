@@ -84,8 +84,9 @@ def personal_card(data: Path, demo: Path) -> Card:
         licence="Apache-2.0",
         attribution=(
             "Persons, places and organisations in noisy text: training part of WNUT17 (Derczynski et al. 2017), CC-BY-4.0.",
-            "Talk that names nobody: Banking77 (Casanueva et al. 2020), CC-BY-4.0; Self-Instruct seed tasks (Wang et "
-            "al. 2022), Apache-2.0; consumer complaints of the US Consumer Financial Protection Bureau, public domain.",
+            "Talk that names nobody, and into which names were put: Banking77 (Casanueva et al. 2020), CC-BY-4.0; "
+            "Self-Instruct seed tasks (Wang et al. 2022), Apache-2.0; harmless-base of hh-rlhf (Bai et al. 2022), MIT; "
+            "consumer complaints of the US Consumer Financial Protection Bureau, public domain.",
             "First names: US Census 1990 and New York City birth records, public domain; Tzioumis 2018, CC0. "
             "Last names: US Census 2010, public domain.",
             "Sentences and other lists: our own.",

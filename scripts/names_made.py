@@ -79,6 +79,10 @@ class Maker(Values):
             return self.plain(self.one("first"))
         return self.stem(1, 3)
 
+    def listed(self) -> str:
+        """A first name of the public lists."""
+        return self.chance.choice(self.listed_first)
+
     def last(self) -> str:
         drawn = self.chance.random()
         if drawn < 0.25:
@@ -228,6 +232,17 @@ class Maker(Values):
             pieces += self.fill(piece)[1] if number % 2 else [("", piece)]
         return pieces
 
+    def named_thing(self) -> str:
+        """What has a capital letter and is nobody, listed or made up."""
+        drawn = self.chance.random()
+        if drawn < 0.7:
+            return self.one("thing")
+        if drawn < 0.82:
+            return self.one("everyday").capitalize()
+        if drawn < 0.9:
+            return self.stem(1, 2) + self.pick("ix", "ol", "tron", "ex", "ware", "Pro", "Max", "Hub", "itis", "emia", "ium", "ine", "cillin", "zole")
+        return self.one("orghead") + self.pick("ify", "ly", "Box", " Pro", " Plus", "Fit", "Mate", "Pad", "Go")
+
     def organisation(self) -> str:
         drawn = self.chance.random()
         if drawn < 0.25:
@@ -299,6 +314,7 @@ PLACES: dict[str, tuple[str, Callable[[Maker], str | list[tuple[str, str]]]]] = 
     "VPC": ("", lambda make: [("", make.one("verb").split("/")[0].capitalize()), ("", " "), *make.complement()]),
     "WC": ("", lambda make: make.pick(make.one("everyday"), make.one("everyday"), make.one("noun"), make.one("product")).capitalize()),
     "WF": ("", lambda make: make.one("both").capitalize()), "XF": ("", Maker.first), "MO": ("DATE", lambda make: make.chance.choice(MONTHS[:12])),
+    "TH": ("", lambda make: make.named_thing()),
     "FW": ("", lambda make: make.one("foreignword")),
     "W1": ("", lambda make: make.one("everyday")), "SE": ("", Maker.serial),
     "QT": ("", lambda make: str(make.number(1, 60))), "HN": ("", Maker.handle),

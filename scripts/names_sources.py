@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import openpyxl
 from names_text import Marked
 
 GROUPS = {"Hispanic": 2, "White": 3, "Black": 4, "Asian": 5}
@@ -50,6 +49,8 @@ def frequent(data: Path, count: int = 300) -> set[str]:
 
 def last_names(data: Path) -> set[str]:
     """The thousand most frequent surnames of the US Census of 2010."""
+    import openpyxl
+
     book = openpyxl.load_workbook(
         data / "names-demographics" / "Names_2010Census_Top1000.xlsx", read_only=True
     )
@@ -63,6 +64,8 @@ def last_names(data: Path) -> set[str]:
 
 def tzioumis(data: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """First names with the share of each group, in per cent (Tzioumis 2018, doi:10.1038/sdata.2018.25)."""
+    import openpyxl
+
     book = openpyxl.load_workbook(data / "names-demographics" / "firstnames.xlsx", read_only=True)
     for row in list(book["Data"].iter_rows(values_only=True))[1:]:
         if isinstance(row[0], str) and row[0].isalpha() and row[0] != "ALL OTHER FIRST NAMES":

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from names_made import Maker
 
-SENTENCES = Path(__file__).parent / "names" / "sentences.txt"
+FOLDER = Path(__file__).parent / "names"
+SENTENCES = (FOLDER / "sentences.txt", FOLDER / "talk.txt")
 _PLACE = re.compile(r"\{([A-Z0-9]+)\}")
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _ENDS = ("", "", "", "!", " :)", " 😀", " 🙏🙏", " lol", "...", " 😡", " <3", "!!", " 👍", "?", " haha")
@@ -25,7 +26,7 @@ class Marked(NamedTuple):
 def sentences() -> list[str]:
     """The templates, each as often as it counts."""
     found: list[str] = []
-    for line in SENTENCES.read_text(encoding="utf-8").splitlines():
+    for line in (line for file in SENTENCES for line in file.read_text(encoding="utf-8").splitlines()):
         if not line or line.startswith("#"):
             continue
         times = re.match(r"=(\d+) ", line)

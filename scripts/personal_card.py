@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from names_sources import kept_for_measuring, names_by_group, plain_texts, wnut
+from names_groups import OWN_CARRIERS, ROUNDS, SEED, carriers, drawn_recall, found_by_group
+from names_sources import kept_for_measuring, plain_texts, wnut
 from names_text import Marked
 from toxicity_card import wilson
 
@@ -26,24 +26,15 @@ from duecare.detect import patterns
 from duecare.detect.card import Measured
 from duecare.detect.names import LABELS, find_names
 from duecare.detect.spans import Span
-from duecare.detect.tagging import Tagger
-from duecare.detect.tokens import shipped_lists
 
 Finder = Callable[[str], Iterable[tuple[int, int, str]]]
-CARRIERS = (
-    "Has {} already handed in the form?",
-    "The keys are with {} at the front desk.",
-    "{} asked whether we could reschedule the visit.",
-    "we owe {} an apology for the mix-up",
-)
-"""Written when the model was finished; the training grammar makes none of them, and nothing was changed after."""
-
-ROUNDS, SEED = 1000, 7
 READ_THIRD = "templates whose errors were not read"
 SYNTHETIC = "presidio-research generated_large, a test only"
 TWEETS = "WNUT17 development part, a test only"
-SHIPPED_NAMES = "the same first names, on the lists that ship"
 FIRST_NAMES = "first names of Tzioumis (2018) kept out of training and lists"
+SHIPPED_NAMES = "the same first names, on the lists that ship"
+BLIND = "in 60 sentences by somebody who had not seen the training sentences"
+OWN = "in 4 sentences by the writer of the training sentences"
 
 
 def everything(text: str) -> list[Span]:
@@ -127,62 +118,24 @@ def on_spans(data: Path) -> Iterator[Measured]:
         yield told(SYNTHETIC, READ_THIRD, metric, value, n, "bootstrap of templates")
 
 
-def group_recall(data: Path, *, listed: bool = False) -> dict[str, np.ndarray]:
-    """Share of CARRIERS in which each name kept out of training is found, [names], by group.
-
-    The lists know none of these names, unless `listed`: then they are those that ship.
-    """
-    groups = names_by_group(data)
-    unlisted = frozenset(name.lower() for names in groups.values() for name in names)
-    blind = Tagger(lists=shipped_lists() if listed else shipped_lists().without(unlisted))
-    found = {}
-    for group, names in groups.items():
-        shares = np.zeros(len(names))
-        for carrier in CARRIERS:
-            shares += _persons(blind, carrier, names) / len(CARRIERS)
-        found[group] = shares
-    return found
-
-
-def _persons(tagger: Tagger, carrier: str, names: Sequence[str]) -> np.ndarray:
-    places = tagger.places(pa.array([carrier.format(name) for name in names]))
-    begin = carrier.index("{}")
-    hit = np.zeros(len(names), bool)
-    ends = np.array([begin + len(name) for name in names])[places.text]
-    hit[places.text[(places.label == "PERSON") & (places.start < ends) & (places.end > begin)]] = True
-    return hit
-
-
 def on_groups(data: Path) -> Iterator[Measured]:
-    """Recall of unlisted first names by group, and the largest gap between groups."""
-    recall = group_recall(data)
-    chance = np.random.default_rng(SEED)
-    drawn = {
-        group: [chance.choice(shares, len(shares)).mean() for _ in range(ROUNDS)]
-        for group, shares in recall.items()
-    }
-    for group, shares in recall.items():
+    """Recall of first names by group, unlisted and listed, and the largest gap between groups."""
+    for where, sentences in ((BLIND, carriers()), (OWN, OWN_CARRIERS)):
+        for listed, names in ((False, FIRST_NAMES), (True, SHIPPED_NAMES)):
+            yield from _by_group(found_by_group(data, sentences, listed=listed), f"{names}, {where}", listed)
+
+
+def _by_group(found: dict[str, np.ndarray], data: str, listed: bool) -> Iterator[Measured]:
+    drawn, method = drawn_recall(found), "bootstrap of names and sentences"
+    for group, hit in found.items():
         low, high = np.percentile(drawn[group], [2.5, 97.5])
-        value = float(shares.mean()), float(low), float(high)
-        yield told(
-            FIRST_NAMES, group, "recall of unlisted first names", value, len(shares), "bootstrap of names"
-        )
-    for group, shares in group_recall(data, listed=True).items():
-        value = resampled(shares[:, None] / len(shares), lambda total: float(total[0]))
-        yield told(SHIPPED_NAMES, group, "recall of first names", value, len(shares), "bootstrap of names")
-    spread = np.ptp(np.array(list(drawn.values())), axis=0)
-    means = [shares.mean() for shares in recall.values()]
-    low, high = np.percentile(spread, [2.5, 97.5])
-    value = float(max(means) - min(means)), float(low), float(high)
-    n = sum(map(len, recall.values()))
-    yield told(
-        FIRST_NAMES,
-        "all groups",
-        "error: largest gap in recall between groups",
-        value,
-        n,
-        "bootstrap of names",
-    )
+        metric = "recall of first names" if listed else "recall of unlisted first names"
+        yield told(data, group, metric, (float(hit.mean()), float(low), float(high)), len(hit), method)
+    low, high = np.percentile(np.ptp(np.array(list(drawn.values())), axis=0), [2.5, 97.5])
+    means = [float(hit.mean()) for hit in found.values()]
+    value = max(means) - min(means), float(low), float(high)
+    metric = "error: largest gap in recall between groups"
+    yield told(data, "all groups", metric, value, sum(map(len, found.values())), method)
 
 
 def person_counts(rows: Sequence[Marked], find: Finder) -> np.ndarray:

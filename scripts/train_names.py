@@ -12,6 +12,7 @@ from __future__ import annotations
 
 # ruff: noqa: E501 - lists, patterns and tables are read whole, on their line
 import json
+import random
 import sys
 import tempfile
 import time
@@ -20,17 +21,22 @@ from pathlib import Path
 import pycrfsuite
 from names_made import Maker, lists
 from names_sources import cut, everyday, first_names, frequent, held_out, last_names, wnut
+from names_swapped import calm_talk, renamed, small_words, swapped, things_swapped
 from names_text import Marked, texts
 
 from duecare.detect.crf import LABELS, Model, features, pack
 from duecare.detect.tokens import Lists, tokens
 
 DETECT = Path(__file__).parent.parent / "src/duecare/detect"
-TEXTS, SEED = 36_000, 11
+TEXTS, SWAPPED, SEED = 24_000, 20_000, 11
+UNLISTED = 0.5
+"""Share of texts whose names are taken off the lists, so that their form and their surroundings must tell."""
+UNCOMMON = 0.25
+"""Share of texts half of whose words are taken off the list of everyday words: none holds them all."""
 TRAINING = {
     "c1": 0.25,
     "c2": 0.02,
-    "max_iterations": 65,
+    "max_iterations": 60,
     "feature.minfreq": 3,
     "feature.possible_transitions": False,
 }
@@ -41,7 +47,9 @@ def main(data: Path) -> None:
     """Write words/listed_names.json and weights/names.npz."""
     own = lists()
     calm, common = everyday(data)
+    talk = calm_talk(data)
     listed = word_lists(data, own, common)
+    listed["W"] |= (small_words(data) | set(own["ordinary"])) - frequent(data)
     first = sorted(name for name in first_names(data) if not held_out(name) and name.lower() in listed["F"])
     own |= {
         "first": [name for name in own["first"] if not held_out(name) and name.lower() not in common],
@@ -51,8 +59,11 @@ def main(data: Path) -> None:
     make = Maker(SEED, first, sorted(last_names(data)), own)
     rows = texts(TEXTS, make)
     for spaced in (False, True):
-        rows += wnut(data / "wnut17" / "wnut17train.conll", spaced)
+        tweets = wnut(data / "wnut17" / "wnut17train.conll", spaced)
+        rows += tweets + renamed(tweets, make)
     rows += [Marked(text, []) for text in calm] + [Marked(cut(text, make.chance), []) for text in calm]
+    rows += [Marked(cut(text, make.chance), []) for text in talk]
+    rows += swapped(calm + talk, make, SWAPPED) + things_swapped(calm + talk, make, SWAPPED // 2)
     known = Lists(
         {
             key: frozenset(word for word in words if key != "F" or not held_out(word))
@@ -143,9 +154,10 @@ def fitted(rows: list[Marked], known: Lists) -> Model:
     """The model with the best penalised likelihood of the rows' labels."""
     began, count = time.perf_counter(), 0
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
+    chance = random.Random(SEED)
     for row in rows:
         if found := tokens(row.text):
-            trainer.append(features(row.text, found, known), labels_of(row))
+            trainer.append(features(row.text, found, lists_for(row, known, chance)), labels_of(row))
             count += len(found)
     print(f"{len(rows)} texts, {count} tokens, {time.perf_counter() - began:.0f} s", file=sys.stderr)
     trainer.set_params(TRAINING)
@@ -159,6 +171,19 @@ def fitted(rows: list[Marked], known: Lists) -> Model:
         tagger.open(f"{folder}/names.crf")
         info = tagger.info()
         return Model.of_weights(info.state_features, info.transitions)
+
+
+def lists_for(row: Marked, known: Lists, chance: random.Random) -> Lists:
+    """The lists, for some texts without the names, and without some of the words, that stand in them."""
+    if chance.random() < UNCOMMON:
+        words = [token.kind.lower() for token in tokens(row.text)]
+        known = known.without(frozenset(word for word in words if chance.random() < 0.5), "W")
+    if chance.random() > UNLISTED:
+        return known
+    named = [row.text[start:end].lower() for start, end, label in row.places if label == "PERSON"]
+    return (
+        known.without(frozenset(token.kind for name in named for token in tokens(name))) if named else known
+    )
 
 
 def labels_of(row: Marked) -> list[str]:
@@ -185,7 +210,7 @@ def write_lists(listed: dict[str, set[str]]) -> None:
     about = {
         "F": "first names: US Census 1990, New York City birth records, Tzioumis 2018 (CC0), own list",
         "L": "last names: US Census 2010, the thousand most frequent; own list",
-        "W": "words written in small letters in US consumer complaints, Banking77 (CC-BY-4.0) and Self-Instruct",
+        "W": "words written in small letters in US consumer complaints, Banking77 (CC-BY-4.0), Self-Instruct and hh-rlhf (MIT); own list",
         "others": "own lists, see scripts/names/lists.txt",
     }
     content = {"about": about, "lists": lines}

@@ -146,6 +146,35 @@ def test_folding_twice_is_folding_once_and_case_and_space_are_gone(said):
     assert folded(f"  {said}\n") == once
 
 
+def _plainly(row):
+    """What a row says, put together by a loop."""
+    parts = [row.kind, row.text, row.chosen, row.rejected]
+    parts += [each for turn in row.messages for each in (turn.role, turn.content)]
+    plain = [None if part is None else folded(part).encode() for part in parts]
+    return b"".join(b"-" if part is None else b"%d:%b" % (len(part), part) for part in plain)
+
+
+_SAID = st.text(st.sampled_from("aB :-0\t\n\r\x0b\x0c\x1c\x1f\x85éſİ\u2003\u3000ﬁ𝒜"), max_size=9)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["text", "chat", "both"]), _SAID, _SAID), max_size=6))
+def test_contents_of_columns_are_those_of_a_plain_loop(said):
+    rows = [
+        text(place, one)
+        if kind == "text"
+        else chat(place, ("user", one), ("assistant", other))
+        if kind == "chat"
+        else preference(place, one, other, f"{one} {other}x")
+        for place, (kind, one, other) in enumerate(said)
+        if one and other
+    ]
+    batch = table(rows).combine_chunks()
+    found = [each for part in batch.to_batches() for each in contents(part)]
+    assert found == [_plainly(row) for row in rows]
+    if len(rows) > 1:
+        assert contents(batch.to_batches()[0].slice(1)) == found[1:]
+
+
 def test_every_row_has_content_of_its_own_form():
     batch = table([text(0, "A  b"), chat(1, ("user", "A  b"))]).combine_chunks().to_batches()[0]
     assert batch.schema.equals(EXAMPLES)

@@ -191,8 +191,24 @@ def test_no_rows_and_rows_without_words(found):
     assert found(["", "?", "!"]).clusters().tolist() == [0, 1, 2]
 
 
-def test_memory_is_a_few_numbers_a_row(tmp_path):
+def test_keys_sorted_in_parts_and_pairs_in_turns_give_the_same_rows(found, monkeypatch):
+    chance = random.Random(4)
+    texts = [text(chance, 20, 120) for _ in range(300)]
+    texts += [" ".join(each.split()[: chance.randint(18, 200)]) for each in texts * 2]
+    whole = found(texts)
+    monkeypatch.setattr(lsh, "SORTED", 64)
+    monkeypatch.setattr(lsh, "COMPARED", 7)
+    again = found(texts)
+    assert len(set(whole.clusters().tolist())) < len(texts) - 100
+    assert again.clusters().tolist() == whole.clusters().tolist()
+    assert again.kept().keeper.tolist() == whole.kept().keeper.tolist()
+    assert again.kept().similarity.tobytes() == whole.kept().similarity.tobytes()
+
+
+@pytest.mark.parametrize(("keys", "least"), [(1 << 20, 80), (4_000, 30)])
+def test_memory_is_a_few_numbers_a_row(tmp_path, monkeypatch, keys, least):
     """The band keys of both spaces alone would be 336 bytes a row; the texts more."""
+    monkeypatch.setattr(lsh, "SORTED", keys)
 
     def peak(rows):
         chance = random.Random(0)
@@ -206,7 +222,7 @@ def test_memory_is_a_few_numbers_a_row(tmp_path):
         tracemalloc.stop()
         return most
 
-    assert (peak(40_000) - peak(10_000)) / 30_000 < 80
+    assert (peak(40_000) - peak(10_000)) / 30_000 < least
 
 
 def test_a_similarity_out_of_range_is_refused(tmp_path):

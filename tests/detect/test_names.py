@@ -20,7 +20,7 @@ from duecare.detect.kernel import library
 from duecare.detect.names import find_names
 from duecare.detect.personal import Personal, find_personal
 from duecare.detect.tagging import Tagger
-from duecare.detect.tokens import LINE, describe, kind_of, shipped_lists, tokens
+from duecare.detect.tokens import LINE, describe, first_names, kind_of, shipped_lists, tokens
 
 needs_compiler = pytest.mark.skipif(building.compiler() is None, reason="no C compiler is on the PATH")
 
@@ -232,6 +232,41 @@ def test_a_listed_name_says_so_until_it_is_taken_off_the_list():
     assert "g=F" in describe("Mary", lists).own
     assert "g=F" not in describe("Mary", lists.without(frozenset({"mary"}))).own
     assert describe(LINE, lists).group == "LINE"
+
+
+def test_form_and_ending_speak_where_no_list_does():
+    lists = shipped_lists()
+    assert {"t=ngo", "t=goz", "t=ozi"} <= set(describe("Ngozi", lists).own)
+    assert "v=ed" in describe("halted", lists).near
+    assert not [name for name in describe("halted", lists).own if name.startswith("t=")]
+    assert not [name for name in describe("Halted", lists).near if name.startswith("v=")]
+
+
+UNLISTED = ("Zelmira", "Tavonteo", "Ikwuoma", "Jaskirata", "Thuyenna", "Orsolyka", "Marquisha", "Xochilda")
+"""Made up in the manner of many languages; on no list."""
+
+
+def test_a_name_on_no_list_is_found_by_its_form_and_its_place():
+    told = (
+        "We waited an hour before {} turned up with the tickets.",
+        "I borrowed the ladder from {} and forgot to return it.",
+        "Last winter {} repaired the roof without any help.",
+        "My sister went swimming with {} on the first warm day.",
+    )
+    known = first_names()
+    assert not [name for name in UNLISTED if name.lower() in known]
+
+    def found(words: tuple[str, ...]) -> int:
+        texts = [(said.format(word), word) for said in told for word in words]
+        return sum(
+            word in text[span.start : span.end]
+            for text, word in texts
+            for span in find_names(text, ("PERSON",))
+        )
+
+    things = ("Router", "Parcels", "Invoice", "Battery", "Kitchen", "Cheddar", "Monday", "Insurance")
+    assert found(UNLISTED) >= 24  # of 32
+    assert found(things) <= 8  # control: a capital letter in the same places is not enough
 
 
 @pytest.mark.timeout(60)

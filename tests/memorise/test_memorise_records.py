@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from duecare.core.wire import plain
 from duecare.memorise import RecordLimits, Records
 from duecare.model.fetch import Fetch
 from duecare.model.tiny import write_tiny
-from duecare.vault import destroy, home
+from duecare.vault import destroy, home, opened, sealed_with
 
 pytestmark = [
     pytest.mark.jax,
@@ -186,7 +187,7 @@ def test_no_value_and_no_text_of_a_row_is_in_any_output(world, found):
     for each in found.values():
         texts = [json.dumps(plain(one)) for one in (*each["outcome"].estimates, *each["outcome"].findings)]
         texts += [repr(one) for one in each["said"]]
-        for path in each["out"].iterdir():
+        for path in filter(Path.is_file, each["out"].rglob("*")):
             texts.append(path.read_bytes().decode("latin-1"))
             if path.suffix == ".parquet":
                 texts.append(json.dumps(pq.read_table(path).to_pylist()))
@@ -213,3 +214,96 @@ def test_where_the_secret_is_destroyed_nobody_can_ask(world, same, tmp_path, mon
     assert "destroyed" in gone.detail
     assert not [each for each in found["outcome"].estimates if each.metric.startswith("memorise.redacted")]
     assert verdict(found, "verbatim").verdict == FAIL, "the rest is asked all the same"
+
+
+class Killed(Exception):
+    """Stands for a kill in the middle of the work."""
+
+
+@pytest.fixture
+def questions(monkeypatch):
+    """What was asked, a few questions at a time, and which models were opened; a kill where `end` says."""
+    from duecare.memorise import records_answered, records_engine
+
+    monkeypatch.setattr(records_answered, "CHUNK", 5)
+    put, opened = [], []
+    whole = records_engine.Asked.continued
+
+    def open_model(folder, batch):
+        opened.append(folder)
+        return was(folder, batch)
+
+    def heard(self, values, *rest):
+        put.append(("values", len(values)))
+        return was_heard(self, values, *rest)
+
+    def continued(self, begun, *rest):
+        if sum(kind == "beginnings" for kind, _ in put) == found["end"]:
+            raise Killed
+        put.append(("beginnings", len(begun)))
+        return whole(self, begun, *rest)
+
+    was, was_heard = records_engine.open_model, records_engine.Asked.heard
+    found = {"put": put, "opened": opened, "end": None}
+    monkeypatch.setattr(records_engine, "open_model", open_model)
+    monkeypatch.setattr(records_engine.Asked, "heard", heard)
+    monkeypatch.setattr(records_engine.Asked, "continued", continued)
+    return found
+
+
+def counted(questions, kind):
+    return sum(count for each, count in questions["put"] if each == kind)
+
+
+def test_a_killed_call_goes_on_behind_what_it_has_asked(world, same, found, questions, tmp_path):
+    """Killed in the middle of the second model: nothing is asked twice, and the tables are the same bytes."""
+    questions["end"] = 7  # 24 beginnings, 5 at a time: five writings for the base, two for the trained one
+    with pytest.raises(Killed):
+        asked(STEP, world["leaky"], tmp_path / "out")
+    assert (counted(questions, "values"), counted(questions, "beginnings")) == (48, 34)
+    questions["put"].clear()
+    questions["opened"].clear()
+    questions["end"] = None
+    outcome = STEP.run(world["leaky"], tmp_path / "out", lambda _: None)
+    assert counted(questions, "values") == 0
+    assert counted(questions, "beginnings") == 14
+    assert questions["opened"] == [world["leaky"]["model"].path / "model"], "the base has nothing left to say"
+    assert outcome == found["leaky"]["outcome"]
+    for name in outcome.files.values():
+        assert (tmp_path / "out" / name).read_bytes() == (found["leaky"]["out"] / name).read_bytes(), name
+
+
+def test_what_is_kept_of_a_killed_call_belongs_to_its_settings_and_inputs(world, same, questions, tmp_path):
+    questions["end"] = 7
+    with pytest.raises(Killed):
+        asked(STEP, world["leaky"], tmp_path / "out")
+    other = {**world["clean"], "model": replace(world["clean"]["model"], digest="digest of another")}
+    for step, inputs in ((replace(STEP, seed=1), world["leaky"]), (STEP, other)):
+        questions["put"].clear()
+        with pytest.raises(Killed):
+            step.run(inputs, tmp_path / "out", lambda _: None)
+        assert counted(questions, "values") == 48
+
+
+def test_what_is_kept_of_a_killed_call_opens_with_the_secret_of_the_rows_alone(
+    world, same, questions, tmp_path, monkeypatch
+):
+    questions["end"] = 7
+    with pytest.raises(Killed):
+        asked(STEP, world["leaky"], tmp_path / "out")
+    kept = [path for path in (tmp_path / "out" / ".resume").rglob("*") if path.is_file()]
+    assert len(kept) == 2 * 5 + 7
+    assert {sealed_with(path) for path in kept} == {SECRET}
+    said = [opened(path).read() for path in kept]
+    assert any(b"chats:3/" in each for each in said), "control: what is searched does hold the rows' names"
+    words = [*world["source"].values.values(), *(row.messages[1].content[:20] for row in world["source"].was)]
+    assert not [word for word in words for each in said if word.encode() in each]
+    shutil.copytree(home(), tmp_path / "home", copy_function=shutil.copy2)
+    monkeypatch.setenv("DUECARE_HOME", str(tmp_path / "home"))
+    assert destroy(home(), SECRET)
+    questions["put"].clear()
+    questions["end"] = None
+    STEP.run(world["leaky"], tmp_path / "out", lambda _: None)
+    assert counted(questions, "beginnings") == 48
+    assert len([path for path in (tmp_path / "out" / ".resume").rglob("*") if path.is_file()]) == 17
+    assert not (home() / "secrets" / SECRET).exists(), "no secret of this name was made again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from duecare.report.documents import (
     markdown,
     nist,
     nist_genai,
+    of_people,
     page,
     principles,
 )
@@ -308,3 +310,20 @@ def test_where_nothing_was_checked_nothing_is_said_to_hold(tmp_path: Path) -> No
     held = Finding(name="sft.loss.gap", verdict="pass", limit="at most 0.5", detail="It is 0.1.")
     fact = noticed("checked", [held])
     assert (fact.known, fact.said) == (MEASURED, "none")
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        (
+            {"seal": ["rows", "weights"], "keep_until": "2027-01-31"},
+            "encrypted: rows, weights; kept until 2027-01-31",
+        ),
+        ({"seal": [], "keep_until": None}, "nothing is encrypted; kept until no day that is set"),
+    ],
+    ids=["sealed", "nothing"],
+)
+def test_what_is_encrypted_is_said_in_words(seen: View, storage: dict[str, object], said: str) -> None:
+    told = replace(seen, story=replace(seen.story, study={**seen.story.study, "storage": storage}))
+    (fact,) = of_people.kept(told)
+    assert (fact.said, fact.known) == (said, DECLARED)

@@ -199,6 +199,22 @@ def test_looks_lie_on_the_disk_and_a_damaged_one_ends_the_record(tmp_path: Path)
     assert DriftLog(tmp_path, 2).records == course[:1]
 
 
+def test_of_so_many_rounds_the_last_is_looked_at(tmp_path: Path) -> None:
+    """The first is the start itself: a look at it would say nothing."""
+    first, second, *_ = looks(np.random.default_rng(6), lambda *_: 0.5, rounds=3)
+    log = DriftLog(tmp_path, 0)
+    assert log.complete(1, every=2, iterations=1)
+    assert not log.complete(2, every=2, iterations=1)
+    log.add(second)
+    assert log.complete(3, every=2, iterations=1)
+    assert not log.complete(4, every=2, iterations=1)
+    (tmp_path / "drift.jsonl").unlink()
+    log = DriftLog(tmp_path, 0)
+    log.add(first)
+    assert not log.complete(3, every=2, iterations=1)
+    assert log.complete(1, every=1, iterations=1), "control: where every round is looked at, so is the first"
+
+
 SOUND: dict[str, Any] = {"on": "chats", "reward": {"sentiment": 1.0}}
 
 

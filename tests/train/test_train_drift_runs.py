@@ -152,9 +152,9 @@ def test_a_run_that_dies_goes_on_to_the_same_looks(
     again, _ = run(step, inputs, tmp_path / "died")
     assert digests(tmp_path / "whole" / "out") == digests(tmp_path / "died")
     assert again.findings == whole.findings
-    # Rounds 0, 2 and 4 of six were looked at, and told after the windows in which they ended.
+    # Rounds 1, 3 and 5 of six were looked at, and told after the windows in which they ended.
     method = "grpo" if kind is Grpo else "ppo"
     shares = [each for each in told.estimates(f"{method}.drift.win") if "group" not in each.slice]
-    assert [each.step for each in shares] == [2, 6, 10]
+    assert [each.step for each in shares] == [4, 8, 12]
     assert {each.n for each in shares} == {4}
     assert any(isinstance(each, Finding) for each in whole.findings)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from training_toys import Told
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, Note
@@ -117,3 +120,26 @@ def test_a_budget_that_is_exceeded_is_said(tmp_path: Path) -> None:
     (note,) = told.all
     assert isinstance(note, Note)
     assert "more than the 10% allowed, as the study says how often" in note.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (5.0, "base and end are always measured; `issues: 13` would keep to it"),
+        (9.0, "so few steps cannot keep to it: 10 issues, the fewest there are, take 81 steps"),
+    ],
+)
+def test_it_says_what_would_keep_a_short_run_to_its_budget(tmp_path: Path, seconds: float, said: str) -> None:
+    """60 steps of a second leave 6.7 seconds for probes of 20 issues, base and end among them."""
+    told, made = Told(), watch(tmp_path, Model())
+    made.probes = replace(PROBES, every=None)
+    made.decide(at=3, seconds=seconds, step_seconds=1.0, tell=told)
+    (note,) = told.all
+    assert isinstance(note, Note)
+    assert note.text.endswith(said)
+    issues = int(found[1]) if (found := re.search(r"issues: (\d+)", said)) else 10
+    steps = int(found[1]) if (found := re.search(r"take (\d+) steps", said)) else STEPS
+    for more, kept in ((0, True), (1, False)):  # the last one that keeps to it, and the next
+        asked = 2 * seconds * (issues + more * (steps == STEPS)) / PROBES.issues
+        trained = steps - more * (steps != STEPS)
+        assert (asked / (asked + trained) <= 0.1) is kept

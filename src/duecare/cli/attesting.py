@@ -19,6 +19,8 @@ from duecare.ledger.attested import (
     last_attested,
     lies_broken,
     note_of,
+    people_told,
+    signatures_kept,
     statements,
     told_by,
     write_attestations,
@@ -59,7 +61,8 @@ def attest(
     folder: Path, recorder: Recorder, model: str | None = None, people: Sequence[Key] = ()
 ) -> tuple[Entry, bool]:
     """Sign and enter attestations, unless those that lie there say just this; their entry, and whether it is
-    new. `model` is the job whose model it is (left out: the last), `people` are further keys that sign.
+    new. `model` is the job whose model it is (left out: the last), `people` are further keys that sign; what
+    people on the list signed before of the same statements stays.
 
     Raises LedgerError where the run is not at its end, or made nothing.
     """
@@ -76,22 +79,48 @@ def attest(
     name = standing(recorder.entries).name
     mine = sign.load_or_create(home)
     others = [key for key in people if key.public != mine.public]
-    write_attestations(out, draft.said, draft.subject, name, Signers([mine, *others], weights))
+    kept = signatures_kept(folder, draft.said, _people(recorder))
+    by = write_attestations(out, draft.said, draft.subject, name, Signers([mine, *others], weights, kept))
     artifact = recorder.publish_attestations(out)
-    note = note_of(draft.subject, draft.time, weights)
+    note = note_of(draft.subject, draft.time, weights, by)
     entry = recorder.append(ATTESTED, outputs={ATTESTATIONS: artifact.digest}, software=versions(), note=note)
     _tidy(folder)
     return entry, True
 
 
 def put_right(folder: Path, recorder: Recorder) -> None:
-    """Take away what a killed call left: attestations that no entry records, or not these; half of them."""
+    """Take away what a killed call left: attestations that no entry records, or not these; half of them.
+
+    Raises LedgerError where a person signed them whose signature lies there no more: nobody else can give it.
+    """
     if lies_broken(folder, recorder.entries):
         last = last_attested(recorder.entries)
-        model = told_by(last).model if last is not None else ""
-        attest(folder, recorder, model or None)
+        model = told_by(last).model or None if last is not None else None
+        if last is not None and (lost := _lost(folder, recorder, last, model)):
+            raise LedgerError(
+                f"the attestations of entry {last.index} lie there no more as they were signed by "
+                f"{', '.join(lost)}: `duecare attest RUN --as NAME` has them signed again, and `duecare "
+                "attest RUN` does without"
+            )
+        attest(folder, recorder, model)
+    put_away(folder)
+
+
+def put_away(folder: Path) -> None:
+    """Take away attestations that a killed call had not finished."""
     shutil.rmtree(folder / SCRATCH / ATTESTATIONS, ignore_errors=True)
     _tidy(folder)
+
+
+def _lost(folder: Path, recorder: Recorder, last: Entry, model: str | None) -> list[str]:
+    """By name (or key) the people who signed what an entry records, and whose signatures cannot be kept."""
+    people = _people(recorder)
+    said = drafted(folder, recorder, model).said
+    kept = signatures_kept(folder, said, people)
+    stay = [{each.keyid for each in kept.get(name, ())} for name in said]
+    listed = people.listed.listing.people.items() if people.listed else ()
+    names = {person.key: name for name, person in listed}
+    return [names.get(key, key) for key in people_told(last) if not all(key in each for each in stay)]
 
 
 def _stands(folder: Path, recorder: Recorder, draft: Draft, people: Sequence[Key]) -> bool:

@@ -23,6 +23,7 @@ def combinations(study: Study) -> list[Problem]:
     """Every problem of a study as a whole; `where` is the path in a study file."""
     return [
         *_names(study),
+        *_without_data(study),
         *_curation(study),
         *_training(study),
         *_evaluation(study),
@@ -77,11 +78,22 @@ def split_sources(study: Study) -> tuple[str, ...]:
 def _names(study: Study) -> Iterator[Problem]:
     if not _NAME.fullmatch(study.name):
         yield Problem("study.name", show(study.name), _NAMED)
-    if not study.data:
-        yield Problem("data", "empty", "at least one source")
     for name in study.data:
         if not _NAME.fullmatch(name):
             yield Problem(f"data.{name}", show(name), f"a source name of {_NAMED}")
+
+
+def _without_data(study: Study) -> Iterator[Problem]:
+    """A study may lack data where it only asks a model what comes along with duecare, or lies in files."""
+    if study.data:
+        return
+    reading = [name for name in ("curate", "train", "reward", "memorise") if getattr(study, name)]
+    if reading or not (study.evaluate or study.explain):
+        why = f"section `{reading[0]}` reads rows" if reading else "the study evaluates and explains nothing"
+        yield Problem("data", "missing", f"at least one source, because {why}")
+    if "heldout" in getattr(study.evaluate, "suites", ()):
+        expected = "suites without heldout, or at least one source under `data`, of which rows are held out"
+        yield Problem("evaluate.suites", "heldout", expected)
 
 
 def _curation(study: Study) -> Iterator[Problem]:

@@ -287,8 +287,7 @@ class _Reading:
 
     def _data(self) -> dict[str, Step]:
         node = self._sections.get("data")
-        if node is None:
-            self._problems.append(Problem("data", "missing", "at least one source", self._root.line))
+        if node is None:  # whether any is needed is a question of the whole study
             return {}
         entries = mapping(node, "data", self._problems) or {}
         if not entries:

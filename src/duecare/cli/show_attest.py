@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from duecare.cli import signing
-from duecare.cli.attesting import attest, put_right
+from duecare.cli.attesting import attest, put_away
 from duecare.cli.main import OK
 from duecare.cli.reviewing import recording
 from duecare.cli.show import console, run_folder
@@ -28,7 +28,7 @@ def show_attest(given: Path | None, model: str | None, by: By | None) -> int:
         if key.public != person.key:
             raise LedgerError(f"the key is not that of {by.name} on the list of people")
     with recording(folder) as recorder:
-        put_right(folder, recorder)
+        put_away(folder)
         entry, new = attest(folder, recorder, model, [key] if key is not None else [])
         subject = subject_told(folder, recorder.entries, told_by(entry).model)
     place = folder / ATTESTATIONS

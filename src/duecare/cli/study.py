@@ -64,7 +64,7 @@ class Study:
       each other only one way: rules without people are refused
     - model: a `Fetch` step, needed to train or to evaluate
     - groups: whose treatment is looked at
-    - data: name -> `Read` step
+    - data: name -> `Read` step; none where the study only asks a model and reads no rows
     - curate: steps (or `Use(step, on=...)`) in the order in which rows go through them
     - train: `Sft`, `Distill`, `Dpo`, `RewardModel`, `Grpo` and `Ppo` steps; each goes on from the model of
       the one before, but none from a reward model

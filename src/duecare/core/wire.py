@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -34,6 +35,11 @@ def plain(value: object) -> Any:
 def encode(value: object) -> bytes:
     """`value` as canonical JSON."""
     return _ENCODER.encode(plain(value))
+
+
+def encode_texts(value: Sequence[object]) -> bytes:
+    """Strings, None and tuples of such as canonical JSON: where no number is, none has to be looked at."""
+    return _ENCODER.encode(value)
 
 
 def encode_read(value: Noun) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import intern
 
 import numpy as np
 import pyarrow as pa
@@ -50,12 +51,17 @@ def take_census(
     answered = False
     about: list[str | None] = []
     answers: list[str | None] = []
+    compared = frozenset((*outcomes, *([topic] if topic else [])))
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
-        results.append(_declared(batch, "fields", "name"))
-        words.append(answer_words(batch))
+        results.append(_declared(batch, "fields", "name", compared))
+        flat = texts(batch)
+        counted, answer = words_of(flat.column("text")), is_answer(batch, flat)
+        words.append(
+            np.bincount(owners(batch), weights=counted * answer, minlength=len(batch))
+        )  # of each row
         about += [None] * len(batch) if topic else topics_of(batch)
-        answers += answers_of(batch, is_answer(batch, texts(batch)) & ~_is_text(batch))
+        answers += answers_of(batch, answer & ~_is_text(batch), counted)
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
         if axes:
             named += mentions([batch])
@@ -83,15 +89,12 @@ def _declared_topics(
     return list(found)
 
 
-def answer_words(batch: pa.RecordBatch) -> np.ndarray:
-    """Words of each row's answer, float64 [rows]: the assistant's turns, the chosen answer, or the text."""
-    flat = texts(batch)
-    count = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(flat.column("text"))))
-    empty = pc.equal(pc.utf8_trim_whitespace(flat.column("text")), "")
-    count = pc.if_else(empty, 0, count).to_numpy(zero_copy_only=False).astype(np.float64)
-    counts_here = is_answer(batch, flat)
-    total: np.ndarray = np.bincount(owners(batch), weights=count * counts_here, minlength=len(batch))
-    return total
+def words_of(said: pa.Array) -> np.ndarray:
+    """Words of each text, float64 [texts]: what white space parts."""
+    trimmed = pc.utf8_trim_whitespace(said)
+    count = pc.list_value_length(pc.utf8_split_whitespace(trimmed))
+    counted: np.ndarray = pc.if_else(pc.equal(trimmed, ""), 0, count).to_numpy(zero_copy_only=False)
+    return counted.astype(np.float64)
 
 
 def _is_text(batch: pa.RecordBatch) -> np.ndarray:
@@ -112,14 +115,17 @@ def is_answer(batch: pa.RecordBatch, flat: pa.RecordBatch) -> np.ndarray:
     return answer
 
 
-def _declared(batch: pa.RecordBatch, column: str, name: str) -> dict[str, list[str | None]]:
-    """Name -> value of each row, None where it declares none."""
+def _declared(
+    batch: pa.RecordBatch, column: str, name: str, wanted: frozenset[str] | None = None
+) -> dict[str, list[str | None]]:
+    """Name (of those `wanted`, if given) -> value of each row, None where it declares none."""
     listed = batch.column(column).to_pylist()
-    names = sorted({each[name] for row in listed for each in row})
+    names = sorted({each[name] for row in listed for each in row if wanted is None or each[name] in wanted})
     found: dict[str, list[str | None]] = {one: [None] * len(listed) for one in names}
     for number, row in enumerate(listed):
         for each in row:
-            found[each[name]][number] = each["value"]
+            if each[name] in found and each["value"] is not None:
+                found[each[name]][number] = intern(each["value"])  # one string, however many rows have it
     return found
 
 

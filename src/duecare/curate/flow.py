@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ from duecare.core import (
 )
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.engine import Finished, carried, room_for
-from duecare.curate.mention import mentions, removed_by_mention
+from duecare.curate.mention import Mentions, mentions, removed_by_mention
 from duecare.curate.partition import Made, Tables, Work, no_search_for_cycles
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 from duecare.vault.sealed import DATA_KEYS
@@ -65,7 +66,8 @@ Operator = Callable[[pa.RecordBatch], Sifted]
 
 def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.RecordBatch]:
     """The rows of an artifact as batches of EXAMPLES, sealed or not."""
-    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw) as file:
+    # Read ahead, what was read would be kept until the end: all of the file.
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=BATCH):
             rows = batch.cast(EXAMPLES)
             expect(rows, EXAMPLES, name)
@@ -151,17 +153,19 @@ def sift(
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
+    whose = _Whose()
     with room_for(name, out), files.writing() as write:
         for batch, made in _made(operator, batches(read), finished):
             tables = _set_apart(batch, made, name) if made.failed else made.tables
             tally.add(batch, tables, len(made.failed))
+            whose.add(batch, tables["dropped"])
             seen(tables)
             write(tables)
             tell(Progress(tally.rows["in"], total, "row"))
     source = read.job.partition(":")[2]
     outcome = Outcome(
         files=files.names(),
-        estimates=(*tally.estimates(source), *_by_mention(read, out, tally, source)),
+        estimates=(*tally.estimates(source), *whose.estimates(read, tally, source)),
         findings=tuple(tally.findings(source, name)),
     )
     if finished is not None:
@@ -245,12 +249,30 @@ def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
     return {"kept": batch.slice(0, 0), **made.tables, **more}
 
 
-def _by_mention(read: Artifact, out: Path, tally: _Tally, source: str) -> Iterator[Estimate]:
-    """Whose mention went: only where rows went, for the texts are read once more."""
-    if tally.rows["dropped"]:
-        seen = mentions(batches(read))
-        removed = mentions(batches(Artifact(read.job, out, read.digest), "dropped.parquet"))
-        yield from removed_by_mention(seen, removed, tally.rows["in"], tally.rows["dropped"], source)
+@dataclass(slots=True)
+class _Whose:
+    """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
+
+    before: int = 0
+    seen: Mentions = field(default_factory=Counter)
+    removed: Mentions = field(default_factory=Counter)
+    going: bool = False
+
+    def add(self, batch: pa.RecordBatch, dropped: pa.RecordBatch) -> None:
+        self.going = self.going or len(dropped) > 0
+        if not self.going:
+            self.before += 1
+            return
+        self.seen += mentions([batch])
+        self.removed += mentions([dropped])
+
+    def estimates(self, read: Artifact, tally: _Tally, source: str) -> Iterator[Estimate]:
+        if self.going:
+            seen = self.seen + mentions(islice(batches(read), self.before))
+            yield from removed_by_mention(seen, self.removed, tally.rows["in"], tally.rows["dropped"], source)
+
+
+_TOUCHED = ("changed", "flagged", "added")
 
 
 class _Tally:
@@ -260,26 +282,25 @@ class _Tally:
         self.rows: Counter[str] = Counter()
         self.seen: Counter[tuple[str, str]] = Counter()
         self.removed: Counter[tuple[str, str]] = Counter()
-        self.touched: dict[str, set[str]] = {"changed": set(), "flagged": set(), "added": set()}
+        self.touched = Counter[str]()
 
     def add(self, batch: pa.RecordBatch, tables: Tables, failed: int) -> None:
         self.rows["in"] += len(batch)
         self.rows["kept"] += len(tables["kept"])
         self.rows["dropped"] += len(tables["dropped"])
         self.rows["set_aside"] += failed
-        for what, names in self.touched.items():
+        for what in _TOUCHED:  # a row's reasons all come with its batch: no name has to be remembered
             hit = tables["changes"].filter(pc.equal(tables["changes"].column("action"), what))
-            names.update(hit.column("row").to_pylist())
+            self.touched[what] += pc.count_distinct(hit.column("row")).as_py()
         self.seen += memberships(batch)
         self.removed += memberships(tables["dropped"])
 
     def estimates(self, source: str) -> Iterator[Estimate]:
         from duecare.measure import proportion  # brings scipy, which a study check does without
 
-        counts = {**self.rows, **{what: len(names) for what, names in self.touched.items()}}
-        total = self.rows["in"]
+        counts, total = {**self.rows, **self.touched}, self.rows["in"]
         aside = ("set_aside",) if self.rows["set_aside"] else ()
-        for what in ("in", "kept", "dropped", "changed", "flagged", "added", *aside):
+        for what in ("in", "kept", "dropped", *_TOUCHED, *aside):
             yield exact(f"curate.rows.{what}", counts.get(what, 0), total, {"source": source}, "rows")
         for (axis, group), seen in sorted(self.seen.items()):
             place = {"source": source, "axis": axis, "group": group}
@@ -300,6 +321,8 @@ class _Tally:
 def memberships(batch: pa.RecordBatch) -> Counter[tuple[str, str]]:
     """How many rows declare each (axis, group)."""
     flat = pc.list_flatten(batch.column("groups"))
+    if not len(flat):
+        return Counter()  # to set up a count costs a millisecond, for most data in vain
     counted = pa.table({"axis": flat.field("axis"), "group": flat.field("value")}).group_by(["axis", "group"])
     return Counter(
         {

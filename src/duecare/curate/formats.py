@@ -343,7 +343,7 @@ def _decoded(line: int | None, raw: bytes) -> Record:
 
 def _open_parquet(stack: ExitStack, path: Path, how: _How) -> Opened:
     wanted = how.wanted
-    file = stack.enter_context(pq.ParquetFile(path))
+    file = stack.enter_context(pq.ParquetFile(path, pre_buffer=False))  # read ahead, all of it would be kept
     names = tuple(file.schema_arrow.names)
     chosen = None if wanted is None else [name for name in names if name in wanted]
     return Opened(names, _batch_records(file.iter_batches(batch_size=BATCH, columns=chosen)))

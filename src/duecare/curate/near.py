@@ -24,26 +24,30 @@ _SALTS = np.array(
 @contextmanager
 def near_rows(
     artifact: Artifact,
-    wanted: Callable[[int, int], np.ndarray],
     similarity: float,
     out: Path,
     tell: Tell,
     *,
     of: Callable[[pa.RecordBatch], Passages] | None = None,
+    seen: Callable[[pa.RecordBatch], None] = lambda _: None,
+    wanted: Callable[[], np.ndarray] | None = None,
 ) -> Iterator[NearRows]:
     """The near duplicates among rows of `artifact`, ready to be asked.
 
-    `wanted(first, last)` says which of the rows [first, last) are looked at (bool), `of` what of them (all
-    texts where not given). Reads the rows twice; working files without a name take up room in `out` until
-    the end.
+    `of` says what of the rows is looked at (all texts where not given). `seen` is shown each batch; `wanted`,
+    asked after the last, says which rows count, bool [rows] (all where not given). Reads the rows twice;
+    working files without a name take up room in `out` until the end.
     """
     of = of or passages
     total, done = count_rows(artifact), 0
     with NearRows(total, similarity, out) as near:
         for batch in batches(artifact):
-            near.add(of(batch), wanted(done, done + len(batch)))
+            seen(batch)
+            near.add(of(batch), np.ones(len(batch), dtype=bool))
             done += len(batch)
             tell(Progress(done, total, "row", "signatures"))
+        if wanted is not None:
+            near.only(wanted())
         candidate, done = near.candidates(), 0
         for batch in batches(artifact):
             here = np.flatnonzero(candidate[done : done + len(batch)])
@@ -76,9 +80,7 @@ def passages(batch: pa.RecordBatch) -> Passages:
 
 def prompts_near(artifact: Artifact, similarity: float, out: Path, tell: Tell) -> Iterator[np.ndarray]:
     """Groups of two or more rows whose user turns (or text) are near-identical: positions int64, in order."""
-    with near_rows(
-        artifact, lambda first, last: np.ones(last - first, bool), similarity, out, tell, of=_prompts
-    ) as near:
+    with near_rows(artifact, similarity, out, tell, of=_prompts) as near:
         label = near.clusters()
     order = np.argsort(label, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
-from duecare.curate.flow import Sifted, batches, changes, sift, split_rows
+from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
 from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
 
@@ -55,11 +53,12 @@ class Duplicates:
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         """Write kept, dropped and changes.
 
-        Holds 16 bytes a row, below similarity 1 some 110, and the names of rows that have a double. Band keys
+        Holds 16 bytes a row, below similarity 1 some 80, and the names of rows that have a double. Band keys
         and shingles of candidates take up room in `out` meanwhile, in files without a name.
         """
         keeper, similarity = self.keepers(inputs["examples"], out, tell)
-        standing = set(keeper[keeper != np.arange(len(keeper))].tolist())  # those that stand for others
+        standing = np.zeros(len(keeper), dtype=bool)  # those that stand for others
+        standing[keeper[keeper != np.arange(len(keeper))]] = True
         names: dict[int, str] = {}
         done = 0
 
@@ -87,11 +86,19 @@ class Duplicates:
     def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
         """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),
         and how similar they are, float64 [rows]: NaN where the content is the same."""
-        first = firsts(digests(artifact))
+        digests = Digests(count_rows(artifact))
         if self.similarity == 1.0:
-            return first, np.full(len(first), np.nan)
-        fresh = first == np.arange(len(first))
-        with near_rows(artifact, lambda a, b: fresh[a:b], self.similarity, out, tell) as near:
+            for batch in batches(artifact):
+                digests.add(batch)
+            return (first := digests.firsts()), np.full(len(first), np.nan)
+        first = np.empty(0, dtype=np.int64)
+
+        def fresh() -> np.ndarray:
+            nonlocal first
+            first = digests.firsts()
+            return np.asarray(first == np.arange(len(first)))
+
+        with near_rows(artifact, self.similarity, out, tell, seen=digests.add, wanted=fresh) as near:
             kept = near.kept()
         # The same content as a row that goes is as similar as that one to the row that stays.
         keeper, similarity = kept.keeper[first], kept.similarity[first]
@@ -105,37 +112,74 @@ def _reason(name: str, similarity: float) -> dict[str, object]:
     return {"reason": f"near-duplicate of {name} (similarity {similarity:.2f})", "value": similarity}
 
 
-def digests(artifact: Artifact) -> np.ndarray:
-    """The digest of every row's content, in order, as uint64 [rows, 2]."""
-    found = bytearray()
-    for batch in batches(artifact):
-        for content in contents(batch):
-            found += blake2b(content, digest_size=SIZE).digest()
-    return np.frombuffer(bytes(found), dtype="<u8").reshape(-1, SIZE // 8)
+class Digests:
+    """The digest of the content of each of `rows` rows, as batches come: `found` is uint64 [rows, 2]."""
+
+    def __init__(self, rows: int) -> None:
+        self.found, self._done = np.empty((rows, SIZE // 8), dtype="<u8"), 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """The next rows."""
+        here = b"".join(blake2b(content, digest_size=SIZE).digest() for content in contents(batch))
+        digests = np.frombuffer(here, dtype="<u8").reshape(len(batch), -1)
+        self.found[self._done : self._done + len(batch)] = digests
+        self._done += len(batch)
+
+    def firsts(self) -> np.ndarray:
+        """For every row the position of the first row with its content, int64 [rows]; lets the digests go."""
+        digests, self.found = self.found, np.empty((0, SIZE // 8), dtype="<u8")
+        return firsts(digests)
 
 
 def firsts(digest: np.ndarray) -> np.ndarray:
-    """For every row the position of the first row with its digest, int64 [rows]; `digest` is [rows, 2]."""
-    order = np.lexsort(digest.T)  # stable: equal digests stay in the order of the rows
-    ordered = digest[order]
-    fresh = np.ones(len(digest), dtype=bool)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    first = np.empty(len(digest), dtype=np.int64)
-    first[order] = order[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]] if len(digest) else order
+    """For every row the position of the first row with its digest, int64 [rows]; `digest` is [rows, 2].
+
+    Most rows have a digest of their own: only those that share its first half are sorted by all of it.
+    """
+    first = np.arange(len(digest))
+    order = np.argsort(digest[:, 0])
+    half = digest[order, 0]
+    same = half[1:] == half[:-1]
+    some = np.sort(order[np.append(same, False) | np.append(False, same)]) if len(digest) else order
+    order = some[np.lexsort(digest[some].T)]  # stable: equal digests stay in the order of the rows
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (digest[order[1:]] != digest[order[:-1]]).any(axis=1)
+    first[order] = order[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]] if len(order) else order
     return first
 
 
-def contents(batch: pa.RecordBatch) -> Iterator[bytes]:
+def contents(batch: pa.RecordBatch) -> list[bytes]:
     """What each row of EXAMPLES says, with roles, in the form in which rows are compared."""
-    whole = zip(*(batch.column(name).to_pylist() for name in _WHOLE), strict=True)
+    whole = (_measured(batch.column(name)) for name in _WHOLE)
     turns = pc.list_flatten(batch.column("messages"))
-    said = zip(turns.field("role").to_pylist(), turns.field("content").to_pylist(), strict=True)
-    for parts, count in zip(whole, pc.list_value_length(batch.column("messages")).to_pylist(), strict=True):
-        # Lengths before the parts: "a" + "bc" is not "ab" + "c". A part that is absent is not an empty one.
-        yield b"".join(
-            b"-" if part is None else b"%d:%b" % (len(plain := folded(part).encode()), plain)
-            for part in (*parts, *chain.from_iterable(islice(said, count)))
-        )
+    said = [_measured(turns.field(name)) for name in ("role", "content")]
+    borders = np.concatenate([[0], np.cumsum(pc.list_value_length(batch.column("messages")))])
+    by_row = pa.ListArray.from_arrays(
+        pa.array(borders, pa.int32()), pc.binary_join_element_wise(*said, pa.scalar(b"", pa.binary()))
+    )
+    joined = pc.binary_join(by_row, pa.scalar(b"", pa.binary()))
+    made: list[bytes] = pc.binary_join_element_wise(*whole, joined, pa.scalar(b"", pa.binary())).to_pylist()
+    return made
+
+
+def _measured(texts: pa.Array) -> pa.Array:
+    """Each text, folded, behind its length, as bytes: "a", "bc" is not "ab", "c"; "-" where there is none."""
+    plain = folded_column(texts)
+    length = pc.binary_length(plain).cast(pa.string()).cast(pa.binary())
+    return pc.fill_null(pc.binary_join_element_wise(length, plain, pa.scalar(b":", pa.binary())), b"-")
+
+
+def folded_column(texts: pa.Array) -> pa.Array:
+    """`folded` of a column of strings, as bytes; nulls stay."""
+    import polars as pl  # a study check does without
+
+    column = pl.Series(texts, dtype=pl.String)  # searches that Rust does at gigabytes a second
+    laid_out = column.str.contains("  ", literal=True) | column.str.contains(r"[\t-\r\x1c-\x1f]")
+    laid_out |= column.str.starts_with(" ") | column.str.ends_with(" ")
+    slow = pc.fill_null(pc.or_(laid_out.to_arrow(), pc.invert(pc.string_is_ascii(texts))), False)
+    some = [folded(text) for text in texts.filter(slow).to_pylist()]
+    fast = pc.ascii_lower(texts)
+    return pc.replace_with_mask(fast, slow, pa.array(some, pa.string())).cast(pa.binary())
 
 
 def folded(text: str) -> str:
@@ -147,7 +191,8 @@ def folded(text: str) -> str:
     return " ".join(plain.split())
 
 
-def _names(batch: pa.RecordBatch, start: int, wanted: set[int]) -> dict[int, str]:
-    """Position -> name, of the rows of a batch that are wanted."""
-    places = [place for place in range(len(batch)) if start + place in wanted]
-    return {start + place: batch.column("row")[place].as_py() for place in places}
+def _names(batch: pa.RecordBatch, start: int, wanted: np.ndarray) -> dict[int, str]:
+    """Position -> name, of the rows of a batch that are `wanted`, bool [all rows]."""
+    places = np.flatnonzero(wanted[start : start + len(batch)])
+    names = batch.column("row").take(pa.array(places)).to_pylist()
+    return dict(zip((start + places).tolist(), names, strict=True))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from duecare.core import DataError, DuecareError
 
+T = TypeVar("T")
 Tables = Mapping[str, pa.RecordBatch]
 """What an operator makes of a partition, by name: "kept", "dropped", "changes", "scores"..."""
 
@@ -71,6 +73,18 @@ def no_search_for_cycles() -> Iterator[None]:
     finally:
         if searched:
             gc.enable()
+
+
+def in_lots(records: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:
+    """Position of the first of some records, and those, up to `size`: taken, and worked on, without a search
+    for cycles; there is one between two lots."""
+    start, waiting = 0, iter(records)
+    while True:
+        with no_search_for_cycles():
+            if not (lot := list(islice(waiting, size))):
+                return
+            yield start, lot
+        start += len(lot)
 
 
 def attempt(operator: Callable[[pa.RecordBatch], Tables], part: Partition, name: str) -> Made:

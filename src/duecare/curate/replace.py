@@ -70,12 +70,12 @@ class Replacing:
         addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
         at_of = {address: at for at, address in enumerate(addresses)}
         said = texts.column("text").to_pylist()
-        open_texts = self._may_hold_surrogates(texts.column("text"))
+        columns = [spans.column(name).to_pylist() for name in ("row", "part", *Place._fields)]
+        owners = [at_of[address] for address in zip(columns[0], columns[1], strict=True)]
+        open_texts = self._may_hold_surrogates(texts.column("text"), owners)
         places_in = lru_cache(maxsize=1)(lambda at: invented_places(said[at]))  # spans come text by text
         found: dict[int, list[Place]] = defaultdict(list)
-        columns = (spans.column(name).to_pylist() for name in ("row", "part", *Place._fields))
-        for row, part, start, end, label, instrument, value in zip(*columns, strict=True):
-            at = at_of[row, part]
+        for at, start, end, label, instrument, value in zip(owners, *columns[2:], strict=True):
             if label == "PERSON" and _names_a_group(said[at][start:end]):
                 continue
             if at in open_texts and any(begin < end and start < stop for begin, stop in places_in(at)):
@@ -83,11 +83,12 @@ class Replacing:
             found[numbers[at]].append(Place(start, end, label, instrument, value))
         return dict(found)
 
-    def _may_hold_surrogates(self, texts: pa.Array) -> frozenset[int]:
-        """Positions of texts in which surrogates may stand; to look for where is slow."""
-        if self.stand_in is None:
+    def _may_hold_surrogates(self, texts: pa.Array, owners: Sequence[int]) -> frozenset[int]:
+        """Those of the positions `owners` in whose texts surrogates may stand; to look for where is slow."""
+        if self.stand_in is None or not owners:
             return frozenset()
-        return frozenset(np.flatnonzero(may_hold_invented(texts)).tolist())
+        some = np.unique(owners)
+        return frozenset(some[may_hold_invented(texts.take(pa.array(some)))].tolist())
 
     def _rewritten(self, places: Mapping[int, list[Place]], numbers: Iterable[int]) -> dict[int, Rewritten]:
         by_row: dict[str, list[int]] = defaultdict(list)

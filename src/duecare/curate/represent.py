@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core import Artifacts, Estimate, Finding, Outcome, Tell, exact, refuse_unless
@@ -53,14 +54,18 @@ class Audit:
         from duecare.curate.census import take_census
         from duecare.curate.judge import judge
 
-        census = take_census(batches(inputs["examples"]), self.mentions, self.outcomes, self.topic)
+        seal = sealing(inputs["examples"])
+        with table_writer(out, "kept", EXAMPLES, seal) as writer:
+
+            def written() -> Iterator[pa.RecordBatch]:
+                for batch in batches(inputs["examples"]):
+                    writer.write_batch(batch)
+                    yield batch
+
+            census = take_census(written(), self.mentions, self.outcomes, self.topic)
         source = inputs["examples"].job.partition(":")[2]
         stated = read_population(Path(self.population)) if self.population else {}
         estimates, findings = judge(census, source, stated, self.tolerance)
-        seal = sealing(inputs["examples"])
-        with table_writer(out, "kept", EXAMPLES, seal) as writer:
-            for batch in batches(inputs["examples"]):
-                writer.write_batch(batch)
         counts = tuple(
             exact(f"curate.rows.{what}", census.rows, census.rows, {"source": source}, "rows")
             for what in ("in", "kept")

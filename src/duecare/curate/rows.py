@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from duecare.core.example import Kind
-from duecare.core.wire import encode
+from duecare.core.wire import encode_texts
 
 Turn = tuple[str, str]
 """Role and content."""
@@ -47,7 +47,7 @@ class Content:
         Raises Unfit where a text holds half of a surrogate pair, which no UTF-8 can carry.
         """
         try:
-            return encode([self.kind, self.text, self.messages, self.chosen, self.rejected])
+            return encode_texts([self.kind, self.text, self.messages, self.chosen, self.rejected])
         except UnicodeEncodeError:
             raise Unfit("holds half of a surrogate pair, which is no character") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,7 @@ class Scored:
 
     highest: np.ndarray = field(default_factory=lambda: np.zeros(0))
     parts: list[str | None] = field(default_factory=list)
+    """The same address is one string, however many rows have it."""
     failed: dict[int, str] = field(default_factory=dict)
     why: dict[str, None] = field(default_factory=dict)
     instrument: str = ""
@@ -69,7 +71,7 @@ class Scored:
         if made.tables:
             known = made.tables["worst"]
             highest[fine] = known.column("highest").to_numpy(zero_copy_only=False)
-            its_parts[fine] = known.column("part").to_pylist()
+            its_parts[fine] = [part and intern(part) for part in known.column("part").to_pylist()]
             scores = made.tables["scores"]
             self.why.update(dict.fromkeys(scores.column("reason").drop_null().to_pylist()))
             if not self.instrument and len(scores):

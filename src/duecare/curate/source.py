@@ -31,6 +31,7 @@ from duecare.core.table import CHANGES, EXAMPLES
 from duecare.curate.croissant import described, opened_as
 from duecare.curate.flow import file_name, table_writer
 from duecare.curate.formats import BATCH, Record, files, hub, known_encoding
+from duecare.curate.partition import in_lots
 from duecare.curate.reviewed import WEIGHT, is_round
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
@@ -378,10 +379,7 @@ def _records(step: Read, layout: Layout) -> Iterator[Record]:
 
 def _in_batches(step: Read, layout: Layout) -> Iterator[tuple[int, list[Record]]]:
     """Position of the first record, and some records."""
-    start, records = 0, islice(_records(step, layout), step.rows)
-    while batch := list(islice(records, BATCH)):
-        yield start, batch
-        start += len(batch)
+    return in_lots(islice(_records(step, layout), step.rows), BATCH)
 
 
 _SCHEMAS = {"kept": EXAMPLES, "set_aside": SET_ASIDE, "changes": CHANGES}

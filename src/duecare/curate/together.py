@@ -28,7 +28,7 @@ def roots(
     pairs = [(np.arange(len(same)), label), _by_columns(artifact, (*columns, PARENT))]
     if similarity < 1:
         fresh = label == np.arange(len(label))
-        with near_rows(artifact, lambda a, b: fresh[a:b], similarity, out, tell) as near:
+        with near_rows(artifact, similarity, out, tell, wanted=lambda: fresh) as near:
             pairs.append((np.arange(len(same)), near.clusters()))
     return _lowest(len(same), pairs)
 

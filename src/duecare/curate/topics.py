@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from duecare.core.table import texts
 from duecare.curate.texts import owners
@@ -67,22 +66,23 @@ def topics_of(batch: pa.RecordBatch) -> list[str]:
     ]
 
 
-def answers_of(batch: pa.RecordBatch, answer: np.ndarray) -> list[str | None]:
+def answers_of(batch: pa.RecordBatch, answer: np.ndarray, words: np.ndarray) -> list[str | None]:
     """How each row is answered: declines, breaks off, very short or whole; None where nobody answers.
 
-    `answer` says which of `texts(batch)` are answers, bool [texts]. A row with several is told by the worst.
+    `answer` says which of `texts(batch)` are answers, bool [texts], `words` how many each text has. A row with several is told by the worst.
     """
     from duecare.detect.refusal import refused
 
     said = texts(batch).column("text").filter(pa.array(answer))
     owner = owners(batch)[answer]
     plain = pl.Series("text", said, dtype=pl.String)
-    words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(said))).to_pylist()
     ends = plain.str.contains(_WHOLE).to_list()
     found: list[str | None] = [None] * len(batch)
     order = (WHOLE, BRIEF, CUT, REFUSED)
     declined = refused(plain.str.slice(0, OPENING).to_list()).tolist()
-    for row, declines, count, ended in zip(owner.tolist(), declined, words, ends, strict=True):
+    for row, declines, count, ended in zip(
+        owner.tolist(), declined, words[answer].tolist(), ends, strict=True
+    ):
         state = REFUSED if declines else BRIEF if count < SHORT else WHOLE if ended else CUT
         now = found[row]
         found[row] = state if now is None else max(now, state, key=order.index)

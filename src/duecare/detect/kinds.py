@@ -13,6 +13,8 @@ from duecare.detect.tokens import PAD, Lists, describe, kind_of
 NEAR = tuple(place for place in range(-REACH, REACH + 1) if place)
 """Places of the neighbours that speak for a token's label, in the order of the tables."""
 
+_NEAR_AT = {str(place): number for number, place in enumerate(NEAR)}
+
 LOOKS = 12
 """Styles of a text times what a token touches."""
 
@@ -23,6 +25,9 @@ class Kinds:
     def __init__(self, model: Model, lists: Lists) -> None:
         self._row = {name: number for number, name in enumerate(model.names)}
         self._weight, self._lists = model.weight, lists
+        self._blank = len(model.names)  # of what the model does not know all weights are 0
+        self._known = np.concatenate([model.weight, np.zeros((1, len(LABELS)), model.weight.dtype)])
+        self._said_near = self._by_place(model.names)
         groups = {name.split(" ", 1)[1] for name in model.names if name[0] == "@"}
         pairs = [name[1:].split(" ") for name in model.names if name[0] in "<>"]
         self._group = {name: number for number, name in enumerate(sorted(groups.union(*pairs, {"PAD"})), 1)}
@@ -33,6 +38,15 @@ class Kinds:
             for look in range(LOOKS):
                 self.setting[number, look] = self._sum([f"@{look // 4}{look % 4} {group}"])
         self.clear()
+
+    def _by_place(self, names: tuple[str, ...]) -> dict[str, list[int]]:
+        """The rows of what a neighbour says, one for each place of NEAR."""
+        found: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            cut = 2 if name[0] == "-" else 1
+            if name[:cut] in _NEAR_AT:
+                found.setdefault(name[cut:], [self._blank] * len(NEAR))[_NEAR_AT[name[:cut]]] = row
+        return found
 
     def _pair_tables(self, pairs: set[tuple[int, int]]) -> None:
         self.pair_of = np.zeros((self.groups, self.groups), np.int32)
@@ -76,15 +90,15 @@ class Kinds:
         return number
 
     def _near_row(self, near: tuple[str, ...]) -> int:
-        said = near[0].startswith("w=") and any(f"{place}{near[0]}" in self._row for place in NEAR)
+        said = near[0] in self._said_near
         known = near if said or len(near) == 1 else near[1:]  # of most words the model knows nothing: one row
         row = self._near_rows.get(known)
         if row is None:
             row = self._near_rows[known] = len(self._near_rows)
             if row == len(self.near):
                 self.near = _doubled(self.near)
-            for at, place in enumerate(NEAR):
-                self.near[row, at] = self._sum([f"{place}{name}" for name in known])
+            rows = [self._said_near[name] for name in known if name in self._said_near]
+            self.near[row] = self._known[rows].sum(axis=0) if rows else 0
         return row
 
     def _sum(self, names: list[str]) -> np.ndarray:

@@ -25,6 +25,12 @@ WORDS, CHARS = Shape(5), Shape(4, chars=True)
 SHORT = 60
 """A row with fewer word shingles (some 64 words) is short."""
 
+SORTED = 1 << 20
+"""Keys of a band that are read and sorted at once; of more rows parts are made, by the keys' upper bits."""
+
+COMPARED = 1 << 16
+"""Pairs compared at once: their shingles are mapped into memory, and let go of before the next."""
+
 WHOLE = 32
 """Rows that share a band are all compared with each other up to this many; beyond, with the first ones."""
 
@@ -35,13 +41,14 @@ ROUNDS = 64
 class Space:
     """One kind of shingle: which rows are looked at by it, their band keys, their shingles.
 
-    `member` bool [rows]; `place` int64 [rows] is where a candidate's set lies, -1 where it has none.
+    `member` bool [rows]; `place` int32 [rows] (int64 from 2^31 rows on) is where a candidate's set lies, -1
+    where it has none.
     """
 
     def __init__(self, shape: Shape, banding: Banding, rows: int, folder: Path) -> None:
         self.shape, self.banding, self.rows = shape, banding, rows
         self.member = np.zeros(rows, dtype=bool)
-        self.place = np.full(rows, -1, dtype=np.int64)
+        self.place = np.full(rows, -1, dtype=np.int32 if rows < 1 << 31 else np.int64)
         # Files without a name: shingles tell what a text says, and nothing of it may outlive a killed run.
         self._keys = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
         self._values = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
@@ -72,26 +79,48 @@ class Space:
     def groups(self, among: np.ndarray, *, ordered: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each band the positions (of `among`, ascending) that share a key with another, group by group,
         and the number of each one's group. Positions of a group ascend if `ordered`, which takes longer."""
+        parts = 1 << max(0, (len(among) // SORTED).bit_length())
         for band in range(self.banding.bands if len(among) > 1 else 0):
-            self._keys.seek(8 * band * self.rows)
-            keys = np.frombuffer(self._keys.read(8 * self.rows), dtype=np.uint64)[among]
-            order = np.argsort(keys, kind="stable" if ordered else None)
-            keys = keys[order]
-            same = keys[1:] == keys[:-1]
-            shared = np.concatenate((same, [False])) | np.concatenate(([False], same))
-            fresh = np.concatenate(([True], ~same))
-            yield among[order[shared]], np.cumsum(fresh)[shared]
+            for part in range(parts):
+                keys, places = self._part(band, among, part, parts)
+                if len(keys) < 2:
+                    continue
+                order = np.argsort(keys, kind="stable" if ordered else None)
+                keys = keys[order]
+                same = keys[1:] == keys[:-1]
+                shared = np.concatenate((same, [False])) | np.concatenate(([False], same))
+                fresh = np.concatenate(([True], ~same))
+                yield among[places[order[shared]]], np.cumsum(fresh)[shared]
+
+    def _part(self, band: int, among: np.ndarray, part: int, parts: int) -> tuple[np.ndarray, np.ndarray]:
+        """The keys in a band of the rows `among` whose upper bits say that they are of this part of `parts`,
+        and where in `among` each is."""
+        shift, found, where = np.uint64(65 - parts.bit_length()), [], []
+        for first in range(0, len(among), SORTED):
+            here = among[first : first + SORTED]
+            start = int(here[0])
+            self._keys.seek(8 * (band * self.rows + start))
+            read = self._keys.read(8 * (int(here[-1]) + 1 - start))
+            keys = np.frombuffer(read, dtype=np.uint64)[here - start]
+            if parts == 1:
+                return keys, np.arange(len(keys))
+            mine = np.flatnonzero(keys >> shift == part)
+            found.append(keys[mine])
+            where.append(first + mine)
+        return np.concatenate(found), np.concatenate(where)
 
     def similarity(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Jaccard similarity of the rows at positions one[i] and other[i]; 0 where one has no set here."""
         found = np.zeros(len(one))
-        known = (self.place[one] >= 0) & (self.place[other] >= 0)
-        if known.any():
+        known = np.flatnonzero((self.place[one] >= 0) & (self.place[other] >= 0))
+        if len(known):
             self._values.flush()
+            self._ends = [starts := np.concatenate(self._ends)]
+        for first in range(0, len(known), COMPARED):
+            here = known[first : first + COMPARED]
             values = np.memmap(self._values, dtype=np.uint32, mode="r")
-            starts = np.concatenate(self._ends)
-            self._ends = [starts]
-            found[known] = jaccard(values, starts, self.place[one[known]], self.place[other[known]])
+            pairs = (self.place[each[here]].astype(np.int64) for each in (one, other))
+            found[here] = jaccard(values, starts, *pairs)
         return found
 
 
@@ -142,6 +171,11 @@ class NearRows:
         member[short] = True
         self.chars.add_keys(self._done, keys, member)
         self._done += len(passages)
+
+    def only(self, wanted: np.ndarray) -> None:
+        """Of all rows those that are not `wanted`, bool [rows], are near to none."""
+        for space in (self.words, self.chars):
+            space.member &= wanted
 
     def candidates(self) -> np.ndarray:
         """Which rows share a band with another, bool [rows]."""
@@ -197,15 +231,19 @@ class NearRows:
         label = np.arange(self.rows)
         for space in (self.words, self.chars):
             for positions, group in space.groups(np.flatnonzero(space.place >= 0), ordered=True):
-                for one, other in self._pairs(positions, group, label):
+                for one, other in self._pairs(positions, group, label.copy()):
                     near = self._similar(one, other) >= self.similarity
-                    label = _united(label, one[near], other[near])
+                    _unite(label, one[near], other[near])
+        for first in range(0, self.rows, COMPARED):
+            label[first : first + COMPARED] = _roots(
+                label, np.arange(first, min(first + COMPARED, self.rows))
+            )
         return label
 
     def _pairs(
         self, positions: np.ndarray, group: np.ndarray, label: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs of one band to compare, that are not in one cluster yet."""
+        """Pairs of one band to compare, that are not in one cluster yet by `label`."""
         size = np.bincount(group)[group]
         for shift in range(1, min(WHOLE, int(size.max(initial=0)))):
             few = np.flatnonzero((size[shift:] <= WHOLE) & (group[shift:] == group[:-shift]))
@@ -217,7 +255,7 @@ class NearRows:
             if not len(first):
                 return
             one, other = positions[first], positions[others]
-            fresh = label[one] != label[other]
+            fresh = _roots(label, one) != _roots(label, other)
             near = np.ones(len(one), dtype=bool)
             near[fresh] = self._similar(one[fresh], other[fresh]) >= self.similarity
             yield one[near & fresh], other[near & fresh]
@@ -233,25 +271,35 @@ def _led(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _apart(one: np.ndarray, other: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    fresh = label[one] != label[other]
+    fresh = _roots(label, one) != _roots(label, other)
     return one[fresh], other[fresh]
 
 
-def _united(label: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Labels (lowest position) with the clusters of one[i] and other[i] made one."""
+def _roots(label: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The lowest position of the cluster of each of `places`; shortens the way to it in `label`.
+
+    `label` [rows] leads from each row to an earlier one of its cluster, from the first to itself.
+    """
+    root = label[places]
+    while len(onward := np.flatnonzero((further := label[root]) != root)):
+        root[onward] = further[onward]
+    label[places] = root
+    return root
+
+
+def _unite(label: np.ndarray, one: np.ndarray, other: np.ndarray) -> None:
+    """Make the clusters of one[i] and other[i] one."""
     if not len(one):
-        return label
+        return
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    names, joined = np.unique(np.concatenate((label[one], label[other])), return_inverse=True)
+    roots = np.concatenate((_roots(label, one), _roots(label, other)))
+    names, joined = np.unique(roots, return_inverse=True)
     graph = coo_array(
         (np.ones(len(one), dtype=bool), (joined[: len(one)], joined[len(one) :])), (len(names),) * 2
     )
     _, component = connected_components(graph, directed=False)
     lowest = np.full(component.max() + 1, len(label))
     np.minimum.at(lowest, component, names)
-    renamed = np.arange(len(label))
-    renamed[names] = lowest[component]
-    united: np.ndarray = renamed[label]
-    return united
+    label[names] = lowest[component]

@@ -24,6 +24,9 @@ _MOST_KINDS = 1 << 19
 _BLOCK = 1 << 20
 """Bytes of text taken at a time; a text is never cut."""
 
+_CUT = (np.int32, np.int32, np.int64, np.int64, np.uint64)
+"""Of a token: start, end, first byte, the byte behind it, hash."""
+
 _INSIDE = np.array([label.startswith("I-") for label in LABELS])
 _BEGINS = np.array([label.startswith("B-") for label in LABELS])
 _NAMES = np.array([label[2:] if label[1:2] == "-" else label for label in LABELS])
@@ -62,6 +65,7 @@ class Tagger:
     def __init__(self, model: Model | None = None, lists: Lists | None = None, dial: float = 0.0) -> None:
         model = model or shipped()
         self._turn = threading.Lock()
+        self._room: tuple[np.ndarray, ...] = ()
         self._kinds = Kinds(model, lists or shipped_lists())
         self._kinds.setting[:, :, 0] -= round(dial * SCALE)
         self._step = np.ascontiguousarray(model.step, np.int32)
@@ -105,15 +109,24 @@ class Tagger:
 
     def _cut_compiled(self, kernel: ctypes.CDLL, texts: pa.Array) -> Tokenised:
         flat = buffers_of(texts)
-        room = int(flat.starts[-1] - flat.starts[0])
-        start, end = np.empty(room, np.int32), np.empty(room, np.int32)
-        begin, stop, hashes = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
+        start, end, begin, stop, hashes = self._room_for(int(flat.starts[-1] - flat.starts[0]))
         first, look = np.empty(len(flat) + 1, np.int64), np.empty(len(flat), np.uint8)
         n = kernel.duecare_names_tokens(
             flat.data, flat.starts, len(flat), start, end, begin, stop, hashes, first, look
         )
         kind = self._kinds.ids_of(kernel, hashes[:n], flat, begin[:n], stop[:n])
         return Tokenised(first, look, start[:n], end[:n], kind)
+
+    def _room_for(self, tokens: int) -> tuple[np.ndarray, ...]:
+        """Where the kernel puts so many tokens: the same place each time, until the next ones are cut.
+
+        Fresh memory, which the system has to clear page by page, took as long as the cutting.
+        """
+        if tokens > _BLOCK:
+            return tuple(np.empty(tokens, kind) for kind in _CUT)
+        if not self._room:
+            self._room = tuple(np.empty(_BLOCK, kind) for kind in _CUT)
+        return self._room
 
     def _labels_compiled(self, kernel: ctypes.CDLL, found: Tokenised) -> np.ndarray:
         """Numbers of LABELS, one a token, by the kernel."""

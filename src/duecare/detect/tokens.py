@@ -108,8 +108,8 @@ def describe(kind: str, lists: Lists) -> Kind:
     lower = kind.lower()
     shape, letters = shape_of(kind), lists.letters(lower)
     group = f"{shape}{_group(letters)}"
-    near = (f"w={lower}", f"c={group}", *(f"g={letter}" for letter in letters))
-    return Kind((*near, f"s={shape}", *_endings(lower, shape)), near, group)
+    near = (f"w={lower}", f"c={group}", *(f"g={letter}" for letter in letters), *_inflected(lower, shape))
+    return Kind((*near, f"s={shape}", *_endings(lower, shape), *_pieces(lower, shape)), near, group)
 
 
 def shape_of(kind: str) -> str:
@@ -155,3 +155,15 @@ def _endings(lower: str, shape: str) -> Iterator[str]:
         if len(lower) > size:
             yield f"b={lower[:size]}"
     yield f"n={min(len(lower), 10)}"
+
+
+def _inflected(lower: str, shape: str) -> tuple[str, ...]:
+    """The last letters of a word in small letters: what stands beside "waited" stands beside "halted" too."""
+    return (f"v={lower[-2:]}",) if shape == "x" and len(lower) > 3 else ()
+
+
+def _pieces(lower: str, shape: str) -> Iterator[str]:
+    """All runs of three letters: a name on no list is still made like names."""
+    if shape in ("Xx", "XX", "XxX"):
+        for at in range(len(lower) - 2):
+            yield f"t={lower[at : at + 3]}"

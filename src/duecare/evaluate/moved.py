@@ -53,8 +53,9 @@ def told(ends: Tables, between: Tables, order: Sequence[str]) -> Iterator[Note]:
         beyond = [each for each in sure if (each.low or 0.0) > 0 or (each.high or 0.0) < 0]
         words = ": " + "; ".join(map(_words, beyond)) if beyond else ""
         text = (
-            f"after {stage} {len(beyond) or 'none'} of {len(sure)} changes is beyond chance at"
-            f" {100 * level:.5g} % (Bonferroni over {count} changes of all stages){words}"
+            f"after {stage} {len(beyond) or 'none'} of {len(sure)} changes"
+            f" {'are' if len(beyond) > 1 else 'is'} beyond chance at {100 * level:.5g} %"
+            f" (Bonferroni over {count} changes of all stages){words}"
         )
         yield Note(topic="stages.moved", text=text, data={"stage": stage, "beyond": str(len(beyond))})
 

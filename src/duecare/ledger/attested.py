@@ -13,17 +13,20 @@ Everything but the signatures follows from the ledger, so `verify` writes it aga
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from duecare.core.errors import LedgerError
 from duecare.core.step import Note
 from duecare.ledger.attestation import MODEL, Subject, subject_of
+from duecare.ledger.durable import read_regular
 from duecare.ledger.duties import Account, moment
 from duecare.ledger.entry import Entry
-from duecare.ledger.envelope import sealed_by, write_line
+from duecare.ledger.envelope import Signature, read_line, sealed_by, signers, write_line
 from duecare.ledger.layout import ATTESTATIONS
 from duecare.ledger.manifest import File, check
 from duecare.ledger.modelsig import SIGNATURE_FILE, sign_model
@@ -37,6 +40,7 @@ ATTESTED: Final = "attested"
 PROVENANCE_FILE: Final = "provenance.intoto.jsonl"
 GATES_FILE: Final = "gates.intoto.jsonl"
 KEY_FILE: Final = "weights-key.pub"
+SIGNED_BY: Final = "signed_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who signs: the Ed25519 keys under each statement (that of the run first), and the key of weights."""
+    """Who signs: the Ed25519 keys under each statement (that of the run first), the key of weights, and by
+    file what people signed before of just the same bytes."""
 
     keys: Sequence[Key]
     weights: WeightsKey
+    kept: Mapping[str, Sequence[Signature]] = field(default_factory=dict)
 
 
 def statements(
@@ -79,22 +85,49 @@ def model_files(subject: Subject) -> list[File]:
 
 def write_attestations(
     out: Path, said: Mapping[str, bytes], subject: Subject, name: str, by: Signers
-) -> None:
-    """Sign and write all of it into `out`; `name` is that of the study."""
+) -> tuple[str, ...]:
+    """Sign and write all of it into `out`; `name` is that of the study. The people (public keys) who signed
+    every statement."""
+    people: list[set[str]] = []
     for file, content in said.items():
-        (out / file).write_bytes(write_line(sealed_by(content, by.keys)))
+        line = sealed_by(content, by.keys)
+        ours = {each.keyid for each in line.signatures}
+        further = tuple(each for each in by.kept.get(file, ()) if each.keyid not in ours)
+        line = structs.replace(line, signatures=(*line.signatures, *further))
+        (out / file).write_bytes(write_line(line))
+        people.append({each.keyid for each in line.signatures} - {by.keys[0].public})
     if subject.job:
         (out / SIGNATURE_FILE).write_bytes(sign_model(name, model_files(subject), by.weights))
         (out / KEY_FILE).write_bytes(by.weights.public)
+    return tuple(sorted(set.intersection(*people)))
 
 
-def note_of(subject: Subject, now: datetime, weights: WeightsKey) -> Note:
-    """The note of the entry: it binds the key of the weights to the run."""
+def signatures_kept(
+    run: Path, said: Mapping[str, bytes], people: Account
+) -> dict[str, tuple[Signature, ...]]:
+    """What people on the list signed of the files that lie in the run, where a file says just what is to be
+    said now; by file."""
+    listed = people.listed.listing.people.values() if people.listed else ()
+    known, found = {person.key for person in listed}, {}
+    for name, content in said.items():
+        try:
+            line = read_line(read_regular(run / ATTESTATIONS / name))
+            if line.content() == content and signers(line):
+                found[name] = tuple(each for each in line.signatures if each.keyid in known)
+        except (LedgerError, OSError):
+            continue  # not there, or damaged: nothing of it is to be kept
+    return found
+
+
+def note_of(subject: Subject, now: datetime, weights: WeightsKey, people: Sequence[str] = ()) -> Note:
+    """The note of the entry: it binds the key of the weights to the run, and names the `people` (public keys)
+    who signed beside the run."""
     what = f"the model of {subject.job}" if subject.job else "the results"
     data = {
         "model": subject.job,
         "time": now.isoformat(timespec="seconds"),
         "weights_key": weights.public.decode("ascii") if subject.job else "",
+        **({SIGNED_BY: ",".join(people)} if people else {}),
     }
     return Note(topic=ATTESTED, text=f"Attestations of {what} were signed.", data=data)
 
@@ -106,6 +139,12 @@ def told_by(entry: Entry) -> Told:
     if when is None or not {"model", "weights_key"} <= data.keys():
         raise LedgerError(f"entry {entry.index} says not what was attested")
     return Told(data["model"], when, data["weights_key"])
+
+
+def people_told(entry: Entry) -> tuple[str, ...]:
+    """The people (public keys) who, as the entry says, signed beside the run."""
+    written = entry.note.data.get(SIGNED_BY, "") if entry.note is not None else ""
+    return tuple(written.split(",")) if written else ()
 
 
 def last_attested(entries: Sequence[Entry]) -> Entry | None:

@@ -102,7 +102,7 @@ class Asking:
         return self.inputs.get(f"curated:personal:{self.step.on}")
 
     @property
-    def _before(self) -> Artifact | None:
+    def before(self) -> Artifact | None:
         """What the step `personal` read."""
         names = [f"curated:{job}:{self.step.on}" for job in reversed(ORDER)]
         return next((self.inputs[name] for name in names if name in self.inputs), None)
@@ -111,9 +111,9 @@ class Asking:
         """Redacted values, or the reason why there are none to ask for."""
         if not self.step.values:
             return NOTHING, ""
-        if self._personal is None or self._before is None:
+        if self._personal is None or self.before is None:
             return NOTHING, "the source went through no step `personal`"
-        places, before = read_places(self._personal.path), self._before.path
+        places, before = read_places(self._personal.path), self.before.path
         try:
             chosen = self._choosing(self.step.values).redacted(
                 rows, places, lambda names: read_rows(before, "kept", names)
@@ -135,10 +135,10 @@ class Asking:
         reviewed = read_review(people.path, self.step.agree)
         if reviewed.source_digest == personal.digest:
             return reviewed, tuple(place for place in reviewed.marked if place.row in rows), ""
-        if self._before is None or reviewed.source_digest != self._before.digest:
+        if self.before is None or reviewed.source_digest != self.before.digest:
             return None, (), f"the round {reviewed.name} was about other rows than those of {self.step.on}"
         try:
-            return reviewed, tuple(self._left(rows, reviewed, personal, self._before)), ""
+            return reviewed, tuple(self._left(rows, reviewed, personal, self.before)), ""
         except LedgerError:
             return None, (), "people saw rows before redaction, and the secret that opens them is not here"
 

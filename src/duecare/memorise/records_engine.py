@@ -28,23 +28,28 @@ class Asked:
     loaded: Loaded
     batch: int
 
-    def heard(self, values: Sequence[tuple[Value, Sequence[str]]], done: Done, ranked: Done) -> list[Heard]:
+    def room(self, values: Sequence[tuple[Value, Sequence[str]]]) -> int:
+        """Tokens that the model may say where any of the values stood."""
+        longest = max(len(self.loaded.tokenizer.encode(f" {value.value}")) for value, _ in values)
+        return min(longest, MOST) + MORE
+
+    def heard(
+        self, values: Sequence[tuple[Value, Sequence[str]]], room: int, done: Done, ranked: Done
+    ) -> list[Heard]:
         """What the model says, greedily, where each value stood, and how it likes it beside its decoys.
 
-        White space before a value is part of what is said, as tokenizers have it. `done` and `ranked` are
-        told how many values were said and how many texts, decoys among them, were scored.
+        White space before a value is part of what is said, as tokenizers have it. `room` is how many tokens
+        it may say; `done` and `ranked` are told how many values were said and how many texts, decoys among
+        them, were scored.
         """
-        if not values:
-            return []
         tokenizer = self.loaded.tokenizer
         begun = [value.before.rstrip(" ") for value, _ in values]
-        room = max(len(tokenizer.encode(f" {value.value}")) for value, _ in values)
         found = sampled(
             self.loaded,
             [tokenizer.encode(text, special=True) or [tokenizer.pad_id] for text in begun],
             [f"value:{number}" for number in range(len(values))],
             samples=1,
-            max_tokens=min(room, MOST) + MORE,
+            max_tokens=room,
             temperature=0.0,
             seed=0,
             batch=self.batch,
@@ -76,16 +81,14 @@ class Asked:
             at += 1 + len(others)
         return scores
 
-    def continued(self, beginnings: Sequence[Beginning], done: Done) -> list[list[int]]:
-        """The tokens with which the model goes on, greedily, behind each beginning."""
-        if not beginnings:
-            return []
+    def continued(self, beginnings: Sequence[Beginning], tokens: int, done: Done) -> list[list[int]]:
+        """At most `tokens` tokens with which the model goes on, greedily, behind each beginning."""
         found = sampled(
             self.loaded,
             [each.given for each in beginnings],
             [each.name for each in beginnings],
             samples=1,
-            max_tokens=max(len(each.follow) for each in beginnings),
+            max_tokens=tokens,
             temperature=0.0,
             seed=0,
             batch=self.batch,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duecare.core import Artifacts, DataError, Note, Outcome, Progress, Tell
 from duecare.core.wire import encode
-from duecare.memorise.extraction import Shown, gone
+from duecare.memorise.extraction import Beginning, Shown, gone
 from duecare.memorise.extraction_runs import Said
 from duecare.memorise.missed import Sample
 from duecare.memorise.missed_detected import detected
 from duecare.memorise.missed_review import Reviewed
+from duecare.memorise.records_answered import Answered, answered
 from duecare.memorise.records_asked import Asked, Asking
 from duecare.memorise.records_figures import figures, verdicts
+from duecare.memorise.records_rows import Value
 from duecare.memorise.records_source import Rows
 from duecare.memorise.records_tables import Kept
 from duecare.memorise.records_values import Chosen, standing
@@ -26,6 +29,7 @@ from duecare.model.tokenize import Tokenizer
 
 if TYPE_CHECKING:
     from duecare.memorise.records import Records
+    from duecare.memorise.records_engine import Asked as Model
 
 NOTE = "memorise.records"
 """Topic of the note that says how much was asked."""
@@ -37,12 +41,23 @@ def run(step: Records, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         raise DataError(f"memorise.records: expected an input named {', '.join(lacking)}")
     folders = {"base": folder_of(inputs["base"].path), "tuned": inputs["model"].path / "model"}
     tokenizer = Tokenizer(folders["tuned"])
-    asked = Asking(step, inputs, tokenizer).asked()
+    asking = Asking(step, inputs, tokenizer)
+    asked, kept = asking.asked(), answered(step, inputs, asking.before, out)
     tell(Progress(0, 2, "models", asked.cost(step.tokens)))
-    said = {name: _answers(step, name, folder, asked, tell) for name, folder in folders.items()}
+    said: dict[str, Answers] = {}
+    for name, folder in folders.items():
+        said[name] = _answers(_Asking(name, _opening(folder, step.batch), kept, tell), asked)
+        gc.collect()  # the next model needs its memory
     told = _Told(step, asked, said["base"], said["tuned"], tokenizer.encode_all)
     tell(told.note(inputs["model"].job))
     return told.outcome(out)
+
+
+def _opening(folder: Path, batch: int) -> Callable[[], Model]:
+    """Opens a model when it is asked first: one that answered all before a kill is not opened again."""
+    from duecare.memorise.records_engine import open_model
+
+    return cache(lambda: open_model(folder, batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +69,56 @@ class Answers:
     continued: list[list[int]]
 
 
-def _answers(step: Records, name: str, folder: Path, asked: Asked, tell: Tell) -> Answers:
-    from duecare.memorise.records_engine import open_model
-
-    def done(what: str) -> Callable[[int, int], None]:
-        return lambda count, total: tell(Progress(count, total, what, name))
-
-    model = open_model(folder, step.batch)
-    found = Answers(
-        model.heard(asked.redacted.values, done("redacted values"), done("values and decoys")),
-        model.heard(asked.missed.values, done("missed values"), done("missed values and decoys")),
-        model.continued(asked.beginnings, done("beginnings")),
+def _answers(asking: _Asking, asked: Asked) -> Answers:
+    """What one model answers."""
+    return Answers(
+        asking.heard(asked.redacted.values, "redacted"),
+        asking.heard(asked.missed.values, "missed"),
+        asking.continued(asked.beginnings),
     )
-    del model
-    gc.collect()  # the next model needs its memory
-    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One model at work: `opened` gives it, `kept` has what it answered before."""
+
+    model: str
+    opened: Callable[[], Model]
+    kept: Answered
+    tell: Tell
+
+    def heard(self, values: Sequence[tuple[Value, Sequence[str]]], what: str) -> list[Heard]:
+        """What it makes of values and their decoys."""
+
+        def ask(chosen: Sequence[int], before: int) -> list[Heard]:
+            said, scored = (
+                self._done(f"{what} values{more}", before, len(chosen), len(values))
+                for more in ("", " beside decoys")
+            )
+            model = self.opened()
+            return model.heard([values[each] for each in chosen], model.room(values), said, scored)
+
+        places = [value.place for value, _ in values]
+        names = [f"{each.row}/{each.part}/{each.start}-{each.end}/{each.kind}" for each in places]
+        sizes = [len(value.before) for value, _ in values]
+        return self.kept.through(f"{self.model}-{what}", names, sizes, ask, Heard)
+
+    def continued(self, begun: Sequence[Beginning]) -> list[list[int]]:
+        """How it goes on behind beginnings."""
+        tokens = max((len(each.follow) for each in begun), default=0)
+
+        def ask(chosen: Sequence[int], before: int) -> list[list[int]]:
+            done = self._done("beginnings", before, len(chosen), len(begun))
+            return self.opened().continued([begun[each] for each in chosen], tokens, done)
+
+        names, sizes = [each.name for each in begun], [len(each.given) for each in begun]
+        return self.kept.through(f"{self.model}-beginnings", names, sizes, ask, list[int])
+
+    def _done(self, what: str, before: int, some: int, whole: int) -> Callable[[int, int], None]:
+        """Tells how far `some` questions are, which are asked after `before` others of `whole`."""
+        return lambda count, total: self.tell(
+            Progress(before + count * some // total, whole, what, self.model)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def _limit_finding(kind: str, limit: float, decided: Sequence[Decided]) -> Findi
         verdict=verdict,
         limit=words.format(limit=limit, share=100 * limit),
         detail=f"{len(own)} of {len(decided)} figures {'is' if len(own) == 1 else 'are'} {held}; "
-        f"{_of(look)}: {value}.",
+        f"{_of(look, several=len({each.about['source'] for each, _ in decided}) > 1)}: {value}.",
         next=NEXT[verdict],
         estimate=estimate,
         needed_n=_needed(kind, limit, estimate, level) if verdict == INSUFFICIENT else None,
@@ -74,11 +74,13 @@ def _value(kind: str, value: float, noun: str) -> str:
     return f"{value:.2f} {noun}" if kind == "exposure" else f"{100 * value:.1f}% {noun}"
 
 
-def _of(look: Look) -> str:
+def _of(look: Look, *, several: bool) -> str:
+    """What a figure speaks of; of canaries with their source where there are `several`."""
     if look.about.get("of") == "rows":
         return f"rows of {look.about['source']}"
-    repeats = look.about["repeats"]
-    return f"canaries in the {look.about['place']}, placed {'once' if repeats == '1' else repeats + ' times'}"
+    times = "once" if look.about["repeats"] == "1" else f"{look.about['repeats']} times"
+    source = f" of {look.about['source']}" if several else ""
+    return f"canaries in the {look.about['place']}{source}, placed {times}"
 
 
 def _needed(kind: str, limit: float, estimate: Estimate, level: float) -> int | None:

@@ -8,6 +8,7 @@ module's call stay Tunix's, so sampling, training, LoRA and export see no differ
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -28,12 +29,31 @@ def rotate(x: jax.Array, positions: jax.Array, frequencies: tuple[float, ...]) -
     return turned.astype(x.dtype)
 
 
+QUERIES, PARTS = 128, 8
+"""A long text is worked on by so many queries at once, and in so many parts at most: each is compiled."""
+
+
 def _attend(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array | None, scale: float) -> jax.Array:
     """Grouped-query attention: q [B, T, N, H], k and v [B, S, K, H], mask [B, T, S] -> [B, T, N, H]."""
-    b, t, n, h = q.shape
-    kv = k.shape[2]
+    t = q.shape[1]
     if t == 1:
         return _attend_once(q[:, 0], k, v, mask, scale)[:, None]
+    if mask is None or t != k.shape[1] or t < 2 * QUERIES:
+        return _attend_all(q, k, v, mask, scale)
+    # These models look back only, so the later keys of a whole text are masked: they are not multiplied.
+    size = max(QUERIES, -(-t // PARTS))
+    ends = [min(start + size, t) for start in range(0, t, size)]
+    parts = [
+        _attend_all(q[:, start:end], k[:, :end], v[:, :end], mask[:, start:end, :end], scale)
+        for start, end in pairwise([0, *ends])
+    ]
+    return jnp.concatenate(parts, axis=1)
+
+
+def _attend_all(q: jax.Array, k: jax.Array, v: jax.Array, mask: jax.Array | None, scale: float) -> jax.Array:
+    """`_attend` of every query to every key."""
+    b, t, n, h = q.shape
+    kv = k.shape[2]
     scores = jnp.einsum("BTKGH,BSKH->BKGTS", q.reshape(b, t, kv, n // kv, h), k) * scale
     if mask is not None:
         scores = jnp.where(mask[:, None, None, :, :], scores, llama3.K_MASK)

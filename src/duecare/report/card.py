@@ -290,12 +290,14 @@ def _answering(view: View) -> list[str]:
 def _provenance(view: View) -> list[str]:
     account = view.account
     owner = [f"- Answers for it: {literal(view.owner)}"] if view.owner else []
+    signed = view.attested
     lines = [
         *owner,
         f"- Run by: {literal(', '.join(account.actors))}",
         f"- Run: `{view.story.run}`, {account.entries} ledger entries",
         f"- Tree head: `{account.root}`",
         f"- Signing key: `{account.key}`",
+        *([f"- Attestations: {literal(signed.said)} (entry {signed.entry})"] if signed else []),
         "- Check: `duecare verify` on the run folder hashes every file and entry again",
         "- Full report: report.html beside this card; all figures: report.json",
         "- Further: bom.cdx.json (bill of materials), annex_iv.md (technical documentation), frameworks.md",

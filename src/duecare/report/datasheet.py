@@ -72,6 +72,8 @@ def data_card(view: View) -> str:
     """The card as Markdown, one chapter a source; the same run gives the same bytes."""
     sources = sources_of(view)
     parts = [f"# Data of {literal(view.story.name)}", *_introduced(view, sources)]
+    if not sources:
+        parts[1:] = ["No data was curated in this run: there is nothing to ask about."]
     for source in sources:
         parts.append(f"## {literal(source.name)}")
         found = answers(view, source)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from duecare.core import DuecareError, written
 from duecare.core.wire import decode
+from duecare.ledger.attested import last_attested, people_told, told_by
 from duecare.ledger.chain import leaf_hash, tree_root
+from duecare.ledger.layout import ATTESTATIONS
 from duecare.ledger.log import entry_line
 from duecare.ledger.read import head
 from duecare.report.curation import STEPS
 from duecare.report.gather import Stage, Story
 from duecare.report.texts import rows
+from duecare.report.words import plural
 
 if TYPE_CHECKING:
     from duecare.detect.card import Card
@@ -118,6 +121,31 @@ class Account:
     key: str
     software: tuple[tuple[str, str], ...]
     seeds: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """The last attestations that the ledger records: by which entry, and in words of what."""
+
+    entry: int
+    said: str
+
+
+def attested(story: Story) -> Attested | None:
+    """What was attested of the run, as far as it was when this is written; None where nothing was."""
+    last = last_attested(story.entries)
+    if last is None:
+        return None
+    job = told_by(last).model
+    later = any(each.happened == "step.finished" and each.index > last.index for each in story.entries)
+    people = len(people_told(last))
+    said = [
+        f"Signed of {f'the model of {job}' if job else 'the results'} by the key that records the run"
+        + (f", and by {plural(people, 'person', 'people')}" if people else "")
+        + f": {ATTESTATIONS}/ in the run folder.",
+        *(["Results that were entered since then are not in them."] if later else []),
+    ]
+    return Attested(last.index, " ".join(said))
 
 
 def lanes(story: Story) -> tuple[tuple[Lane, ...], tuple[Node, ...]]:

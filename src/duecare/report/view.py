@@ -106,6 +106,11 @@ class View:
         return answering(self.story)
 
     @property
+    def attested(self) -> origin.Attested | None:
+        """What was attested of the run when the report was made; None where nothing was."""
+        return origin.attested(self.story)
+
+    @property
     def influences(self) -> tuple[Influence, ...]:
         """Which rows moved a gap, by each training step that was asked."""
         return influences(self.story)

@@ -34,7 +34,7 @@ class Drift:
     - independent: parts and weights as in `reward`, none of which the reward holds
     - reward_model, reward_model_weight: an earlier step that made another reward model, and its weight
     - unjudged: as in Grpo
-    - every: rounds of answers between two looks; at a look prompts are answered twice
+    - every: of so many rounds of answers the last is looked at; its prompts are answered twice
     - fall: by how much the independent instrument's win share may lie below one half
     - gap: by how much the reward's win share may lie above the independent one's; none: not judged
     """
@@ -149,7 +149,7 @@ class DriftLog:
 
     def complete(self, upto: int, *, every: int, iterations: int) -> bool:
         """Whether every look that was due by training step `upto` is there."""
-        rounds = range(0, -(-upto // iterations), every)
+        rounds = range(every - 1, -(-upto // iterations), every)
         return [look.round for look in self.records] == list(rounds)
 
 

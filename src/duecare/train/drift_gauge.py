@@ -115,7 +115,7 @@ class DriftGauge:
             parts += [(axis, group) for group in named]
         figures = ["fall"] if drift.gap is None else ["fall", "gap"]
         self.alpha = alpha / (len(parts) * len(figures))
-        looks = -(-rounds // drift.every)
+        looks = max(1, rounds // drift.every)
         self.courses = [self._course(figure, *part, looks) for figure in figures for part in parts]
 
     def _course(self, figure: str, axis: str | None, group: str | None, looks: int) -> Course:

@@ -47,9 +47,12 @@ class Beside:
         return self._log
 
     def due(self, turn: int) -> bool:
-        """Whether round `turn`, from 0, is looked at, and was not yet."""
+        """Whether round `turn`, from 0, is looked at, and was not yet.
+
+        Of every so many the last: answers of round 0 are drawn before the first update, and tell nothing.
+        """
         seen = {look.round for look in self.log.records}
-        return turn % self.drift.every == 0 and turn not in seen
+        return (turn + 1) % self.drift.every == 0 and turn not in seen
 
     def look(self, turn: int, entries: npt.NDArray[np.int64], one: Round) -> None:
         """Answer the prompts of a round as before the first update too, and keep how the answers compare."""

@@ -223,6 +223,19 @@ def plan(
     return Plan(known=at, nth=nth, looks=looks, seconds=seconds, step_seconds=step_seconds)
 
 
+def enough(probes: Probes, made: Plan, steps: int) -> str:
+    """What would keep a plan that takes more than its share to it: so many issues, or else so many steps.
+
+    A probe takes as long as it has issues; the share s of training leaves s / (1 - s) of the time of steps.
+    """
+    left = probes.share / (1 - probes.share) * made.step_seconds
+    each = max(made.looks * made.seconds / probes.issues, 1e-9)
+    if (issues := int(left * steps / each)) >= FEWEST:
+        return f"`issues: {issues}` would keep to it"
+    need = math.ceil(each * FEWEST / max(left, 1e-9))
+    return f"so few steps cannot keep to it: {FEWEST} issues, the fewest there are, take {need:,} steps"
+
+
 class Asked(Noun, frozen=True, kw_only=True):
     """What one probe found: the mean log-probability per token of each answer, after `step` steps."""
 

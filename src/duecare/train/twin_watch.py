@@ -10,7 +10,7 @@ from duecare.core import FAIL, INSUFFICIENT, Finding, Note, Tell, Verdict
 from duecare.train.clock import span
 from duecare.train.crossing import Crossing
 from duecare.train.limits import Limits
-from duecare.train.probing import Asked, Floats, Pairing, Plan, ProbeLog, Probes, plan
+from duecare.train.probing import Asked, Floats, Pairing, Plan, ProbeLog, Probes, enough, plan
 from duecare.train.twin_gauge import TwinGauge
 from duecare.train.watch import Reading
 
@@ -66,7 +66,7 @@ class TwinWatch:
         )
         if share > self.probes.share:
             why = (
-                "base and end are always measured"
+                f"base and end are always measured; {enough(self.probes, made, self.steps)}"
                 if self.probes.every is None
                 else "the study says how often"
             )

@@ -6,7 +6,7 @@
 /* Names: tokens of texts, their kinds by hash, and the best labels. `detect/tagging.py` does the same in Python;
    what a token is stands in `detect/tokens.py`, and a test compares every code point. */
 
-enum { LABELS = 16, NEAR = 6, LOOKS = 12 };
+enum { LABELS = 16, NEAR = 6, LOOKS = 12, LOWERED = 16 };
 enum { SKIP, LINE, DIGIT, MARK, LETTER };
 
 static const uint32_t SKIPPED[][2] = {{0x85, 0x85}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x2000, 0x200F}, {0x2028, 0x202F},
@@ -58,7 +58,7 @@ static uint64_t hash_of_digits(const uint8_t *digit, int64_t count) {
 EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, int64_t texts, int32_t *start, int32_t *end,
                                     int64_t *from, int64_t *to, uint64_t *hash, int64_t *first, uint8_t *look) {
     int64_t n = 0;
-    uint8_t sorts[0x80];
+    uint8_t sorts[0x100] = {0}; /* bytes beyond ASCII are told by sort_of */
     for (uint32_t point = 0; point < 0x80; point++) sorts[point] = (uint8_t)sort_of(point);
     for (int64_t text = 0; text < texts; text++) {
         int64_t at = starts[text], stop = starts[text + 1];
@@ -75,13 +75,24 @@ EXPORT int64_t duecare_names_tokens(const uint8_t *data, const int64_t *starts, 
             int64_t next = at;
             uint64_t made = FNV_START;
             start[n] = place;
-            do {
+            for (;;) {
                 for (int i = 0; i < size; i++) made = fnv(made, data[next + i]);
                 capital |= (uint8_t)(data[next] - 'A') < 26;
                 small |= (uint8_t)(data[next] - 'a') < 26;
                 next += size;
                 place++;
-            } while (sort >= DIGIT && sort != MARK && next < stop && sort_at(data, next, stop, sorts, &size) == sort);
+                if (sort == LETTER) { /* letters of ASCII follow most often: bit 5 tells a small one from a capital */
+                    int64_t began = next;
+                    for (; next < stop && sorts[data[next]] == LETTER; next++) {
+                        made = fnv(made, data[next]);
+                        capital |= ~data[next] & 32;
+                        small |= data[next] & 32;
+                    }
+                    place += (int32_t)(next - began);
+                }
+                if (sort < DIGIT || sort == MARK || next >= stop) break;
+                if (sort_at(data, next, stop, sorts, &size) != sort) break;
+            }
             end[n] = place;
             from[n] = at;
             to[n] = next;
@@ -124,6 +135,7 @@ typedef struct {
 /* Scores of all labels, in two halves: the compiler's own vectors, because it makes poor ones of the loops. */
 typedef int32_t half_t __attribute__((vector_size(LABELS / 2 * sizeof(int32_t))));
 typedef int16_t small_t __attribute__((vector_size(LABELS / 2 * sizeof(int16_t))));
+typedef uint8_t bytes_t __attribute__((vector_size(LABELS / 2 * sizeof(uint8_t))));
 typedef struct {
     half_t low, high;
 } scores_t;
@@ -158,8 +170,9 @@ static inline void score_token(const Tables *t, const int32_t *ids, int64_t i, i
 }
 
 /* From the scores `last` of one token to those of the next, `now`, which holds its own. A score times 16, plus 15 less
-   the label that it comes from, is one number: the largest is the best, of equal ones the first label. Scores lie
-   between 0 and about -2^21, `step` comes times 16: nothing overflows. */
+   the label that it comes from, is one number: the largest is the best, of equal ones the first label. Every
+   LOWERED tokens the best score becomes 0; a token adds less than 2^17, so scores stay within 2^22 and the number within
+   2^27: nothing overflows. `step` comes times 16. */
 static inline void advance(const scores_t *last, const scores_t *step, scores_t *now, uint8_t *from) {
     int32_t each[LABELS];
     memcpy(each, last, sizeof each);
@@ -176,13 +189,18 @@ static inline void advance(const scores_t *last, const scores_t *step, scores_t 
     now->high += (best.high - (best.high & (LABELS - 1))) / LABELS;
     best.low = LABELS - 1 - (best.low & (LABELS - 1));
     best.high = LABELS - 1 - (best.high & (LABELS - 1));
-    memcpy(each, &best, sizeof each);
-    for (int l = 0; l < LABELS; l++) from[l] = (uint8_t)each[l];
+    bytes_t low = __builtin_convertvector(best.low, bytes_t), high = __builtin_convertvector(best.high, bytes_t);
+    memcpy(from, &low, sizeof low);
+    memcpy(from + LABELS / 2, &high, sizeof high);
+}
+
+/* Only differences count: the largest score becomes 0, so that sums never overflow. */
+static inline void lower(scores_t *now) {
     half_t both = now->low;
     raise_to(&both, &now->high);
     int32_t most = both[0];
     for (int l = 1; l < LABELS / 2; l++) most = both[l] > most ? both[l] : most;
-    now->low -= most; /* only differences count: sums never overflow */
+    now->low -= most;
     now->high -= most;
 }
 
@@ -201,6 +219,7 @@ WIDE static void label_text(const Tables *t, const int32_t *ids, int64_t n, cons
         score_token(t, ids, i, n, look * 4 + touches, &score[i & 1]);
         if (i) advance(&score[~i & 1], steep, &score[i & 1], from + i * LABELS);
         else score[0].low += first.low, score[0].high += first.high;
+        if (i % LOWERED == 0) lower(&score[i & 1]);
     }
     int best = 0;
     memcpy(last, &score[(n - 1) & 1], sizeof last);

@@ -8,6 +8,7 @@
 
 #define BITS 20
 #define HEADS 2
+#define SIEVE 16384 /* bits */
 
 enum { LETTER = 1, ALNUM = 2, WORD = 4, ALIKE = 8, STOP = 16, AFTER = 32, BLANK = 64, NAME = 128 };
 
@@ -23,6 +24,7 @@ typedef struct {
 typedef struct { /* hashes of words, rising */
     const uint64_t *groups, *people;
     int64_t group_count, people_count;
+    uint64_t sieve[SIEVE / 64]; /* a bit for each group: most words name none, and a search costs as much as the rest */
 } names_t;
 
 typedef struct {
@@ -211,6 +213,21 @@ static int holds(const uint64_t *known, int64_t count, uint64_t hash) {
     return low < all && known[low] == hash;
 }
 
+static uint32_t place_of(uint64_t hash) { return (uint32_t)((hash * 0x9E3779B97F4A7C15u) >> 50); }
+
+static void fill_sieve(names_t *names) {
+    memset(names->sieve, 0, sizeof names->sieve);
+    for (int64_t i = 0; i < names->group_count; i++) {
+        uint32_t place = place_of(names->groups[i]);
+        names->sieve[place >> 6] |= (uint64_t)1 << (place & 63);
+    }
+}
+
+static int names_group(const names_t *names, uint64_t hash) {
+    uint32_t place = place_of(hash);
+    return (names->sieve[place >> 6] >> (place & 63) & 1) && holds(names->groups, names->group_count, hash);
+}
+
 /* Words that name a group become one sign, with further such words and words for people after it in a sentence;
    returns how many words are left. */
 static int64_t mask_groups(const uint8_t *flat, word_t *words, int64_t count, const names_t *names) {
@@ -219,7 +236,7 @@ static int64_t mask_groups(const uint8_t *flat, word_t *words, int64_t count, co
     int chain = 0;
     for (int64_t i = 0; i < count; i++) {
         uint64_t h = hash_word(flat + words[i].begin, flat + words[i].end);
-        int group = holds(names->groups, names->group_count, h);
+        int group = names_group(names, h);
         if (words[i].sentence != sentence) chain = 0;
         sentence = words[i].sentence;
         int follows = chain && (group || holds(names->people, names->people_count, h));
@@ -234,18 +251,17 @@ static int64_t mask_groups(const uint8_t *flat, word_t *words, int64_t count, co
 /* Sums of the weights of a window's features; how many there are goes to sizes. */
 static void add_up(const uint8_t *flat, const word_t *words, int64_t count, const int8_t *table, int64_t sums[2][HEADS],
                    int64_t sizes[2]) {
-    memset(sums, 0, 2 * sizeof *sums);
+    /* Sums of its own: the compiler cannot tell that the table of bytes is not what it adds to. */
+    int64_t of_words[HEADS] = {0}, of_chars[HEADS] = {0}, chars = 0;
     uint64_t before = 0;
-    sizes[0] = 2 * count - 1;
-    sizes[1] = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *from = flat + words[i].begin - 1, *end = flat + words[i].end + 1; /* with its borders */
         uint64_t h = words[i].hash;
         const int8_t *weight = table + HEADS * (int64_t)bucket64(h);
-        for (int k = 0; k < HEADS; k++) sums[0][k] += weight[k];
+        for (int k = 0; k < HEADS; k++) of_words[k] += weight[k];
         if (i) {
             weight = table + HEADS * (int64_t)bucket64(before * 0xC2B2AE3D27D4EB4Fu + h + 1);
-            for (int k = 0; k < HEADS; k++) sums[0][k] += weight[k];
+            for (int k = 0; k < HEADS; k++) of_words[k] += weight[k];
         }
         before = h;
         for (const uint8_t *p = from; !words[i].group && p + 3 <= end; p++) {
@@ -254,11 +270,15 @@ static void add_up(const uint8_t *flat, const word_t *words, int64_t count, cons
             for (int size = 3; size <= 5 && p + size <= end; size++) {
                 g = (g ^ p[size - 1]) * 0x01000193u;
                 weight = table + HEADS * (int64_t)bucket32(g);
-                for (int k = 0; k < HEADS; k++) sums[1][k] += weight[k];
-                sizes[1]++;
+                for (int k = 0; k < HEADS; k++) of_chars[k] += weight[k];
+                chars++;
             }
         }
     }
+    memcpy(sums[0], of_words, sizeof of_words);
+    memcpy(sums[1], of_chars, sizeof of_chars);
+    sizes[0] = 2 * count - 1;
+    sizes[1] = chars;
 }
 
 /* The words of one sentence in windows of equal size; raises `margin` to that of the worst. */
@@ -301,11 +321,12 @@ EXPORT int64_t duecare_toxicity(const uint8_t *data, const int64_t *starts, int6
                                 int64_t people_count, const double *scale, const double *bias,
                                 const double *roots, int64_t most, int64_t window, double *margins,
                                 int64_t *words) {
-    const names_t names = {groups, people, group_count, people_count};
+    names_t names = {.groups = groups, .people = people, .group_count = group_count, .people_count = people_count};
     signs_t signs;
     scratch_t have = {0};
     int64_t lacking = 0;
     know_signs(&signs);
+    fill_sieve(&names);
     for (int64_t i = 0; i < texts && !lacking; i++) {
         const uint8_t *from = data + starts[i], *end = data + starts[i + 1];
         double *margin = margins + HEADS * i;

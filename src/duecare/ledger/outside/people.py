@@ -22,6 +22,7 @@ LONGEST_SAID = 2000
 SEVERE = ("low", "serious", "critical")
 ALL_MATTERS = ("data", "training", "evaluation", "release")
 STAGE_MATTER = {"curate": "data", "train": "training", "model": "training"}
+FORGETS = ["data-steward"]
 NOT_ONES_OWN = ("approve", "waive", "answer")
 
 
@@ -124,15 +125,19 @@ def well_formed(lists: dict[str, Any]) -> bool:
     try:
         rules = lists["rules"]
         numbers = [rules["waivers"], rules["waiver_days"]]
-        words = [*rules["waive"], *rules["answer"], *rules["deploy"]]
-        words += [role for matter in ALL_MATTERS for role in rules["approvals"][matter]]
-        words += [role for one, two in rules["separate"] for role in (one, two)]
+        roles = [rules["waive"], rules["answer"], rules["deploy"], rules.get("forget", [])]
+        roles += [rules["approvals"][matter] for matter in ALL_MATTERS]
+        words = [role for one, two in rules["separate"] for role in (one, two)]
         for person in lists["people"].values():
-            words += [person["key"], person["records"], *person["roles"]]
+            roles.append(person["roles"])
+            words += [person["key"], person["records"]]
+        words += [role for each in roles for role in each]
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     bounds = zip(numbers, ((2, 9), (1, 365)))  # noqa: B905  # the program runs on Python 3.9
     sound = all(type(each) is int and low <= each <= high for each, (low, high) in bounds)
+    sound = sound and all(type(each) is list for each in roles)
+    sound = sound and rules.get("forget") != FORGETS  # as it is where nothing is said, which is not written
     return sound and all(isinstance(word, str) for word in words)
 
 
@@ -200,7 +205,7 @@ def beside_the_point(  # noqa: PLR0911  # one answer for each act reads best
     if act == "incident":
         return [] if about in SEVERE and text else ["reports an incident without saying what or how severe"]
     may = {"waive": rules["waive"], "answer": rules["answer"], "release": rules["deploy"]}
-    may["forget"] = rules.get("forget", ["data-steward"])
+    may["forget"] = rules.get("forget", FORGETS)
     may["approve"] = rules["approvals"].get(about, [])
     if said["role"] not in may.get(act, []):
         return [f"is signed in a role that may not {act} that"]

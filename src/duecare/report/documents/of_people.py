@@ -95,5 +95,6 @@ def kept(view: View) -> list[Fact]:
     said = ""
     if isinstance(storage, dict):
         seal, until = storage.get("seal") or [], storage.get("keep_until")
-        said = f"encrypted: {', '.join(map(str, seal))}; kept until {until or 'no day that is set'}"
+        sealed = f"encrypted: {', '.join(map(str, seal))}" if seal else "nothing is encrypted"
+        said = f"{sealed}; kept until {until or 'no day that is set'}"
     return [declared(view, "What is encrypted, and until when is it kept?", said, "the section “storage”")]

@@ -1,0 +1,94 @@
+"""What a step holds while rows go by, and that counting by batches counts the same."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sources_on_disk import made_artifact, unheard
+
+from duecare.core import Artifact, Example
+from duecare.core.table import EXAMPLES, table
+from duecare.curate import flow
+from duecare.curate.flow import batches, memberships
+from duecare.curate.mention import mentions
+from duecare.curate.overlap import Duplicates
+
+
+def row(place, said):
+    return Example(row=f"data:{place}", key="k", source="data", kind="text", text=said)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """An artifact of some 8 MB that nothing compresses, in 40 row groups."""
+    chance = random.Random(0)
+    with pq.ParquetWriter(tmp_path / "kept.parquet", EXAMPLES) as writer:
+        for group in range(40):
+            writer.write_table(
+                table([row(2 * group + at, chance.randbytes(50_000).hex()) for at in range(2)])
+            )
+    return Artifact(job="read:data", path=tmp_path, digest="d")
+
+
+def most_held(read):
+    tracemalloc.start()
+    try:
+        rows = sum(len(batch) for batch in read)
+        return rows, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_rows_that_went_by_are_not_kept(large, monkeypatch):
+    monkeypatch.setattr(flow, "BATCH", 2)
+    size = (large.path / "kept.parquet").stat().st_size
+    assert size > 4_000_000
+    rows, held = most_held(batches(large))
+    assert rows == 80
+    assert held < size / 4
+
+
+def test_the_control_reading_ahead_keeps_the_file(large):
+    size = (large.path / "kept.parquet").stat().st_size
+    with (large.path / "kept.parquet").open("rb") as raw, pq.ParquetFile(raw, pre_buffer=True) as file:
+        _, held = most_held(file.iter_batches(batch_size=2))
+    assert held > size / 2
+
+
+SAID = [
+    "the clerk was kind",
+    "women wait longer here",
+    "a woman called twice",
+    "women wait longer here",
+    "men wait as long",
+    "a woman called twice",
+    "the clerk was kind",
+    "old women and old men",
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_whose_mention_goes_is_counted_alike_in_any_batches(size, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow, "BATCH", size)
+    inputs = made_artifact([row(place, said) for place, said in enumerate(SAID)], tmp_path / "in")
+    (out := tmp_path / "out").mkdir()
+    outcome = Duplicates().run(inputs, out, unheard)
+    told = {
+        (each.slice["axis"], each.slice["group"]): (each.value, each.n)
+        for each in outcome.estimates
+        if each.metric == "curate.removed.mentioning"
+    }
+    seen = mentions(batches(inputs["examples"]))
+    removed = mentions(batches(Artifact(job="x:data", path=out, digest="x"), "dropped.parquet"))
+    assert told == {key: (removed[key] / count, count) for key, count in seen.items()}
+    assert any(0 < share < 1 for share, _ in told.values())
+
+
+def test_rows_without_groups_declare_none():
+    none = table([row(0, "a")]).to_batches()[0]
+    assert memberships(none) == memberships(none.slice(0, 0)) == {}
+    assert isinstance(none, pa.RecordBatch)
