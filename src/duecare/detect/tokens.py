@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 )
 _LONGEST_NUMBER = 9
 _LONGEST_NAME = 32
-"""Letters of a word that are looked at run by run: the sum of more would outweigh all that stands around it."""
+"""Letters of a word that are looked at run by run: what more say would outweigh all that stands around it."""
 LINE, PAD = "\n", ""
 """The kind of a line break, and that of the places before and after a text."""
 
