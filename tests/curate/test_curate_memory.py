@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import tracemalloc
+import weakref
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ from duecare.curate import flow
 from duecare.curate.flow import batches, memberships
 from duecare.curate.mention import mentions
 from duecare.curate.overlap import Duplicates
+from duecare.curate.partition import in_lots
 
 
 def row(place, said):
@@ -92,3 +95,57 @@ def test_rows_without_groups_declare_none():
     none = table([row(0, "a")]).to_batches()[0]
     assert memberships(none) == memberships(none.slice(0, 0)) == {}
     assert isinstance(none, pa.RecordBatch)
+
+
+class Cycle:
+    """Held by itself alone: only a search for cycles lets it go."""
+
+    def __init__(self):
+        self.own = self
+
+
+def test_cycles_made_in_one_lot_are_let_go_of_before_the_lot_after_next():
+    held, most = weakref.WeakSet(), 0
+    for _, lot in in_lots(range(20_000), 2000):
+        assert not gc.isenabled()
+        for _ in lot:
+            held.add(Cycle())
+        most = max(most, len(held))
+    assert gc.isenabled()
+    assert 2000 <= most <= 4000
+
+
+def left_early():
+    for _ in in_lots(range(9), 2):
+        break
+
+
+def failing():
+    for _ in in_lots(range(9), 2):
+        raise KeyError("consumer")
+
+
+def fed_by_what_fails():
+    for _ in in_lots((1 // (3 - each) for each in range(9)), 2):
+        pass
+
+
+def suspended():
+    def onward():
+        yield from in_lots(range(9), 2)
+
+    next(onward())
+
+
+@pytest.mark.parametrize("act", [left_early, failing, fed_by_what_fails, suspended])
+@pytest.mark.parametrize("searched", [True, False])
+def test_cycles_are_searched_for_again_however_lots_end(act, searched):
+    (gc.enable if searched else gc.disable)()
+    try:
+        try:
+            act()
+        except (KeyError, ZeroDivisionError):
+            assert gc.isenabled() is searched  # also while the error is held
+        assert gc.isenabled() is searched
+    finally:
+        gc.enable()
