@@ -7,6 +7,7 @@ import random
 import tracemalloc
 import weakref
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,8 +16,9 @@ from sources_on_disk import made_artifact, unheard
 from duecare.core import Artifact, Example
 from duecare.core.table import EXAMPLES, table
 from duecare.curate import flow
-from duecare.curate.flow import batches, memberships
+from duecare.curate.flow import Sifted, batches, changes, memberships, sift
 from duecare.curate.mention import mentions
+from duecare.curate.near import near_rows
 from duecare.curate.overlap import Duplicates
 from duecare.curate.partition import in_lots
 
@@ -89,6 +91,32 @@ def test_whose_mention_goes_is_counted_alike_in_any_batches(size, tmp_path, monk
     removed = mentions(batches(Artifact(job="x:data", path=out, digest="x"), "dropped.parquet"))
     assert told == {key: (removed[key] / count, count) for key, count in seen.items()}
     assert any(0 < share < 1 for share, _ in told.values())
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_row_counts_once_however_much_is_changed_in_it(size, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow, "BATCH", size)
+
+    def operate(batch):
+        names = [name for name in batch.column("row").to_pylist() if name != "data:0"]
+        reason = {"key": "k", "step": "s", "action": "changed", "reason": "r"}
+        return Sifted(batch, batch.slice(0, 0), changes([{"row": name, **reason} for name in names * 3]))
+
+    inputs = made_artifact([row(place, said) for place, said in enumerate(SAID)], tmp_path / "in")
+    (out := tmp_path / "out").mkdir()
+    told = {each.metric: each.value for each in sift(inputs, out, unheard, operate).estimates}
+    assert told["curate.rows.changed"] == len(SAID) - 1
+    assert told["curate.rows.in"] == told["curate.rows.kept"] == len(SAID)
+
+
+def test_rows_that_do_not_count_are_near_to_none(tmp_path):
+    read = made_artifact([row(place, SAID[0]) for place in range(3)], tmp_path / "in")["examples"]
+    shown = []
+    with near_rows(read, 0.8, tmp_path, unheard, seen=shown.append) as near:
+        assert near.clusters().tolist() == [0, 0, 0]  # control
+    with near_rows(read, 0.8, tmp_path, unheard, wanted=lambda: np.array([True, False, True])) as near:
+        assert near.clusters().tolist() == [0, 1, 0]
+    assert [len(batch) for batch in shown] == [3]
 
 
 def test_rows_without_groups_declare_none():
