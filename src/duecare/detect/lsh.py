@@ -48,7 +48,7 @@ class Space:
     def __init__(self, shape: Shape, banding: Banding, rows: int, folder: Path) -> None:
         self.shape, self.banding, self.rows = shape, banding, rows
         self.member = np.zeros(rows, dtype=bool)
-        self.place = np.full(rows, -1, dtype=np.int32 if rows < 1 << 31 else np.int64)
+        self.place: np.ndarray = np.full(rows, -1, dtype=np.int32 if rows < 1 << 31 else np.int64)
         # Files without a name: shingles tell what a text says, and nothing of it may outlive a killed run.
         self._keys = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
         self._values = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
@@ -280,7 +280,7 @@ def _roots(label: np.ndarray, places: np.ndarray) -> np.ndarray:
 
     `label` [rows] leads from each row to an earlier one of its cluster, from the first to itself.
     """
-    root = label[places]
+    root: np.ndarray = label[places]
     while len(onward := np.flatnonzero((further := label[root]) != root)):
         root[onward] = further[onward]
     label[places] = root
