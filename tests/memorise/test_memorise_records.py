@@ -202,6 +202,7 @@ def test_cost_is_said_before_and_how_much_was_asked_after(found):
     (note,) = [each for each in said if isinstance(each, Note)]
     assert note.data["redacted"] == "24"
     assert note.data["trained"] == "16"
+    assert "Which training rows were drawn is not on record: all of them count" in note.text
 
 
 def test_where_the_secret_is_destroyed_nobody_can_ask(world, same, tmp_path, monkeypatch):

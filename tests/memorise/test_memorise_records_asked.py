@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from recorded import review, source
+from recorded import SECRET, review, source
 from taught import artifact, chat
 
 from duecare.core import INSUFFICIENT, DataError, Message
 from duecare.core.table import table
 from duecare.memorise import Records
+from duecare.memorise.records_answered import answered
 from duecare.memorise.records_asked import Asking
 from duecare.memorise.records_rows import Place, Value, answer_of, read_before
 from duecare.memorise.records_values import standing
 from duecare.model.tiny import write_tiny
 from duecare.model.tokenize import Tokenizer
+from duecare.vault import sealed_with
+from duecare.vault.memory import in_memory
 
 STEP = Records(on="chats", prefixes=(8,), tokens=16, copied=12, decoys=7)
 
@@ -94,6 +99,42 @@ def test_a_step_that_read_another_source_says_nothing_of_these_rows(rows, tokeni
     found = asked(rows, tokenizer, **{"trained:sft": artifact("sft", step)})
     assert found.rows.trained == 16
     assert len(found.redacted.values) == len(rows.was)
+
+
+def test_a_policy_leaves_no_record_of_its_rows_and_that_is_said(rows, tokenizer, tmp_path):
+    """Alone, all training rows count; beside a step that says what it drew, those of that step."""
+    for name in ("grpo", "sft"):
+        (tmp_path / name).mkdir()
+    policy = {"trained:grpo:2": artifact("grpo:2", tmp_path / "grpo")}
+    found = asked(rows, tokenizer, **policy)
+    assert found.rows.trained == 16
+    assert "not on record (grpo:2): all of them count as read" in found.met.said
+    assert "grpo:2: a policy learns from answers of its own, not of rows." in found.met.said
+    names = [row.row for row in rows.rows("train")]
+    told = {"row": names, "part": ["train"] * 16, "draws": [2] * 6 + [0] * 10, "cut": [False] * 16}
+    pq.write_table(pa.table(told), tmp_path / "sft" / "read.parquet")
+    pq.write_table(pa.table({"source": ["chats"]}), tmp_path / "sft" / "canaries.parquet")
+    known = {"trained:sft": artifact("sft", tmp_path / "sft")}
+    both = asked(rows, tokenizer, **known, **policy)
+    assert both.rows.trained == 6
+    assert "rows that it alone drew are left out" in both.met.said
+    assert not asked(rows, tokenizer, **known).met.said, "control: nothing is left open"
+
+
+def test_answers_are_sealed_as_the_rows_are_also_where_a_run_shows_these_in_memory(rows, tmp_path):
+    before = rows.inputs["curated:read:chats"]
+    assert answered(STEP, rows.inputs, before, tmp_path).seal == SECRET
+    with in_memory(before.path) as view:
+        assert (view / "kept.parquet").is_file()
+        shown = replace(before, path=view)
+        kept = answered(STEP, {**rows.inputs, before.job: shown}, shown, tmp_path)
+        assert kept.seal == SECRET
+        assert kept.through("base-beginnings", ["chats:0/8"], [1], lambda *_: [[1, 2]], list[int]) == [[1, 2]]
+    (path,) = [each for each in kept.folder.iterdir() if each.is_file()]
+    assert sealed_with(path) == SECRET
+    assert kept.through("base-beginnings", ["chats:0/8"], [1], lambda *_: [[3]], list[int]) == [[1, 2]]
+    plain = answered(STEP, rows.inputs, artifact("read:chats", rows.inputs["data:chats"].path), tmp_path)
+    assert plain.seal is None, "control: where rows lie in plain"
 
 
 def test_people_who_saw_rows_before_redaction_say_what_it_left(rows, tokenizer, tmp_path):

@@ -11,7 +11,7 @@ from memorise_toys import base_of, chats, estimates, finding, looked, pairs, pla
 
 from duecare.core import FAIL, INSUFFICIENT, PASS, DataError, StudyError
 from duecare.curate import Canaries
-from duecare.memorise import CanariesBack, MemoriseLimits
+from duecare.memorise import CanariesBack, MemoriseLimits, engine_canaries
 from duecare.train import Dpo, RewardModel, Sft
 
 pytestmark = pytest.mark.jax
@@ -84,6 +84,34 @@ def test_rows_are_looked_at_by_group_too(found):
     assert area.n == 60
     groups = [each.slice["group"] for each in estimates(found, "memorise.auc", of="rows", axis="gender")]
     assert groups == ["men", "women"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near", "share"),
+    [(1, 0.8, 1.0), (3, 0.8, 0.0), (3, 0.5, 1.0)],
+    ids=["near", "far", "far enough"],
+)
+def test_a_secret_that_comes_back_with_an_error_came_back_nearly(
+    base, world, tmp_path, monkeypatch, wrong, near, share
+):
+    """Every answer begins with the secret, one letter in ten of it or three in ten another one."""
+    data, model = world
+    secrets = pq.read_table(data.path / "canaries.parquet")["secret"].to_pylist()
+
+    def answers(loaded, texts, **_):
+        words = [loaded.tokenizer.decode(list(text.tokens[text.start : text.end])) for text in texts]
+        own = [next(secret for secret in secrets if secret in word) for word in words]
+        return [
+            f" {''.join('#' if at % 10 < wrong else each for at, each in enumerate(secret))}, and more of it"
+            for secret in own
+        ]
+
+    monkeypatch.setattr(engine_canaries, "continued", answers)
+    outcome, _ = looked(replace(LOOKING, rows=0, near=near), base, data, model, tmp_path / "out")
+    nearly = estimates(outcome, "memorise.regurgitated.near")
+    assert {each.slice["repeats"] for each in nearly} == {"0", "1", "12"}
+    assert {each.value for each in nearly} == {share}
+    assert {each.value for each in estimates(outcome, "memorise.regurgitated")} == {0.0}
 
 
 def test_no_secret_stands_in_what_is_told_or_written(found, world, tmp_path_factory):

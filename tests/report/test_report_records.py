@@ -68,7 +68,14 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Built:
             Note(
                 topic="memorise.records",
                 text="Asked.",
-                data={"model": "sft", "source": "chats", "redacted": "160", "rows": "80", "reviewed": "1"},
+                data={
+                    "model": "sft",
+                    "source": "chats",
+                    "redacted": "160",
+                    "rows": "80",
+                    "reviewed": "1",
+                    "drawn": "Which training rows were drawn is not on record.",
+                },
             )
         ],
     )
@@ -83,7 +90,7 @@ def test_values_rows_and_verdicts_stand_in_their_section(asked: Built):
     part = asked.html.split("Real records")[1].split("</section>")[0]
     for text in (
         "160 values that redaction took out of chats",
-        "80 rows. People had reviewed 1 row after redaction.",
+        "80 rows. People had reviewed 1 row after redaction. Which training rows were drawn is not on",
         "11.0% of redacted values come back",
         "+11.0 pp",
         "rows held out, shown 32 tokens",

@@ -21,6 +21,7 @@ from duecare.core import Artifact, Artifacts, LedgerError
 from duecare.core.wire import settings
 from duecare.ledger.layout import RESUME
 from duecare.vault import SUFFIX, held, home, opened, sealed_with, stored, writing
+from duecare.vault.memory import behind
 
 CHUNK = 64
 """Questions put between two writings."""
@@ -99,7 +100,8 @@ def answered(step: object, inputs: Artifacts, before: Artifact | None, out: Path
     read = {name: artifact.digest for name, artifact in sorted(inputs.items())}
     told = json.dumps({"settings": settings(step), "inputs": read}, sort_keys=True)
     mark = hashlib.sha256(told.encode()).hexdigest()[:16]
-    seal = None if before is None else sealed_with(stored(before.path, "kept.parquet"))
+    # A run shows sealed rows in memory, as if they were plain: what counts is how they lie on the disk.
+    seal = None if before is None else sealed_with(stored(behind(before.path), "kept.parquet"))
     return Answered(out / RESUME / mark, seal)
 
 

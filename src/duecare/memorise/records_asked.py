@@ -21,7 +21,7 @@ from duecare.memorise.records_rows import (
     read_places,
     text_of,
 )
-from duecare.memorise.records_source import Rows, read_met, read_rows
+from duecare.memorise.records_source import Met, Rows, read_met, read_rows
 from duecare.memorise.records_values import NOTHING, Choosing, Chosen
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ ORDER = ("read", "audit", "toxicity", "poisoning", "duplicates", "decontaminate"
 class Asked:
     """All that both models are asked.
 
-    `marked` are places that people marked and redaction missed, `reviewed` is their round, `findings` say
-    what cannot be told.
+    `met` says which rows training drew, `marked` are places that people marked and redaction missed,
+    `reviewed` is their round, `findings` say what cannot be told.
     """
 
     rows: Rows
+    met: Met
     redacted: Chosen
     missed: Chosen
     marked: tuple[Place, ...]
@@ -77,6 +78,7 @@ class Asking:
             findings.append(records_limits.unreviewed(why))
         return Asked(
             rows=rows,
+            met=self._met(),
             redacted=chosen,
             missed=self._choosing(len(marked)).missed(rows, marked) if marked else NOTHING,
             marked=marked,
@@ -85,13 +87,21 @@ class Asking:
             findings=tuple(findings),
         )
 
+    def _met(self) -> Met:
+        """Which rows the training steps behind the model drew."""
+        steps = {
+            name.partition(":")[2]: each.path
+            for name, each in self.inputs.items()
+            if name.startswith("trained:")
+        }
+        return read_met(steps, self.step.on)
+
     def _rows(self) -> Rows:
         """Training and held-out rows as training read them."""
         name = f"data:{self.step.on}"
         if name not in self.inputs:
             raise DataError(f"memorise.records: expected an input named {name}")
-        steps = [each.path for name, each in self.inputs.items() if name.startswith("trained:")]
-        return Rows.read(self.inputs[name].path, read_met(steps, self.step.on))
+        return Rows.read(self.inputs[name].path, self._met().rows)
 
     def _choosing(self, most: int) -> Choosing:
         step = self.step

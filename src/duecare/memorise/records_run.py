@@ -134,9 +134,10 @@ class _Told:
     def note(self, model: str) -> Note:
         """How much was asked, of which model."""
         asked = self.asked
+        text = f"The model of {model} and the base model were asked for what they know of {self.step.on}."
         return Note(
             topic=NOTE,
-            text=f"The model of {model} and the base model were asked for what they know of {self.step.on}.",
+            text=f"{text} {asked.met.said}".strip(),
             data={
                 "model": model,
                 "source": self.step.on,
@@ -144,6 +145,7 @@ class _Told:
                 "missed": str(len(asked.missed.values)),
                 "rows": str(len({each.row for each in asked.beginnings})),
                 "trained": str(asked.rows.trained),
+                "drawn": asked.met.said,
                 "reviewed": str(len(asked.reviewed.judged)) if asked.reviewed else "0",
             },
         )

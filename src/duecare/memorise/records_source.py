@@ -21,6 +21,8 @@ CANARY = "canary:"
 """How rows are called that hold a canary: made-up values, which the step `canaries` asks for."""
 READ = "read.parquet"
 """What a training step leaves of the rows that it drew, where canaries lie among them."""
+POLICIES = ("grpo", "ppo")
+"""Training steps of which no row's answer is learned."""
 _TOGETHER = 2048
 
 
@@ -48,21 +50,52 @@ def read_rows(folder: Path, name: str, only: Iterable[str]) -> dict[str, Example
     return {row.row: row for row in examples(rows.filter(pc.is_in(rows["row"], wanted)))}
 
 
-def read_met(folders: Iterable[Path], source: str) -> set[str] | None:
-    """The rows of `source` that some of these training steps drew; None where none says so, or it is secret.
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The training rows of a source that are known to have been drawn; None where that is not on record.
 
-    A step that read another source says nothing of these rows.
+    `silent` are the jobs that keep no record of what they drew, or a secret one.
     """
-    tables = [
-        pq.read_table(folder / READ)
-        for folder in folders
-        if (folder / READ).is_file() and source_read(folder) == source
-    ]
+
+    rows: frozenset[str] | None = None
+    silent: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """What of it limits the figures, in words; empty where nothing does."""
+        parts = list[str]()
+        policies = [name for name in self.silent if name.partition(":")[0] in POLICIES]
+        if self.rows is None:
+            who = f" ({', '.join(self.silent)})" if self.silent else ""
+            parts.append(
+                f"Which training rows were drawn is not on record{who}: all of them count as read, and those"
+                " that were not make the shares smaller."
+            )
+        if policies:
+            also = "" if self.rows is None else "; rows that it alone drew are left out"
+            parts.append(
+                f"{', '.join(policies)}: a policy learns from answers of its own, not of rows{also}."
+            )
+        return " ".join(parts)
+
+
+def read_met(trained: Mapping[str, Path], source: str) -> Met:
+    """The rows of `source` that some of these training steps (folder by job) drew, and who says nothing.
+
+    A step that read another source says nothing of these rows. Policies leave no record, nor does a step that
+    read no canaries; of a private one it is secret.
+    """
+    tables, silent = [], []
+    for job, folder in trained.items():
+        if not (folder / READ).is_file():
+            silent.append(job)
+        elif source_read(folder) == source:
+            tables.append(pq.read_table(folder / READ))
+            silent += [job] if tables[-1]["draws"].null_count else []
     if not tables or any(table["draws"].null_count for table in tables):
-        return None
-    return {
-        name for table in tables for name in table.filter(pc.greater(table["draws"], 0))["row"].to_pylist()
-    }
+        return Met(None, tuple(silent))
+    drawn = (table.filter(pc.greater(table["draws"], 0))["row"].to_pylist() for table in tables)
+    return Met(frozenset(name for names in drawn for name in names), tuple(silent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +110,7 @@ class Rows:
             self._where.update((name, (side, at)) for at, name in enumerate(rows["row"].to_pylist()))
 
     @staticmethod
-    def read(folder: Path, met: set[str] | None) -> Rows:
+    def read(folder: Path, met: frozenset[str] | None) -> Rows:
         """Those of a split; canaries, which are nobody's record, and rows without weight are left out.
 
         Where it is known which training rows were ever drawn, `met`, those that were not count on no side.

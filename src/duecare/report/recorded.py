@@ -65,7 +65,7 @@ def _lead(stage: Stage) -> str:
     return (
         f"The model of {said.get('model', 'the last step')} and the base model were asked for"
         f" {plural(redacted, 'value')} that redaction took out of {said.get('source', 'a source')}, and to go"
-        f" on from the beginnings of {plural(rows, 'row')}. {people}"
+        f" on from the beginnings of {plural(rows, 'row')}. {people} {said.get('drawn', '')}"
     ).strip()
 
 

@@ -23,6 +23,8 @@ MEMORY = "DUECARE_MEMORY"
 WEIGHTS = (".safetensors", ".gguf", ".npz", ".npy", ".bin", ".pt", ".msgpack")
 """Endings of files that hold weights."""
 _MEMORY_KINDS = ("tmpfs", "ramfs")
+_behind: dict[Path, Path] = {}
+"""Of each folder that is shown in memory now the one that it shows."""
 
 
 def sealed_files(folder: Path) -> list[Path]:
@@ -45,6 +47,7 @@ def in_memory(folder: Path) -> Iterator[Path]:
         )
     handles: list[int] = []
     view = Path(tempfile.mkdtemp(prefix="duecare-"))
+    _behind[view] = folder
     try:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             link = view / path.relative_to(folder)
@@ -56,9 +59,15 @@ def in_memory(folder: Path) -> Iterator[Path]:
                 link.symlink_to(path.absolute())
         yield view
     finally:
+        del _behind[view]
         shutil.rmtree(view, ignore_errors=True)
         for handle in handles:
             os.close(handle)
+
+
+def behind(folder: Path) -> Path:
+    """The artifact's own folder, of one that `in_memory` shows; any other folder is its own."""
+    return _behind.get(folder, folder)
 
 
 def _anonymous(path: Path) -> int:
