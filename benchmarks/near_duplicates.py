@@ -72,7 +72,7 @@ def ours(texts: list[str]) -> list[int]:
     with tempfile.TemporaryDirectory() as folder, NearRows(len(texts), 0.8, Path(folder)) as near:
         for first in range(0, len(texts), 2048):
             some = column.slice(first, 2048)
-            near.add(passages_of(some), np.ones(len(some), dtype=bool))
+            near.add(passages_of(some))
         places = np.flatnonzero(near.candidates())
         for part in np.array_split(places, len(places) // 2048 + 1):
             near.add_candidates(part, passages_of(column.take(pa.array(part))))

@@ -46,7 +46,7 @@ def found(tmp_path):
             near = opened.enter_context(NearRows(len(texts), similarity, folder))
             for first in range(0, len(texts), batch):
                 here = texts[first : first + batch]
-                near.add(passages_of(pa.array(here)), np.ones(len(here), dtype=bool))
+                near.add(passages_of(pa.array(here)))
             places = np.flatnonzero(near.candidates())
             for some in np.array_split(places, max(1, len(places) // 50)):
                 near.add_candidates(some, passages_of(pa.array([texts[at] for at in some], pa.string())))
@@ -177,15 +177,6 @@ def test_neither_batches_nor_the_library_change_what_is_found(kernel, found, mon
     assert again.similarity.tobytes() == first.similarity.tobytes()
 
 
-def test_rows_that_are_not_wanted_are_near_to_none(tmp_path):
-    said = " ".join(WORD[:20])
-    with NearRows(3, 0.8, tmp_path) as near:
-        near.add(passages_of(pa.array([said] * 3)), np.array([True, False, True]))
-        assert near.candidates().tolist() == [True, False, True]
-        near.add_candidates(np.array([0, 2]), passages_of(pa.array([said] * 2)))
-        assert near.kept().keeper.tolist() == [0, 1, 0]
-
-
 def test_no_rows_and_rows_without_words(found):
     assert found([]).clusters().tolist() == []
     assert found(["", "?", "!"]).clusters().tolist() == [0, 1, 2]
@@ -216,13 +207,28 @@ def test_memory_is_a_few_numbers_a_row(tmp_path, monkeypatch, keys, least):
         with NearRows(rows, 0.8, tmp_path) as near:
             for _ in range(rows // 500):
                 made = passages_of(pa.array([text(chance, 55, 70) for _ in range(500)]))
-                near.add(made, np.ones(500, dtype=bool))
+                near.add(made)
             near.candidates()
             most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
 
     assert (peak(40_000) - peak(10_000)) / 30_000 < least
+
+
+def test_rows_that_are_not_wanted_are_near_to_none(tmp_path):
+    said = [text(random.Random(5), 100, 100)] * 3 + ["a short row of few words"] * 3
+
+    def labels(*wanted):
+        with NearRows(len(said), 0.8, tmp_path) as near:
+            near.add(passages_of(pa.array(said)))
+            near.only(np.array(wanted))
+            places = np.flatnonzero(near.candidates())
+            near.add_candidates(places, passages_of(pa.array([said[at] for at in places], pa.string())))
+            return near.clusters().tolist()
+
+    assert labels(True, True, True, True, True, True) == [0, 0, 0, 3, 3, 3]  # control
+    assert labels(True, False, True, False, True, True) == [0, 1, 0, 3, 4, 4]
 
 
 def test_a_similarity_out_of_range_is_refused(tmp_path):

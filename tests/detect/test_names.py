@@ -242,6 +242,19 @@ def test_form_and_ending_speak_where_no_list_does():
     assert not [name for name in describe("Halted", lists).near if name.startswith("v=")]
 
 
+@pytest.mark.parametrize("letters", ["Usm", "Ana", "JAV"])
+def test_a_word_without_end_does_not_outweigh_what_stands_around_it(letters, monkeypatch):
+    """The kernel adds in 32 bits, NumPy in 64: with a weight for each of its letters they would part."""
+    word = letters * 700_000 if letters.isupper() else letters + letters.lower() * 700_000
+    texts = pa.array([f"{word} said so to Anna Miller", f"I met {word} with Anna Miller in Leeds."])
+    own = Tagger()._kinds
+    assert np.abs(own.own[own.id_of(word)]).max() < 1 << 16
+    found = listed(Tagger().places(texts))
+    assert (texts[0].as_py().index("Anna"), "PERSON") in {(start, label) for _, start, _, label in found}
+    monkeypatch.setenv("DUECARE_KERNEL", "off")
+    assert listed(Tagger().places(texts)) == found
+
+
 UNLISTED = ("Zelmira", "Tavonteo", "Ikwuoma", "Jaskirata", "Thuyenna", "Orsolyka", "Marquisha", "Xochilda")
 """Made up in the manner of many languages; on no list."""
 

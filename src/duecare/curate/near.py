@@ -43,7 +43,7 @@ def near_rows(
     with NearRows(total, similarity, out) as near:
         for batch in batches(artifact):
             seen(batch)
-            near.add(of(batch), np.ones(len(batch), dtype=bool))
+            near.add(of(batch))
             done += len(batch)
             tell(Progress(done, total, "row", "signatures"))
         if wanted is not None:

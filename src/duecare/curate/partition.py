@@ -77,7 +77,7 @@ def no_search_for_cycles() -> Iterator[None]:
 
 def in_lots(records: Iterable[T], size: int) -> Iterator[tuple[int, list[T]]]:
     """Position of the first of some records, and those, up to `size`: taken, and worked on, without a search
-    for cycles; there is one between two lots."""
+    for cycles; one that is due by then takes place between two lots."""
     start, waiting = 0, iter(records)
     while True:
         with no_search_for_cycles():

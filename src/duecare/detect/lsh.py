@@ -169,14 +169,14 @@ class NearRows:
         self.words.close()
         self.chars.close()
 
-    def add(self, passages: Passages, wanted: np.ndarray) -> None:
-        """The next rows; those that are not `wanted` (bool) are near to none."""
+    def add(self, passages: Passages) -> None:
+        """The next rows."""
         keys, counts = band_keys(passages, WORDS, self.words.banding)
         here = slice(self._done, self._done + len(passages))
         self._long[here] = counts >= SHORT
         # Similar sets are of similar size: a short row is held against long ones where it nearly is one.
-        self.words.add_keys(self._done, keys, wanted & (counts >= SHORT * self.similarity))
-        short = np.flatnonzero(wanted & (counts > 0) & (counts < SHORT))
+        self.words.add_keys(self._done, keys, counts >= SHORT * self.similarity)
+        short = np.flatnonzero((counts > 0) & (counts < SHORT))
         keys = np.zeros((len(passages), self.chars.banding.bands), dtype=np.uint64)
         keys[short], _ = band_keys(passages.take(short), CHARS, self.chars.banding)
         member = np.zeros(len(passages), dtype=bool)

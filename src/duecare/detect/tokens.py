@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     rf"(?P<line>\n)|(?P<digits>[0-9]+)|(?P<mark>[{MARKS}])|(?P<word>[^\n0-9{SKIPPED}{MARKS}]+)"
 )
 _LONGEST_NUMBER = 9
+_LONGEST_NAME = 32
+"""Letters of a word that are looked at run by run: what more say would outweigh all that stands around it."""
 LINE, PAD = "\n", ""
 """The kind of a line break, and that of the places before and after a text."""
 
@@ -163,7 +165,7 @@ def _inflected(lower: str, shape: str) -> tuple[str, ...]:
 
 
 def _pieces(lower: str, shape: str) -> Iterator[str]:
-    """All runs of three letters: a name on no list is still made like names."""
+    """Runs of three letters: a name on no list is still made like names."""
     if shape in ("Xx", "XX", "XxX"):
-        for at in range(len(lower) - 2):
+        for at in range(min(len(lower), _LONGEST_NAME) - 2):
             yield f"t={lower[at : at + 3]}"
