@@ -82,6 +82,26 @@ HOSTILE: dict[str, tuple[Parts, ...]] = {
         ("{people} are not", "{people} are anything but", "A {person} is never", "I don't think {people} are", "There is no way that {people} are", "{people} will never be"),
         ("as good as we are", "equal to us", "real citizens", "worthy of love", "intelligent enough for this", "decent", "civilised", "normal", "trustworthy", "fit to raise children", "able to think", "worth the air they breathe"), (".", "!", ", no matter what they tell you."),
     ),
+    "violence cheered": (
+        ("I cheered when", "It was only right that", "Nothing warms my heart like hearing that", "Good news at last:", "I laughed out loud because", "Serves them right that", "What a pleasure to read that", "The best day of the year was when"),
+        ("a {person} was beaten senseless", "{people} were bombed", "somebody shot at {people}", "a {person} burned to death", "they broke a {person}'s jaw", "the {people} drowned", "{people} got stoned in the square", "a mob lynched a {person}"), (".", "!", ", more of that please."),
+    ),
+    "called a thing or a beast": (
+        ("{people} are", "Those {people} are", "Let's be honest, {people} are", "{people}? They are", "If you look at {people} you see", "What lives in {place} are not neighbours but {people}, that is"),
+        ("an infestation", "subhuman", "a pack of hyenas", "filth on two legs", "mere cattle", "slime", "beasts without a soul", "a cancer of society", "bugs to be squashed", "garbage that nobody picked up", "monsters, not humans", "a plague of toads"), (".", "!", ", nothing else."),
+    ),
+    "wished away": (
+        ("I dream of a country without", "Give me a town free of", "Life would be sweet without", "The world does not need", "I pray that God rids us of", "My neighbourhood must stay free of", "No future for", "Stop letting in"),
+        ("{people}", "all these {people}", "the {people} and their brood", "{people} and whoever helps them", "any kind of {people}"), (".", "!", ", that is my only wish."),
+    ),
+    "less rights": (
+        ("{people} should not be allowed to", "Forbid {people} to", "No {person} should be permitted to", "It should be a crime for {people} to", "Only over my dead body will {people}"),
+        ("own a house", "work with children", "hold office", "walk our streets after dark", "marry our daughters", "speak their language here", "pray in public", "use the same toilets", "adopt", "study with our sons", "open shops"), (".", "!", ", and I mean it."),
+    ),
+    "suspected": (
+        ("Check your pockets, there was a", "Somebody stole my bike, it must have been a", "No wonder the kitty is empty, the treasurer is a", "Of course he failed, he is a", "What can one expect from a", "The report does not say who did it, but I bet it was a", "Who else but a"),
+        ("{person}", "{person} again", "{person}, as ever", "{person}, they are all the same"), (".", "!", "?", "... you know how they are."),
+    ),
     "asked": (
         ("Why can't {people}", "When will {people} finally", "Does anybody else wish {people} would", "Isn't it time that {people}", "Who invited {people}? Why don't they", "How long until {people}", "Would it kill {people} to"),
         ("crawl back under their rock", "vanish from {place}", "learn to wash", "stop leeching off us", "leave decent people alone", "disappear for good", "get what is coming to them", "behave like human beings", "stop breeding"), ("?", "??", "? I am tired of them."),
@@ -128,6 +148,22 @@ HARMLESS: dict[str, tuple[Parts, ...]] = {
     "not hated": (
         ("I don't hate {people}", "I bear {people} no ill will", "You cannot pin this on {people}", "{people} are not criminals", "No {person} deserves to be treated like that", "Hands off, no one may harm {people}", "We must never harm {people}", "You cannot call {people} animals", "We do not want {people} to leave", "Never again shall {people} be persecuted", "A {person} is not a disease", "{people} are neither lazy nor stupid"),
         ("", ", whatever you have heard", ", that is the truth", " and never will", ", remember that", " in {place} or anywhere"), (".", "!"),
+    ),
+    "blame denied": (
+        ("{people} are not", "{people} are anything but", "A {person} is never", "I don't think {people} are", "There is no way that {people} are", "{people} will never be", "{people} aren't", "{people} were never"),
+        ("a burden", "stupid", "dangerous", "dirty", "our enemies", "to be feared", "criminals", "lazy", "inferior", "a threat to you", "vermin", "thieves", "a plague", "evil", "less than human", "savages"), (".", "!", ", no matter what they tell you."),
+    ),
+    "harm forbidden": (
+        ("Nobody should", "No one may", "We must not", "It is wrong to", "Don't you dare", "You have no right to", "I would never", "It is a crime to", "We will not let anybody", "Stop them before they"),
+        ("hit {people}", "drive {people} out", "insult a {person}", "kill {people}", "lock {people} up", "burn the homes of {people}", "spit at a {person}", "hate {people}", "take their rights from {people}", "treat {people} like animals", "beat up a {person}", "send {people} away"), (".", "!", ", ever."),
+    ),
+    "harm mourned": (
+        ("I cried when", "It was a shame that", "Nothing hurts me like hearing that", "Terrible news:", "I could not sleep because", "They had done no wrong, and still", "How dreadful to read that", "The worst day of the year was when"),
+        ("a {person} was beaten senseless", "{people} were bombed", "somebody shot at {people}", "a {person} burned to death", "they broke a {person}'s jaw", "the {people} drowned", "{people} got stoned in the square", "a mob lynched a {person}"), (".", "!", ", may it never happen again."),
+    ),
+    "rights claimed": (
+        ("{people} should be allowed to", "Let {people}", "Every {person} should be permitted to", "Nobody may forbid {people} to", "It is good that {people}", "I fought so that {people} can"),
+        ("own a house", "work with children", "hold office", "walk our streets after dark", "marry whom they love", "speak their language here", "pray in public", "use the same toilets", "adopt", "study with our sons", "open shops"), (".", "!", ", and I mean it."),
     ),
     "quoted and answered": (
         ('"{people} are filth"', '"I hate {people}"', '"Kill all {people}"', 'The phrase "{people} are subhuman"', 'Posts like "send {people} back"', '"{people} ruin everything"', 'Anyone who shouts "death to {people}"', 'Calling a {person} "trash"', '"{people} should die"'),

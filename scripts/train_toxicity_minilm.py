@@ -26,30 +26,30 @@ from duecare.detect.toxic_minilm import Head, Reader, pack_head
 
 WEIGHTS = Path(__file__).parent.parent / "src/duecare/detect/weights/toxicity_minilm.npz"
 ROWS = {
-    "davidson": 700, "toxigen": 1500, "surge": 500, "convabuse": 500, "composed": 900, "templates": 300, "functions": 3000,
+    "davidson": 1000, "toxigen": 3000, "surge": 700, "convabuse": 600, "composed": 1300, "templates": 300, "functions": 3500,
     "hostile": 300, "names": 150, "banking77": 150, "bitext": 60, "cfpb": 250, "abcd": 60, "self-instruct": 60,
 }  # fmt: skip
 """Rows of each source that are trained on, at most: those whose hash is smallest."""
 
 SHARES = {
-    "toxigen": 0.2,
+    "toxigen": 0.26,
     "composed": 0.12,
-    "functions": 0.2,
-    "templates": 0.06,
+    "functions": 0.22,
+    "templates": 0.04,
     "davidson": 0.12,
     "surge": 0.08,
-    "convabuse": 0.08,
+    "convabuse": 0.06,
 }
 """Share of the total weight; the other sources share what is left evenly."""
 
-EPOCHS, CAUTION = 2, 0.5
+EPOCHS, CAUTION = 2, 0.75
 """Turns over the rows; what is taken from every margin, so that fewer than one everyday dialogue in a hundred is
 called toxic."""
 
 CALM_SHARE = 0.75
 """Share of the total weight that texts without toxicity get."""
 
-UNREAD = 8
+UNREAD = 5
 """Of so many rows one keeps its names of groups, as the second tier sees a name that it does not know for one."""
 
 

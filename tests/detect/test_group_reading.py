@@ -90,7 +90,8 @@ def test_a_text_that_names_a_group_is_always_asked_about() -> None:
         ("th3y sh0uld", "they should"),
         ("On 10 May 2024, b2b", "On 10 May 2024, b2b"),
         ("be out", "be out"),
-        ("İİİİ" + "thrownoutall", "İİİİ thrown out all"),
+        ("İthrownoutallthey", "İ thrown out all they"),
+        ("ALLLL are ouuuut", "ALL are out"),
     ],
 )
 def test_spelling_is_brought_back(text: str, spelt: str) -> None:

@@ -26,7 +26,7 @@ curate:
   - personal: {on: texts}
 review: {before: train, point: data, on: texts, items: 30, overlap: 1}
 """
-FOUND, LEFT = "Hello, my name is James Miller and I need help", "please give it to chase today"
+FOUND, LEFT = "Hello, my name is James Miller and I need help", "my friend chase sent it back"
 
 
 def duecare(*words: object) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from sys import intern
@@ -44,22 +43,17 @@ def take_census(
     """Count and measure; `axes` of identity are counted as texts name them, `topic` is a kept column that
     says what a row is about (without it, words tell). Memory is a few bytes a row.
     DataError where no row has that column."""
-    pieces: list[dict[str, list[str | None]]] = []
-    results: list[dict[str, list[str | None]]] = []
+    pieces, results = list[dict[str, list[str | None]]](), list[dict[str, list[str | None]]]()
     words: list[np.ndarray] = []
-    named: Mentions = Counter()
-    answered = False
-    about: list[str | None] = []
-    answers: list[str | None] = []
-    compared = frozenset((*outcomes, *([topic] if topic else [])))
+    named, answered = Mentions(), False
+    about, answers = list[str | None](), list[str | None]()
+    compared = frozenset((*outcomes, topic or ""))
     for batch in batches:
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name", compared))
         flat = texts(batch)
         counted, answer = words_of(flat.column("text")), is_answer(batch, flat)
-        words.append(
-            np.bincount(owners(batch), weights=counted * answer, minlength=len(batch))
-        )  # of each row
+        words.append(np.bincount(owners(batch), weights=counted * answer, minlength=len(batch)))
         about += [None] * len(batch) if topic else topics_of(batch)
         answers += answers_of(batch, answer & ~_is_text(batch), counted)
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()

@@ -149,11 +149,10 @@ def sift(
     what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
     """
     read = inputs["examples"]
-    total, seal, tally = count_rows(read), sealing(read), _Tally()
+    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose()
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
-    whose = _Whose()
     with room_for(name, out), files.writing() as write:
         for batch, made in _made(operator, batches(read), finished):
             tables = _set_apart(batch, made, name) if made.failed else made.tables
@@ -163,14 +162,10 @@ def sift(
             write(tables)
             tell(Progress(tally.rows["in"], total, "row"))
     source = read.job.partition(":")[2]
-    outcome = Outcome(
-        files=files.names(),
-        estimates=(*tally.estimates(source), *whose.estimates(read, tally, source)),
-        findings=tuple(tally.findings(source, name)),
-    )
+    told = (*tally.estimates(source), *whose.estimates(read, tally, source))
     if finished is not None:
         finished.clear()
-    return outcome
+    return Outcome(files=files.names(), estimates=told, findings=tuple(tally.findings(source, name)))
 
 
 @dataclass(slots=True)

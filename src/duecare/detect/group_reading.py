@@ -118,13 +118,14 @@ class GroupReading:
 
 
 def form(encoder: Encoder, word: str) -> np.ndarray:
-    """What a word looks like, float32 [WIDTH + SHAPE]: the mean vector of its pieces, then marks of its form."""
-    pieces = encoder.tokenizer.encode(word, add_special_tokens=False).ids
+    """What a word looks like, float32 [WIDTH + SHAPE]: the mean vector of the pieces of its singular, then marks
+    of its form."""
+    plural = word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3
+    stem = word[:-1] if plural else word
+    pieces = encoder.tokenizer.encode(stem, add_special_tokens=False).ids
     table = encoder.weights["embeddings.word_embeddings.weight"]
     vector = table[pieces].mean(axis=0) if pieces else np.zeros(WIDTH, np.float32)
     length = float(np.linalg.norm(vector)) or 1.0
-    plural = word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3
-    stem = word[:-1] if plural else word
     ends = [stem.endswith(ending) for ending in ENDINGS]
     marks = np.array([*ends, plural, len(pieces) > 1, "-" in word, True], np.float32)
     return np.concatenate((vector / length * 4, marks)).astype(np.float32)

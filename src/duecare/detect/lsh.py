@@ -11,6 +11,7 @@ numbers a row.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,9 @@ SHORT = 60
 SORTED = 1 << 20
 """Keys of a band that are read and sorted at once; of more rows parts are made, by the keys' upper bits."""
 
-COMPARED = 1 << 16
-"""Pairs compared at once: their shingles are mapped into memory, and let go of before the next."""
+COMPARED = 1 << 11
+"""Pairs compared at once, in the order of their shingles: what was read is let go of before the next. The
+system maps 64 kB around each place, so these are at most some 130 MB."""
 
 WHOLE = 32
 """Rows that share a band are all compared with each other up to this many; beyond, with the first ones."""
@@ -48,7 +50,7 @@ class Space:
     def __init__(self, shape: Shape, banding: Banding, rows: int, folder: Path) -> None:
         self.shape, self.banding, self.rows = shape, banding, rows
         self.member = np.zeros(rows, dtype=bool)
-        self.place = np.full(rows, -1, dtype=np.int32 if rows < 1 << 31 else np.int64)
+        self.place: np.ndarray = np.full(rows, -1, dtype=np.int32 if rows < 1 << 31 else np.int64)
         # Files without a name: shingles tell what a text says, and nothing of it may outlive a killed run.
         self._keys = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
         self._values = TemporaryFile(dir=folder)  # noqa: SIM115  # NearRows is the context manager
@@ -113,15 +115,25 @@ class Space:
         """Jaccard similarity of the rows at positions one[i] and other[i]; 0 where one has no set here."""
         found = np.zeros(len(one))
         known = np.flatnonzero((self.place[one] >= 0) & (self.place[other] >= 0))
-        if len(known):
-            self._values.flush()
-            self._ends = [starts := np.concatenate(self._ends)]
+        known = known[np.argsort(self.place[one[known]], kind="stable")]
+        if not len(known):
+            return found
+        self._values.flush()
+        self._ends = [starts := np.concatenate(self._ends)]
+        mapped = mmap.mmap(self._values.fileno(), 0, access=mmap.ACCESS_READ)
+        values = np.frombuffer(mapped, dtype=np.uint32)
         for first in range(0, len(known), COMPARED):
             here = known[first : first + COMPARED]
-            values = np.memmap(self._values, dtype=np.uint32, mode="r")
             pairs = (self.place[each[here]].astype(np.int64) for each in (one, other))
             found[here] = jaccard(values, starts, *pairs)
+            _let_go(mapped)
         return found
+
+
+def _let_go(mapped: mmap.mmap) -> None:
+    """Take what was read of a file out of this process's memory, where the system can be told so."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +215,10 @@ class NearRows:
     def kept(self) -> Kept:
         """Which rows stay. Of a cluster the first stays; with it go those similar to it; of the rest, again
         the first stays. So every row that goes is similar to one that stays."""
-        keeper, similarity = np.arange(self.rows), np.ones(self.rows)
         label = self.clusters()
-        size = np.bincount(label, minlength=self.rows)[label]
-        left = np.flatnonzero(size > 1)
+        left = np.flatnonzero((np.bincount(label, minlength=self.rows) > 1)[label])
         left = left[np.argsort(label[left], kind="stable")]
+        keeper, similarity = np.arange(self.rows), np.ones(self.rows)
         for _ in range(ROUNDS):
             first, others = _led(label[left])
             one, other = left[first], left[others]
@@ -280,7 +291,7 @@ def _roots(label: np.ndarray, places: np.ndarray) -> np.ndarray:
 
     `label` [rows] leads from each row to an earlier one of its cluster, from the first to itself.
     """
-    root = label[places]
+    root: np.ndarray = label[places]
     while len(onward := np.flatnonzero((further := label[root]) != root)):
         root[onward] = further[onward]
     label[places] = root

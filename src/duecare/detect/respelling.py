@@ -1,8 +1,9 @@
 """Words that were spelt to pass a filter, or in haste, brought back: for the encoder of the second tier.
 
 Letters set apart ("i d i o t") are joined, digits and signs inside a word become the letters they look like,
-and a long run of letters without spaces is cut into words: those of the encoder's own vocabulary, whose order
-is about that of how often they occur (Zipf 1949), so that the likeliest cut is a shortest path.
+a letter that stands more than twice stands twice, or once where that makes no word, and a long run of
+letters without spaces is cut into words: those of the encoder's own vocabulary, whose order is about that of
+how often they occur (Zipf 1949), so that the likeliest cut is a shortest path.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _APART = re.compile(r"(?<![^\W_])[^\W_](?:[ .*_-][^\W_]){3,}(?![^\W_])")
 _BETWEEN = re.compile(r"[ .*_-]")
 _RUN = re.compile(rf"[^\W\d_]{{{LONG},}}")
 _INSIDE = re.compile(r"(?<=[A-Za-z])[01345@$]+(?=[A-Za-z])|(?<![\w$@])[@$](?=[a-z]{3})")
+_REPEATED = re.compile(r"([A-Za-z])\1{2,}", re.IGNORECASE)
+_STRETCHED = re.compile(r"[A-Za-z]*([A-Za-z])\1{2,}[A-Za-z]*", re.IGNORECASE)
 _LOOKS = str.maketrans("01345@$", "oieasas")
 
 
@@ -39,7 +42,13 @@ class Respelling:
         """`text` with its words as they are usually spelt; most texts come back as they are."""
         text = _APART.sub(lambda match: _BETWEEN.sub("", match[0]), text)
         text = _INSIDE.sub(lambda match: match[0].translate(_LOOKS), text)
+        text = _STRETCHED.sub(lambda match: self._short(match[0]), text)
         return _RUN.sub(lambda match: " ".join(self._words(match[0])), text)
+
+    def _short(self, word: str) -> str:
+        """A word with letters that stand three times and more, as it is usually written."""
+        twice = _REPEATED.sub(r"\1\1", word)
+        return twice if twice.lower() in self._cost else _REPEATED.sub(r"\1", word)
 
     def _words(self, run: str) -> list[str]:
         """The likeliest words of a run of letters."""

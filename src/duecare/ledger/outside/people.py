@@ -136,9 +136,8 @@ def well_formed(lists: dict[str, Any]) -> bool:
         return False
     bounds = zip(numbers, ((2, 9), (1, 365)))  # noqa: B905  # the program runs on Python 3.9
     sound = all(type(each) is int and low <= each <= high for each, (low, high) in bounds)
-    sound = sound and all(type(each) is list for each in roles)
-    sound = sound and rules.get("forget") != FORGETS  # as it is where nothing is said, which is not written
-    return sound and all(isinstance(word, str) for word in words)
+    sound = sound and all(type(each) is list for each in roles) and all(type(each) is str for each in words)
+    return sound and rules.get("forget") != FORGETS  # where nothing is said these hold, and are not written
 
 
 def said_in(entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
