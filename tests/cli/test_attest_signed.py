@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from forged import outsider, resealed
 from trained import Trained
 
 from duecare.cli.attesting import put_right
 from duecare.cli.reviewing import recording
 from duecare.ledger import entries, head, verify
+from duecare.ledger.bundle import write_bundle
 from duecare.ledger.envelope import read_line, signers
 from duecare.ledger.record import Recorder
 from duecare.vault import keys
@@ -61,6 +63,21 @@ def test_what_a_person_signed_stays_where_a_kill_left_attestations_that_nobody_e
     assert [signed_by(name) for name in ("provenance.intoto.jsonl", "gates.intoto.jsonl")] == [both, both]
     assert again.note.data["signed_by"] == team.keys["li"]
     assert {each.verdict for each in verify("toys") if each.name == "verify.attested"} == {"pass"}
+
+
+def test_an_entry_that_names_somebody_who_did_not_sign_is_found_out(team: Trained) -> None:
+    """A report believes the entry: who writes it could name anybody."""
+    team.good("attest", "toys")
+    write_bundle(Path("toys"), Path("honest.tar"))
+    assert "attestations are signed by the run's key" in outsider(Path("honest.tar"))[1], "control"
+    resealed(lambda _: None, signed_by=team.keys["li"])
+    found = [each for each in verify("toys") if each.name == "verify.attested"]
+    assert {each.verdict for each in found} == {"fail"}
+    assert f"provenance.intoto.jsonl is not signed by {team.keys['li'][:16]}" in found[-1].detail
+    write_bundle(Path("toys"), Path("forged.tar"))
+    code, said = outsider(Path("forged.tar"))
+    assert code == 1
+    assert "somebody did not sign it who did by its entry" in said
 
 
 def killed(*_: object, **__: object) -> None:

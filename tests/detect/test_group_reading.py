@@ -90,6 +90,7 @@ def test_a_text_that_names_a_group_is_always_asked_about() -> None:
         ("th3y sh0uld", "they should"),
         ("On 10 May 2024, b2b", "On 10 May 2024, b2b"),
         ("be out", "be out"),
+        ("İthrownoutallthey", "İ thrown out all they"),
         ("ALLLL are ouuuut", "ALL are out"),
     ],
 )

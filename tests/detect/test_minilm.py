@@ -46,6 +46,14 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
 
 @needs_extra
+def test_another_encoder_than_that_of_training_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(minilm.DIGESTS, "tokenizer.json", "0" * 64)
+    minilm.shipped_encoder.cache_clear()
+    with pytest.raises(DuecareError, match=r"tokenizer\.json of the package .* expected version 0\.1\.0"):
+        toxic_minilm.TwoTierToxicity()
+
+
+@needs_extra
 def test_the_second_tier_has_the_word_inside_the_band_and_only_there() -> None:
     detector, asked = toxic_minilm.TwoTierToxicity(), list[str]()
     encoder = detector._encoder

@@ -133,6 +133,8 @@ def test_answers_are_sealed_as_the_rows_are_also_where_a_run_shows_these_in_memo
     (path,) = [each for each in kept.folder.iterdir() if each.is_file()]
     assert sealed_with(path) == SECRET
     assert kept.through("base-beginnings", ["chats:0/8"], [1], lambda *_: [[3]], list[int]) == [[1, 2]]
+    (kept.folder / "base-beginnings.000001.json").write_bytes(b'{"chats:1/8\xff": [4]}')
+    assert kept.through("base-beginnings", ["chats:1/8"], [1], lambda *_: [[4]], list[int]) == [[4]], "torn"
     plain = answered(STEP, rows.inputs, artifact("read:chats", rows.inputs["data:chats"].path), tmp_path)
     assert plain.seal is None, "control: where rows lie in plain"
 

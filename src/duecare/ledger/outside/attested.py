@@ -45,7 +45,8 @@ JOB_FIELDS = {
 class Evidence:
     """What there is to compare with: the archive, the log before these attestations, the run's key, every
     file on record with its SHA-256 (names relative to the run), the files that are attested, the entries
-    of what they rest on, and the gates that counted then with the day until which each was waived."""
+    of what they rest on, the gates that counted then with the day until which each was waived, and the
+    keys of people who signed too, as the entry says."""
 
     archive: Archive
     entries: list[dict[str, Any]]
@@ -55,6 +56,7 @@ class Evidence:
     way: list[dict[str, Any]] = field(default_factory=list)
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
     waived: dict[str, str] = field(default_factory=dict)
+    people: list[str] = field(default_factory=list)
 
 
 def judge_attested(say: Any, archive: Archive, book: PeopleBook) -> None:
@@ -67,6 +69,7 @@ def judge_attested(say: Any, archive: Archive, book: PeopleBook) -> None:
         told = made[-1]["note"]["data"]
         model, public = str(told["model"]), str(told["weights_key"])
         evidence = evidence_of(archive, before(book, made[-1]["index"]), model, told["time"])
+        evidence.people = [each for each in told.get("signed_by", "").split(",") if each]
         judged, entered = when(told["time"]), when(made[-1]["time"])
         if judged is None or entered is None or abs(entered - judged) > timedelta(hours=1):
             raise ValueError("another time")
@@ -163,7 +166,7 @@ def judge_statements(say: Any, evidence: Evidence) -> None:
             continue
         count += 1
         try:
-            said = attested_in(data, evidence.key)
+            said = attested_in(data, evidence.key, evidence.people)
             if KINDS_ATTESTED[said["predicateType"]] != kind:
                 raise RefusedError("it is a statement of another kind")
             subjects = {each["name"]: each["digest"]["sha256"] for each in said["subject"]}
@@ -197,8 +200,8 @@ def other_subjects(evidence: Evidence, subjects: dict[str, str]) -> list[str]:
     return wrong + [f"It leaves out the file {name!a} of what is attested." for name in left_out]
 
 
-def attested_in(data: bytes, key: str) -> dict[str, Any]:
-    """The statement in an envelope that the key signed; a RefusedError where it did not."""
+def attested_in(data: bytes, key: str, people: list[str]) -> dict[str, Any]:
+    """The statement in an envelope that the key and the people signed; a RefusedError where one did not."""
     envelope = json.loads(data, object_pairs_hook=unique_keys)
     if envelope["payloadType"] != IN_TOTO_TYPE:
         raise RefusedError("it is a document of another type")
@@ -209,6 +212,8 @@ def attested_in(data: bytes, key: str) -> dict[str, Any]:
             raise RefusedError("a signature does not hold for the key that it names")
     if key not in [each["keyid"] for each in envelope["signatures"]]:
         raise RefusedError("the key of the run did not sign it")
+    if not {each["keyid"] for each in envelope["signatures"]}.issuperset(people):
+        raise RefusedError("somebody did not sign it who did by its entry")
     said = json.loads(content, object_pairs_hook=unique_keys)
     if said["_type"] != "https://in-toto.io/Statement/v1" or said["predicateType"] not in KINDS_ATTESTED:
         raise RefusedError("it is no statement that belongs here")
