@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from duecare.cli.combine import named
 from duecare.cli.document import Node, parse
 from duecare.cli.form import build, choice, convert, mapping, show
+from duecare.cli.probed import followed
 from duecare.cli.steps import BY_NAME, Kind, of_section, seeded
 from duecare.cli.study import Broken, Groups, Study, Use
 from duecare.core import Problem, Step, StudyError, refuse_unless
 from duecare.detect.rewarding import is_dotted
-from duecare.train.limits import FOLLOWED, Limits, OnCrossing, probed
+from duecare.train.limits import FOLLOWED, Limits, OnCrossing
 from duecare.train.probing import Probes
 from duecare.train.rewards import GROUP, dotted
 from duecare.train.rules import real, whole
@@ -94,21 +95,21 @@ class Watch:
             ),
         )
 
-    def given(self, kind: str, cls: type[Any], *, asks: bool | None) -> dict[str, Any]:
+    def given(self, kind: str, cls: type[Any], *, asks: Collection[str] | None) -> dict[str, Any]:
         """What it says, as settings of a training step of this kind.
 
-        `asks` says whether the step has a probe of its own or wants none; None where it does not say.
+        `asks` is what the step's own probe follows, nothing where it wants none; None where it does not say.
         """
         able = any(each.name == "probe" for each in dataclasses.fields(cls))
-        twins = (able and self.probe is not None) if asks is None else asks
-        about = probed(kind) if twins else ()
+        probe = None if self.probe is None or not able or asks is not None else self.probe.of(kind)
+        about = (() if probe is None else probe.figures(kind)) if asks is None else asks
         limits = None if self.limits is None else self.limits.of(FOLLOWED.get(kind, ()), twins=about)
         said = {
             "every": self.every,
             "limits": limits,
             "watch_alpha": self.alpha,
             "on_crossing": self.on_crossing,
-            "probe": self.probe if able and asks is None else None,
+            "probe": probe,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -204,8 +205,8 @@ class _Reading:
             known = "; ".join(f"{kind} follows {', '.join(names)}" for kind, names in FOLLOWED.items())
             expected = f"a gap that a training step of this study follows ({known})"
             self._problems.append(Problem(where, show(given[figure]), expected, self._root.at(where).line))
-        asking = [step for step in train if getattr(step, "probe", None) is not None]
-        asked = {figure for step in asking for figure in probed(named(step))}
+        asking = [(getattr(step, "probe", None), named(step)) for step in train]
+        asked = {figure for probe, kind in asking if probe is not None for figure in probe.figures(kind)}
         broken = any(isinstance(step, Broken) for step in train)
         twins = self._watch.limits.twins if self._watch.limits and not broken else {}
         for figure, limit in twins.items():
@@ -271,8 +272,7 @@ class _Reading:
         given: dict[str, Any] = {"seed": self._seed} if seeded(cls) else {}
         if kind.section == "train":
             own = node.value.get("probe") if isinstance(node.value, dict) else None
-            asks = None if own is None else own.value is not None
-            given |= self._watch.given(kind.name, cls, asks=asks)
+            given |= self._watch.given(kind.name, cls, asks=followed(own, kind.name))
         step: Step | None = build(
             cls,
             node,

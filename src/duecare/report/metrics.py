@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duecare.report.answered_words import ANSWERED
 from duecare.report.explained_words import EXPLAINED
 from duecare.report.influence_words import INFLUENCE
 from duecare.report.layered_words import LAYERED
@@ -145,6 +146,7 @@ METRICS: dict[str, Metric] = {
         "lower",
         unit=_NATS,
     ),
+    **ANSWERED,
     "twins.gap.change": Metric(
         "Change in the twins' gap by tuning", _CHANGE, "signed", 0.0, "near", unit=_NATS
     ),

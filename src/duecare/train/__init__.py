@@ -13,6 +13,7 @@ from duecare.train.probing import Probes
 from duecare.train.reinforce import Grpo, Ppo
 from duecare.train.reward_model import RewardModel
 from duecare.train.robust import GroupDro, Pairing
+from duecare.train.sampled import Sampled
 from duecare.train.sft import Sft
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "Probes",
     "RewardModel",
     "Robust",
+    "Sampled",
     "Sft",
 ]

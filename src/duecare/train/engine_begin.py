@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from duecare.train.engine_loop import Run
 
 
-def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
+def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, list[ProbeLog]]:
     """Put back the last good checkpoint; how many steps are done, their figures, and what was probed.
 
     A checkpoint whose figures are damaged is not gone on from: half a curve is no curve.
@@ -34,7 +34,7 @@ def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
     topic = f"{run.method}.resumed"
     size = {"steps": run.step.steps, "every": run.step.every}
     beside = run.beside is None or run.beside.open(run.resume.folder, done)
-    known = (whole, probed is None or probed.complete(done, **size), _looked(run, done), beside)
+    known = (whole, all(each.complete(done, **size) for each in probed), _looked(run, done), beside)
     if not all(known):
         text = f"the record of the steps up to checkpoint {done} is damaged: training begins anew"
         run.tell(Note(topic=topic, text=text))
@@ -51,8 +51,8 @@ def go_on(run: Run, trainer: Any) -> tuple[int, StepLog, ProbeLog | None]:
     return done, log, probed
 
 
-def _logs(run: Run, upto: int) -> tuple[StepLog, ProbeLog | None]:
-    probed = None if run.asker is None else ProbeLog(run.resume.folder, upto)
+def _logs(run: Run, upto: int) -> tuple[StepLog, list[ProbeLog]]:
+    probed = [ProbeLog(run.resume.folder, upto, each.name) for each in run.askers]
     return StepLog(run.resume.steps_file, upto=upto), probed
 
 

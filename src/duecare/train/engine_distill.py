@@ -29,6 +29,7 @@ from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering
 from duecare.train.batch import ASKED_TOGETHER, chunks
 from duecare.train.distill import Distill
+from duecare.train.engine_answers import askers
 from duecare.train.engine_loop import (
     Batch,
     Run,
@@ -42,7 +43,6 @@ from duecare.train.engine_loop import (
     whole,
 )
 from duecare.train.engine_mesh import mesh_of
-from duecare.train.engine_probe import asker
 from duecare.train.engine_sft import Parts, Passages, read_passages, seen, shared
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
@@ -220,9 +220,9 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("measuring held-out rows", tell)
     before = resume.remember("before", lambda: measuring.figures(model, probed))
-    twins = asker(step.probe, inputs, loaded.tokenizer, student, resume, mesh=loaded.mesh)
+    twins = askers(step, inputs, loaded, student, resume)
     doing("compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
+    run = Run(step, METHOD, data.groups, resume, tell, askers=twins)
     watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
     after = measuring.figures(model, probed)
     first, last = ({name: each[name] for name in ("loss", "kl")} for each in (before, after))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from duecare.core import Note
 from duecare.train.clock import Clock
+from duecare.train.engine_watch import decided
 from duecare.train.lora import restore
-from duecare.train.twin_watch import TwinWatch
 from duecare.train.watch import Watch
 
 if TYPE_CHECKING:
@@ -22,20 +22,18 @@ if TYPE_CHECKING:
 
 def settle(run: Run, trainer: Any, watch: Watch, clock: Clock) -> None:
     """Put the model that is kept in place, say so, and let the verdicts at the end be about it."""
-    twins = watch.twins if isinstance(watch.twins, TwinWatch) else None
-    if twins is not None and not twins.ready and run.asker is not None and watch.taken:
-        # Too short to have been timed: base and end are measured all the same.
-        seconds, each = run.asker.seconds, clock.step_seconds
-        twins.decide(at=run.step.steps, seconds=seconds, step_seconds=each, tell=run.tell)
+    # Too short to have been timed: base and end are measured all the same.
+    twins = decided(run, watch, clock, run.step.steps) if watch.taken else []
     best = run.held is not None and run.held.keep == "best"
-    if twins is not None and run.step.on_crossing == "rollback" and not (watch.stopped or best):
-        twins.now(watch.taken, run.tell)  # may find a limit crossed, and so decide what is kept
+    if run.step.on_crossing == "rollback" and not (watch.stopped or best):
+        for each in twins:
+            each.now(watch.taken, run.tell)  # may find a limit crossed, and so decide what is kept
     if watch.crossing.goes_back:
         go_back(run, trainer, watch)
     if run.held is not None:
         watch.kept = run.held.settle(watch.done, trainer.model, run.tell)
-    if twins is not None:
-        twins.conclude(watch.done, run.tell)
+    for each in twins:
+        each.conclude(watch.done, run.tell)
 
 
 def go_back(run: Run, trainer: Any, watch: Watch) -> None:

@@ -30,7 +30,6 @@ from duecare.core import (
     Estimate,
     Example,
     Finding,
-    ModelError,
     Outcome,
     Progress,
     Tell,
@@ -210,7 +209,7 @@ class Run:
     tell: Tell
     held: HeldOut | None = None
     """Which model is kept, and whether training is to end, by held-out rows."""
-    asker: Asker | None = None
+    askers: tuple[Asker, ...] = ()
     """Who asks the model counterfactual twins, where the step says so."""
     carries: Carries | None = None
     """State of a method that goes from step to step beside the model."""
@@ -246,7 +245,7 @@ class Run:
         clock = Clock()
         start, log, probed = go_on(self, trainer)
         trainer.begun = start
-        watch = watch_of(self, log, probed, partial(self._ask, trainer, clock))
+        watch = watch_of(self, log, probed, lambda who: self._ask(who, trainer, clock))
         with Signals() as signals, closing(trainer.metrics_logger):
             trainer.after_step = partial(self._after, watch, trainer, clock, signals)
             batches = _batches(batch, range(start, self.step.steps), lambda: self._over(watch))
@@ -296,12 +295,10 @@ class Run:
         crossed = watch.crossing.crossed
         self.halt.on_disk(step, lambda: held.look(step, trainer.model, self.tell, crossed=crossed))
 
-    def _ask(self, trainer: Any, clock: Clock) -> npt.NDArray[np.float64]:
+    def _ask(self, who: Asker, trainer: Any, clock: Clock) -> npt.NDArray[np.float64]:
         """What the model says of the twins now."""
-        if self.asker is None:
-            raise ModelError(f"train.{self.method}: nothing is asked where no `probe` is set")
         with clock.of("probes"):
-            found = self.asker.values(trainer.model)
+            found = who.values(trainer.model)
         if not np.isfinite(found).all():
             self._stop(len(clock.steps), "what a probe found")
         return found

@@ -22,6 +22,7 @@ from duecare.core import Artifacts, Outcome, Tell
 from duecare.model.tokenize import Tokenizer
 from duecare.train.answering import Answering, answer_mask
 from duecare.train.batch import Plan, chunks, draw, lay_out, most_asked, rounded, take
+from duecare.train.engine_answers import askers
 from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_loop import (
     Batch,
@@ -35,7 +36,6 @@ from duecare.train.engine_loop import (
     read_parts,
     start_folder,
 )
-from duecare.train.engine_probe import asker
 from duecare.train.engine_robust import Robust
 from duecare.train.engine_sft import evidence_of
 from duecare.train.heldout import looks_at
@@ -200,13 +200,13 @@ def train(step: Dpo, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     where, measure = (probed.plan.rows, held.groups), partial(probed.figures, step=step)
     looks = looks_at(step, step.algorithm, where, measure, resume, method)
     looks.begin(model, lambda: probed.figures(model, step))
-    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume, mesh=loaded.mesh)
+    twins = askers(step, inputs, loaded, model, resume)
     longest = step.max_prompt_tokens + step.max_answer_tokens
     evidence = evidence_of(step, held, model, loaded, (longest, step.batch_size), tell)
     if evidence is not None:
         evidence.before(resume, folder)
     doing("compiling the first step", tell)
-    run = Run(step, step.algorithm, data.groups, resume, tell, looks, asker=twins, carries=method)
+    run = Run(step, step.algorithm, data.groups, resume, tell, looks, askers=twins, carries=method)
     watch = run.fit(trainer, lambda number: method.batch(number, taught.step(number, step.batch_size)))
     seen = (probed.plan.rows, held.groups, data.groups)
     probe = Probe(step.algorithm, step.on, watch.done, *seen, before, probed.figures(model, step))

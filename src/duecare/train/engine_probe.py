@@ -17,11 +17,12 @@ from jax.sharding import Mesh
 from duecare.core import Artifacts, Message
 from duecare.model.fetch import folder_of
 from duecare.model.forward import causal, places
-from duecare.model.load import load
+from duecare.model.load import Loaded, load
 from duecare.model.tokenize import Tokenizer, joined
 from duecare.model.twins import Twin
 from duecare.train.answering import Answering
 from duecare.train.batch import ROUND, chunks, most_asked, stack
+from duecare.train.limits import probed
 from duecare.train.probing import Floats, Pairing, Probes, pairings
 from duecare.train.resume import Resume
 from duecare.train.rows import Passage
@@ -47,6 +48,8 @@ class Asker:
     `seconds` is the time of one probe, without compiling.
     """
 
+    name, what = "twins", "probes"
+    """What its log is called, and its notes."""
     measure = staticmethod(measured)
     """What is asked of each answer of a batch, [B]."""
 
@@ -70,6 +73,14 @@ class Asker:
         """Which of them are compared."""
         return pairings(self.twins)
 
+    def compared(self, method: str) -> list[tuple[str, Pairing]]:
+        """Which figure is followed of which pair of groups."""
+        return [(figure, pair) for pair in self.pairings for figure in probed(method)]
+
+    def of_base(self, base: Loaded) -> Floats:
+        """What another model finds of every answer."""
+        return self.values(Answering(base.model))
+
     def values(self, model: Answering) -> Floats:
         """Mean log-probability per token of every answer, by the model as it is now: float64 [N]."""
         found, ends = [], [time.perf_counter()]
@@ -82,24 +93,15 @@ class Asker:
         return np.concatenate(found)[: len(self.twins)]
 
 
-def asker(
-    probes: Probes | None,
-    inputs: Artifacts,
-    tokenizer: Tokenizer,
-    model: Answering,
-    resume: Resume,
-    *,
-    mesh: Mesh | None = None,
-) -> Asker | None:
-    """Who asks the twins of this run, the base's answers known; `model` is as it is before the first step.
+def knowing_base(
+    made: Asker, inputs: Artifacts, model: Answering, resume: Resume, mesh: Mesh | None
+) -> Asker:
+    """`made` with what the base says; `model` is as it is before the first step.
 
     The base is that of the study: where training goes on from an earlier result, the base is loaded for a
     moment, on the devices `mesh`, so that what earlier steps amplified is seen too. After a kill it is read
     back.
     """
-    if probes is None:
-        return None
-    made = Asker(probes, tokenizer)
 
     def ask() -> Mapping[str, Any]:
         if "model" in inputs and "base" in inputs:
@@ -108,14 +110,14 @@ def asker(
             values = made.values(model)
         return {"values": values, "seconds": np.array(made.seconds)}
 
-    kept = resume.remember("twins", ask)
+    kept = resume.remember(made.name, ask)
     made.base, made.seconds = np.asarray(kept["values"]), float(kept["seconds"])
     return made
 
 
 def _of_folder(made: Asker, folder: Path, mesh: Mesh | None) -> Floats:
     base = load(folder, mesh=mesh)
-    values = made.values(Answering(base.model))
+    values = made.of_base(base)
     del base
     gc.collect()
     return values

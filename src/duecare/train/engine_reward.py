@@ -42,7 +42,7 @@ from duecare.train.engine_loop import (
     start_folder,
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
-from duecare.train.engine_reward_probe import reward_asker
+from duecare.train.engine_reward_probe import reward_askers
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
@@ -210,9 +210,9 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("measuring the head as it was drawn", tell)
     before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
-    twins = reward_asker(step.probe, loaded.tokenizer, model, resume)
+    twins = reward_askers(step.probe, loaded.tokenizer, model, resume)
     doing("compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell, asker=twins)
+    run = Run(step, METHOD, data.groups, resume, tell, askers=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     heads, more = refitted(step, model, loaded.tokenizer, taught=taught, probed=probed, tell=tell)
     after = probed.figures(model, step.batch_size, heads)

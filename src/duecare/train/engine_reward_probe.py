@@ -54,15 +54,17 @@ class RewardAsker(Asker):
         return reward_pairings(self.twins)
 
 
-def reward_asker(probes: Probes | None, tokenizer: Tokenizer, model: Any, resume: Resume) -> Asker | None:
+def reward_askers(
+    probes: Probes | None, tokenizer: Tokenizer, model: Any, resume: Resume
+) -> tuple[Asker, ...]:
     """Who asks the twins of this run; `model` has its head as it was drawn."""
     if probes is None:
-        return None
+        return ()
     made = RewardAsker(probes, tokenizer)
 
     def ask() -> Mapping[str, Any]:
         return {"values": made.values(model), "seconds": np.array(made.seconds)}
 
-    kept = resume.remember("twins", ask)
+    kept = resume.remember(made.name, ask)
     made.base, made.seconds = np.asarray(kept["values"]), float(kept["seconds"])
-    return made
+    return (made,)

@@ -21,6 +21,7 @@ from duecare.train.answering import Answering
 from duecare.train.batch import Plan, chunks, draw, most_asked, rounded, stack, take, taught_tokens
 from duecare.train.distill import Distill
 from duecare.train.engine_adversary import Adversarial
+from duecare.train.engine_answers import askers
 from duecare.train.engine_debias import Membership, Treatment
 from duecare.train.engine_evidence import Account, Measuring, evidence_rows
 from duecare.train.engine_loop import (
@@ -36,7 +37,6 @@ from duecare.train.engine_loop import (
     whole,
 )
 from duecare.train.engine_pairing import Paired, both, in_turns, needed_twins
-from duecare.train.engine_probe import asker
 from duecare.train.engine_robust import Robust
 from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
@@ -250,12 +250,12 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     before = resume.remember("before", lambda: probed.losses(model))
     looks = looks_at(step, "sft", (probed.plan.rows, held.groups), probed.losses, resume, method)
     looks.begin(model, lambda: before)
-    twins = asker(step.probe, inputs, loaded.tokenizer, model, resume, mesh=loaded.mesh)
+    twins = askers(step, inputs, loaded, model, resume)
     evidence = evidence_of(step, held, model, loaded, (step.row_tokens, step.lines), tell)
     if evidence is not None:
         evidence.before(resume, folder)
     doing("compiling the first step", tell)
-    run = Run(step, "sft", data.groups, resume, tell, looks, asker=twins, carries=method)
+    run = Run(step, "sft", data.groups, resume, tell, looks, askers=twins, carries=method)
     batch = shared(taught, step.steps, step.accumulate)
     watch = run.fit(trainer, lambda number: method.batch(number, batch(number)))
     probe = _probe(step, watch.done, probed, data, (before, probed.losses(model)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,6 +14,7 @@ from duecare.model.quantised import held
 from duecare.train.clock import MEASURED, Clock, size_note, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
+from duecare.train.limits import Limits
 from duecare.train.lora import in_training, most_memory
 from duecare.train.probing import Floats, ProbeLog
 from duecare.train.twin_watch import TwinWatch
@@ -20,33 +22,26 @@ from duecare.train.watch import StepLog, Watch
 
 if TYPE_CHECKING:
     from duecare.train.engine_loop import Batch, Run
+    from duecare.train.engine_probe import Asker
 
 
-def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], Floats]) -> Watch:
-    """Everything that looks at a run, as far as its logs go; `ask` asks the model as it is for the twins."""
+def watch_of(run: Run, log: StepLog, probed: Sequence[ProbeLog], ask: Callable[[Asker], Floats]) -> Watch:
+    """Everything that looks at a run, as far as its logs go; `ask` lets one ask the model as it is."""
     step = run.step
     course: dict[str, Any] = {"method": run.method, "about": {"source": step.on}, "steps": step.steps}
     crossing = Crossing(step.on_crossing, step.steps)
     # The promise holds for all gaps together: each kind gets as much as any other of what may go wrong.
-    kinds = 1 + (probed is not None) + (run.beside is not None)
+    kinds = 1 + len(probed) + (run.beside is not None)
     judged: dict[str, Any] = {
         "limits": step.limits,
         "alpha": step.watch_alpha / kinds,
         "crossing": crossing,
     }
-    twins = None
-    if run.asker is not None and probed is not None:
-        twins = TwinWatch(
-            **course,
-            **judged,
-            every=step.every,
-            probes=run.asker.probes,
-            pairings=run.asker.pairings,
-            base=run.asker.base,
-            log=probed,
-            ask=ask,
-            spare=int(step.on_crossing == "rollback" or (run.held is not None and run.held.keep == "best")),
-        )
+    spare = int(step.on_crossing == "rollback" or (run.held is not None and run.held.keep == "best"))
+    twins = [
+        _asked_by(who, own, partial(ask, who), run, {**course, **judged, "spare": spare})
+        for who, own in zip(run.askers, probed, strict=True)
+    ]
     drift = None
     if run.beside is not None:
         drift = run.beside.gauge(run.method, run.groups, judged["alpha"], crossing)
@@ -55,21 +50,45 @@ def watch_of(run: Run, log: StepLog, probed: ProbeLog | None, ask: Callable[[], 
     return Watch(**course, every=step.every, groups=run.groups, log=log, **looks)
 
 
+def _asked_by(
+    who: Asker, log: ProbeLog, ask: Callable[[], Floats], run: Run, course: Mapping[str, Any]
+) -> TwinWatch:
+    compared = who.compared(run.method)
+    limits: Limits = course["limits"]
+    own = {"limits": limits.of(limits.given, twins={figure for figure, _ in compared})}
+    return TwinWatch(
+        **{**course, **own},
+        every=run.step.every,
+        probes=who.probes,
+        pairings=who.pairings,
+        compared=compared,
+        base=who.base,
+        log=log,
+        ask=ask,
+        what=who.what,
+    )
+
+
+def decided(run: Run, watch: Watch, clock: Clock, at: int) -> list[TwinWatch]:
+    """Those who ask the model; how often is fixed now, where it was not, after training step `at`."""
+    found = [each for each in watch.twins if isinstance(each, TwinWatch)]
+    for who, each in zip(run.askers, found, strict=True):
+        if not each.ready:
+            each.decide(at=at, seconds=who.seconds, step_seconds=clock.step_seconds, tell=run.tell)
+    return found
+
+
 def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:
     """Once two steps are timed: fix how often twins are asked, and say how long the rest will take."""
-    twins, enough = watch.twins, len(clock.steps) == MEASURED + 1
-    if isinstance(twins, TwinWatch) and run.asker is not None and not twins.ready:
-        if not (enough or step == run.step.steps):
-            return
-        seconds, each = run.asker.seconds, clock.step_seconds
-        twins.decide(at=step, seconds=seconds, step_seconds=each, tell=run.tell)
+    enough = len(clock.steps) == MEASURED + 1
+    twins = decided(run, watch, clock, step) if enough or step == run.step.steps else []
     if enough:
         memory, of_device = most_memory()
         note = time_note(
             run.method,
             clock,
             left=run.step.steps - step,
-            probing=twins.left if isinstance(twins, TwinWatch) else 0.0,
+            probing=sum(each.left for each in twins),
             memory=memory,
             of_device=of_device,
         )

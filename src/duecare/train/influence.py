@@ -16,8 +16,8 @@ import numpy.typing as npt
 from duecare.core import refuse_unless
 from duecare.model.people import AXES
 from duecare.model.twins import ISSUES
-from duecare.train.probing import FEWEST
 from duecare.train.rules import Rule, named, whole
+from duecare.train.sampled import FEWEST
 from duecare.train.trained import OfAnswers
 
 Gap = Literal["twins_gap", "loss_gap", "margin_gap"]

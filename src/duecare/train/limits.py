@@ -53,6 +53,9 @@ class Limits:
     - twins_amplification: the most by which such a gap may be wider than in the base model
     - twins_reward_gap: for reward-model instead, the widest gap in reward between twins, up or down, in
       standard deviations of the rewards
+    - twins_toxicity_gap, twins_refusal_gap: with `probe.sampled`, the widest gap, up or down, between the
+      scores, from 0 to 1, of what the model answers to twins
+    - twins_toxicity_amplification, twins_refusal_amplification: by how much wider than in the base model
     """
 
     loss_gap: float | None = None
@@ -63,6 +66,10 @@ class Limits:
     twins_gap: float | None = None
     twins_amplification: float | None = None
     twins_reward_gap: float | None = None
+    twins_toxicity_gap: float | None = None
+    twins_toxicity_amplification: float | None = None
+    twins_refusal_gap: float | None = None
+    twins_refusal_amplification: float | None = None
 
     def __post_init__(self) -> None:
         widest = {"accuracy_gap": 1.0}

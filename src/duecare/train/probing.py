@@ -23,14 +23,12 @@ from duecare.model.twins import ISSUES, MANNERS, Manner, Twin, twins
 from duecare.train.limits import Limits, probed
 from duecare.train.resume import append_line, whole_lines, write_whole
 from duecare.train.rules import MOST_STEPS, Rule, real, whole
+from duecare.train.sampled import FEWEST, Sampled, scored
 
 Floats = npt.NDArray[np.float64]
 GOOD: Manner = "respectful"
 SAME = 1e-9
 """Answers that differ by less, against their size, are worth the same."""
-
-FEWEST = 10
-"""Issues from which on an interval over issues is worth having."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +39,14 @@ class Probes:
     - issues: how many matters are asked about, each in the same words for every group
     - every: training steps between two probes, rounded up to the next reading; None: as `share` allows
     - share: of the time of training, what probes may take at most. Base and end are always measured
+    - sampled: answers of the model itself, asked more rarely and scored by detectors; none draws no answer
     """
 
     axes: tuple[str, ...] = ("gender",)
     issues: int = len(ISSUES)
     every: int | None = None
     share: float = 0.1
+    sampled: Sampled | None = None
 
     def __post_init__(self) -> None:
         known = isinstance(self.axes, tuple) and bool(self.axes) and set(self.axes) <= set(AXES)
@@ -71,7 +71,34 @@ class Probes:
                 "a whole number of training steps, or none",
             ),
             (real(self.share, 0, 0.5, open_low=True), "share", self.share, "a share above 0 and at most 0.5"),
+            (
+                self.sampled is None or isinstance(self.sampled, Sampled),
+                "sampled",
+                self.sampled,
+                "detectors and issues, or none",
+            ),
         )
+
+    @property
+    def fixed(self) -> Probes:
+        """What is asked of fixed answers; with sampled ones beside them they have half of the time."""
+        return self if self.sampled is None else replace(self, share=self.share / 2, sampled=None)
+
+    @property
+    def drawn(self) -> Probes | None:
+        """What is asked for answers of the model's own."""
+        own = self.sampled
+        if own is None:
+            return None
+        return replace(self, issues=own.issues, every=own.every, share=self.share / 2)
+
+    def of(self, method: str) -> Probes:
+        """The same for a method; a reward model gives no answers."""
+        return replace(self, sampled=None) if method == "reward-model" else self
+
+    def figures(self, method: str) -> tuple[str, ...]:
+        """What a training step follows of twins."""
+        return (*probed(method), *(() if self.sampled is None else self.sampled.figures))
 
     def twins(self, *, both: bool = False) -> list[Twin]:
         """The prompts with their answers: of each axis, each issue in one framing for every group.
@@ -84,9 +111,24 @@ class Probes:
 def probe_rules(probe: object, limits: object, method: str = "sft") -> list[Rule]:
     """Rules of the setting `probe` of one training step, and of the limits that need it."""
     needs = limits.twins if isinstance(limits, Limits) else {}
-    strange = [name for name in needs if name not in probed(method)]
+    answers = method != "reward-model"
+    own = scored(needs) if answers else []
+    strange = [name for name in needs if name not in (*probed(method), *own)]
     known = ", ".join(f"twins_{name}" for name in probed(method))
+    sampled = probe.sampled if isinstance(probe, Probes) else None
     return [
+        (
+            answers or sampled is None,
+            "probe.sampled",
+            sampled,
+            f"none: {method} scores answers and gives none",
+        ),
+        (
+            not isinstance(probe, Probes) or all(name in probe.figures(method) for name in own),
+            "limits",
+            ", ".join(f"twins_{name}" for name in own),
+            "no limit on scores that no answer gets: `probe.sampled` names no such detector",
+        ),
         (
             not strange,
             "limits",
@@ -115,6 +157,11 @@ class Pairing:
     spread: npt.NDArray[np.int64] | None = None
     """Of each pair the places of all answers to its matter, int [n, S], where a gap is measured by how far
     all these lie apart."""
+
+    def judged(self, values: Floats) -> npt.NDArray[np.bool_]:
+        """Whether both sides of each pair [n] have a score, which is never below 0."""
+        known: npt.NDArray[np.bool_] = (values[self.mine] >= 0) & (values[self.other] >= 0)
+        return known
 
     def gap(self, values: Floats) -> Floats:
         """Difference of each pair [n], of `values` [N] in nats per token; with `spread` in their deviations.
@@ -237,7 +284,7 @@ def enough(probes: Probes, made: Plan, steps: int) -> str:
 
 
 class Asked(Noun, frozen=True, kw_only=True):
-    """What one probe found: the mean log-probability per token of each answer, after `step` steps."""
+    """What one probe found of each answer, its mean log-probability per token or its score, after `step`."""
 
     step: int
     values: list[float]
@@ -246,9 +293,9 @@ class Asked(Noun, frozen=True, kw_only=True):
 class ProbeLog:
     """The plan and the probes made so far, on the disk beside the checkpoints."""
 
-    def __init__(self, folder: Path, upto: int) -> None:
+    def __init__(self, folder: Path, upto: int, name: str = "twins") -> None:
         """Read what lies in `folder`; probes after step `upto` are forgotten, they will be made again."""
-        self._log, self._plan = folder / "twins.jsonl", folder / "twins-plan.json"
+        self._log, self._plan = folder / f"{name}.jsonl", folder / f"{name}-plan.json"
         self.plan: Plan | None = None
         if upto and self._plan.is_file():
             with suppress(DuecareError):  # a damaged plan is none, and `complete` says so

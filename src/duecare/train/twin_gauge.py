@@ -7,6 +7,7 @@ figure speaks of *the model as it was at that probe*, over all matters of which 
 - gap: the mean over matters, a group less the first of its axis (as `twins.gap` of the evaluation)
 - reward_gap: the same of the score that a reward model gives the answer, in standard deviations of its scores
   of all answers to these matters, good and bad. Its head is drawn anew, so there is no base to amplify
+- toxicity_gap, refusal_gap: the same of the score that a detector gives to what the model itself answers
 - amplification: by how much wider that gap is than in the base model, |gap now| - |gap of the base|. Below 0
   the gap has closed
 
@@ -44,12 +45,29 @@ UNITS = {
     "amplification": "nats per token",
     "reward_gap": "standard deviations of the rewards",
 }
-_INTERVALS = {"gap": 1, "amplification": 2, "reward_gap": 1}
+SCORE = "of a score from 0 to 1"
 _NAMES = {
     "gap": "the gap between twins",
     "amplification": "the amplification of the gap between twins",
     "reward_gap": "the gap in reward between twins",
 }
+
+
+def grows(figure: str) -> bool:
+    """Whether a figure says by how much wider a gap is than in the base model."""
+    return figure.endswith("amplification")
+
+
+def _name(figure: str) -> str:
+    by, _, kind = figure.rpartition("_")
+    if figure in _NAMES:
+        return _NAMES[figure]
+    gap = f"the gap in {by} between answers to twins"
+    return f"the amplification of {gap}" if kind == "amplification" else gap
+
+
+def _unit(figure: str) -> str:
+    return UNITS.get(figure, SCORE)
 
 
 @dataclass(slots=True)
@@ -73,7 +91,8 @@ class TwinGauge:
     """All gaps between twins of one training run: looked at after each probe.
 
     `base` [N] is what the base model found of every answer, `looks` how many looks there will be, the
-    base's own among them.
+    base's own among them. `compared` says which figure is followed of which pair of groups; by default what
+    `method` is asked of all `pairings`.
     """
 
     method: str
@@ -84,18 +103,19 @@ class TwinGauge:
     limits: Limits
     alpha: float
     crossing: Crossing
+    compared: Sequence[tuple[str, Pairing]] = ()
     readings: list[Reading] = field(default_factory=list)
     lines: list[Line] = field(init=False)
 
     def __post_init__(self) -> None:
-        figures = probed(self.method)
-        self.lines = [Line(figure, pair) for pair in self.pairings for figure in figures]
+        asked = [(figure, pair) for pair in self.pairings for figure in probed(self.method)]
+        self.lines = [Line(figure, pair) for figure, pair in self.compared or asked]
 
     @property
     def level(self) -> float:
         """Of each interval at each look."""
-        each = sum(_INTERVALS[figure] for figure in probed(self.method))
-        return 1 - self.alpha / self.looks / (each * max(1, len(self.pairings)))
+        intervals = sum(1 + grows(line.figure) for line in self.lines)
+        return 1 - self.alpha / self.looks / max(1, intervals)
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -113,7 +133,7 @@ class TwinGauge:
         """
         drawn = {reading.place for reading in self.readings}
         for line in self.lines:
-            if step == 0 and not kept and line.figure == "amplification":
+            if step == 0 and not kept and grows(line.figure):
                 continue
             interval = self._interval(line, values)
             place = (step, SPLIT, line.pairing.axis, line.pairing.group, f"twins.{line.figure}")
@@ -132,10 +152,13 @@ class TwinGauge:
 
     def _interval(self, line: Line, values: Floats) -> Interval:
         now, then = line.pairing.gap(values), line.pairing.gap(self.base)
-        if not np.isfinite(now).all():
+        if line.figure not in UNITS:  # an answer that no detector could judge says nothing
+            judged = line.pairing.judged(values) & line.pairing.judged(self.base)
+            now, then = now[judged], then[judged]
+        elif not np.isfinite(now).all():
             why = "all answers get the same reward, so a gap has no unit"
             return silent(why, len(now), None, "paired difference", self.level)
-        if line.figure != "amplification":
+        if not grows(line.figure):
             return self._named(paired_difference(now, np.zeros(len(now)), self.level))
         return self._named(
             amplified(paired_difference(now, then, self.level), paired_difference(now, -then, self.level))
@@ -149,7 +172,7 @@ class TwinGauge:
         if line.last is None:
             return INSUFFICIENT
         limit = self.limits.twins[line.figure]
-        return decide(line.last.interval, None if line.figure == "amplification" else -limit, limit)
+        return decide(line.last.interval, None if grows(line.figure) else -limit, limit)
 
     def _judge(self, line: Line, look: Reading, tell: Tell, then: str) -> None:
         if line.figure not in self.limits.twins or line.crossed or self._decided(line) != FAIL:
@@ -179,13 +202,11 @@ class TwinGauge:
     def _estimate(self, line: Line, look: Reading) -> Estimate:
         there = {**self.about, "split": SPLIT, **line.place}
         metric = f"{self.method}.twins.{line.figure}"
-        return look.interval.estimate(metric, there, unit=UNITS[line.figure], step=look.place[0])
+        return look.interval.estimate(metric, there, unit=_unit(line.figure), step=look.place[0])
 
     def _finding(self, line: Line, look: Reading | None, verdict: Verdict, detail: str, next: str) -> Finding:
         limit = self.limits.twins[line.figure]
-        words = (
-            f"at most {limit:g}" if line.figure == "amplification" else f"between {-limit:g} and {limit:g}"
-        )
+        words = f"at most {limit:g}" if grows(line.figure) else f"between {-limit:g} and {limit:g}"
         return Finding(
             name=f"{self.method}.twins.{line.figure}",
             verdict=verdict,
@@ -247,7 +268,7 @@ def _said(line: Line, look: Reading) -> str:
     """ "At step 40 the gap between twins of women against men (gender) was 0.3 nats per token ..."."""
     found = look.interval
     return (
-        f"At training step {look.place[0]} {_NAMES[line.figure]} of {_whose(line)} was {found.value:+.3g}"
-        f" {UNITS[line.figure]},"
+        f"At training step {look.place[0]} {_name(line.figure)} of {_whose(line)} was {found.value:+.3g}"
+        f" {_unit(line.figure)},"
         f" between {found.low:+.3g} and {found.high:+.3g}"
     )

@@ -14,6 +14,8 @@ from duecare.train.probing import Asked, Floats, Pairing, Plan, ProbeLog, Probes
 from duecare.train.twin_gauge import TwinGauge
 from duecare.train.watch import Reading
 
+_SAID = {"probes": "a probe", "answers": "a probe of sampled answers"}
+
 
 class TwinWatch:
     """Makes the probes that are due and lets them be judged.
@@ -37,11 +39,13 @@ class TwinWatch:
         crossing: Crossing,
         ask: Callable[[], Floats],
         spare: int = 0,
+        compared: Sequence[tuple[str, Pairing]] = (),
+        what: str = "probes",
     ) -> None:
         self.method, self.about, self.probes, self.pairings = method, dict(about), probes, pairings
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
-        self.spare = spare
+        self.spare, self.compared, self.what = spare, compared, what
         self._gauge: TwinGauge | None = None
         self._fresh = self._begun = False
         self._last: Asked | None = None
@@ -60,9 +64,9 @@ class TwinWatch:
         self.log.decide(made)
         share = made.share(self.steps)
         text = (
-            f"a probe takes {span(seconds)} and a training step {span(step_seconds)}: one after every"
-            f" {made.nth * self.every} steps and after the last, {made.looks} with that of the base, about"
-            f" {share:.1%} of the time of training"
+            f"{_SAID[self.what]} takes {span(seconds)} and a training step {span(step_seconds)}: one after"
+            f" every {made.nth * self.every} steps and after the last, {made.looks} with that of the base,"
+            f" about {share:.1%} of the time of training"
         )
         if share > self.probes.share:
             why = (
@@ -72,7 +76,7 @@ class TwinWatch:
             )
             text += f"; that is more than the {self.probes.share:.0%} allowed, as {why}"
         data = {"every": str(made.nth * self.every), "looks": str(made.looks), "share": f"{share:.4f}"}
-        tell(Note(topic=f"{self.method}.probes", text=text, data=data))
+        tell(Note(topic=f"{self.method}.{self.what}", text=text, data=data))
 
     @property
     def ready(self) -> bool:
@@ -152,5 +156,6 @@ class TwinWatch:
                 limits=self.limits,
                 alpha=self.alpha,
                 crossing=self.crossing,
+                compared=self.compared,
             )
         return self._gauge

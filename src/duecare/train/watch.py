@@ -251,7 +251,7 @@ class Watch:
         groups: Groups,
         log: StepLog,
         gauge: Follows | None = None,
-        twins: Probing | None = None,
+        twins: Sequence[Probing] = (),
         drift: Probing | None = None,
     ) -> None:
         self.method, self.about = method, about
@@ -292,14 +292,15 @@ class Watch:
         """Let the course up to the window that ends with step `end` be judged."""
         if self.gauge is not None:
             self.gauge.look(seen(self.log.records, end, self.every), tell)
-        if self.twins is not None:
-            self.twins.look(end, tell)
-        if self.drift is not None:
-            self.drift.look(end, tell)
+        for each in self._probing():
+            each.look(end, tell)
         self.crossing.mark(end, [verdict for judge in self._judges() for verdict in judge.verdicts])
 
+    def _probing(self) -> list[Probing]:
+        return [*self.twins, *([] if self.drift is None else [self.drift])]
+
     def _judges(self) -> list[Follows | Probing]:
-        return [judge for judge in (self.gauge, self.twins, self.drift) if judge is not None]
+        return [*([] if self.gauge is None else [self.gauge]), *self._probing()]
 
     def findings(self) -> list[Finding]:
         """What is to be said of limits when training has ended."""
