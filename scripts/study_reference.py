@@ -31,7 +31,9 @@ from duecare.train.drift import Drift
 from duecare.train.heads import Robust
 from duecare.train.influence import Influence
 from duecare.train.limits import Limits
+from duecare.train.probing import Probes
 from duecare.train.robust import GroupDro, Pairing
+from duecare.train.sampled import Sampled
 from duecare.vault.storage import CommandKey, FileKey, Storage
 
 PAGE = Path(__file__).parent.parent / "docs" / "study-file.md"
@@ -125,6 +127,8 @@ PLAIN: dict[str, type[Any]] = {
     "groups": Groups,
     "watch": Watch,
     "limits": Limits,
+    "probes": Probes,
+    "sampled": Sampled,
     "debias": Debias,
     "groupdro": GroupDro,
     "pairing": Pairing,

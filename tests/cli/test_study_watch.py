@@ -51,6 +51,25 @@ def test_each_kind_of_step_takes_the_limits_on_twins_that_it_is_asked_for(folder
     assert "nobody asks them" in found.expected
 
 
+def test_answers_are_drawn_by_steps_whose_model_answers(folder):
+    sampled = "sampled: {detectors: [toxicity], issues: 12}"
+    limits = "limits: {twins_gap: 0.2, twins_toxicity_gap: 0.1}"
+    watch = f"watch: {{probe: {{axes: [age], {sampled}}}, {limits}}}"
+    text = SOUND.replace("watch: {every: 2}", watch)
+    judged = text.replace("  - dpo:", "  - reward-model: {on: pairs, steps: 2}\n  - dpo:")
+    sft, judge, dpo = read(folder, judged).train
+    assert sft.probe.sampled == dpo.probe.sampled
+    assert (sft.probe.sampled.detectors, sft.probe.sampled.issues) == (("toxicity",), 12)
+    assert judge.probe.sampled is None
+    assert sft.limits.twins == dpo.limits.twins == {"gap": 0.2, "toxicity_gap": 0.1}
+    assert judge.limits.twins == {}
+    (found,) = problems(folder, text.replace(f", {sampled}", ""))  # control: nobody draws answers then
+    assert (found.where, "nobody asks them" in found.expected) == ("watch.limits.twins_toxicity_gap", True)
+    own = SOUND.replace("watch: {every: 2}", f"watch: {{{limits}}}")
+    sft, dpo = read(folder, own.replace("steps: 4}", f"steps: 4, probe: {{{sampled}}}}}")).train
+    assert (sft.limits.twins, dpo.limits.twins) == ({"gap": 0.2, "toxicity_gap": 0.1}, {})
+
+
 def test_a_step_can_say_that_it_asks_no_twins(folder):
     """As a private step must; its limits on twins go with them."""
     watch = "watch: {probe: {axes: [age]}, limits: {twins_gap: 0.2, loss_gap: 1}}"

@@ -236,3 +236,24 @@ def test_answers_that_no_detector_could_judge_say_nothing() -> None:
 def test_what_cannot_be_asked_is_refused(broken: Any, said: str) -> None:
     with pytest.raises(DuecareError, match=said):
         broken()
+
+
+@pytest.mark.parametrize("settings", [{"weights": "full"}, {"quantize": "int8"}], ids=["full", "int8"])
+def test_answers_are_drawn_of_models_trained_otherwise(
+    settings: dict[str, Any], inputs: Artifacts, tmp_path: Path
+) -> None:
+    """What answers at the end is the model that is exported, whichever weights were trained."""
+    from duecare.model.load import load
+    from duecare.train.engine_answers import AnswersAsker
+
+    short: Any = replace(step(), steps=2, every=2, **settings)
+    _, told = run(short, inputs, tmp_path / "out")
+    exported = load(tmp_path / "out" / "model")
+    scored = AnswersAsker(PROBES, exported, seed=short.seed).of_base(exported)
+    mine = dict(zip(PROBES.twins(), scored[: len(PROBES.twins())], strict=True))
+    women, men = (
+        np.array([value for twin, value in mine.items() if twin.group == group]) for group in ("women", "men")
+    )
+    last = told.estimates("sft.twins.toxicity_gap", group="women")[-1]
+    assert last.step == 2
+    assert last.value == pytest.approx(np.mean(women - men), abs=1e-3)
