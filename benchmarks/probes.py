@@ -1,6 +1,6 @@
 """What looking costs while SmolLM2-135M-Instruct is fine-tuned: telemetry and probes, in one run.
 
-    python benchmarks/probes.py [steps] [batch] [every] [issues]
+    python benchmarks/probes.py [steps] [batch] [every] [issues] [issues of sampled answers]
 
 A study's own step is run on rows of about 128 tokens with two axes of groups, limits on their gaps and on
 those between counterfactual twins, and everything that is told goes into a real ledger, signed and synced.
@@ -26,14 +26,15 @@ BARS = {"telemetry": 0.03, "probes": 0.10}
 HELD_OUT = 4
 
 
-def train(folder: Path, steps: int, batch: int, every: int, issues: int) -> list[Any]:
+def train(folder: Path, sizes: tuple[int, int, int, int, int]) -> list[Any]:
     """Run the step with a ledger to tell to; the notes it told."""
     from duecare.core import Artifact, Note, Progress
     from duecare.ledger import load_or_create
     from duecare.ledger.record import Recorder
     from duecare.model.fetch import Fetch
-    from duecare.train import Limits, Probes, Sft
+    from duecare.train import Limits, Probes, Sampled, Sft
 
+    steps, batch, every, issues, drawn = sizes
     write_rows(folder / "data", steps * batch)
     for name in ("base", "out"):
         (folder / name).mkdir()
@@ -48,7 +49,7 @@ def train(folder: Path, steps: int, batch: int, every: int, issues: int) -> list
         batch_size=batch,
         every=every,
         held_out=HELD_OUT,
-        probe=Probes(issues=issues),
+        probe=Probes(issues=issues, sampled=Sampled(issues=drawn) if drawn else None),
         limits=Limits(loss_gap=1e-6, twins_gap=1e-6, twins_amplification=1e-6),
     )
     notes: list[Any] = []
@@ -71,20 +72,20 @@ def train(folder: Path, steps: int, batch: int, every: int, issues: int) -> list
 
 def main() -> None:
     """Measure and print."""
-    defaults = (60, 4, 10, 10)
-    steps, batch, every, issues = (
-        int(sys.argv[place]) if len(sys.argv) > place else default
-        for place, default in enumerate(defaults, start=1)
-    )
+    given = [int(each) for each in sys.argv[1:]]
+    steps, batch, every, issues, drawn = (*given, *(60, 4, 10, 10, 0)[len(given) :])
     with tempfile.TemporaryDirectory() as folder:
-        notes = train(Path(folder), steps, batch, every, issues)
+        notes = train(Path(folder), (steps, batch, every, issues, drawn))
     time = next(note for note in notes if note.topic == "sft.time").data
-    planned = next(note for note in notes if note.topic == "sft.probes").data
+    plans = {note.topic: note.data for note in notes if note.topic in {"sft.probes", "sft.answers"}}
     whole = sum(float(seconds) for seconds in time.values())
     for what, bar in BARS.items():
         print(f"{what}: {float(time.get(what, 0)) / whole:.2%} of {whole:.0f} s (bar {bar:.0%})")
     print(f"checkpoints: {float(time.get('checkpoints', 0)) / whole:.2%}")
-    print(f"twins asked after every {planned['every']} steps; the plan foresaw {float(planned['share']):.2%}")
+    for topic, planned in plans.items():
+        print(
+            f"{topic}: after every {planned['every']} steps; the plan foresaw {float(planned['share']):.2%}"
+        )
 
 
 if __name__ == "__main__":
