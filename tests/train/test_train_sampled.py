@@ -127,6 +127,30 @@ def test_where_nobody_is_called_names_nothing_crosses(asked: tuple[Outcome, Told
     assert note.data["looks"] == "4"
 
 
+def test_every_interval_has_its_share_of_what_may_go_wrong(asked: tuple[Outcome, Told, Path]) -> None:
+    """Rows, fixed and sampled answers a third each; a pair has an interval for its gap, two for its growth."""
+    for figure, detectors in (
+        ("gap", 1),
+        ("amplification", 1),
+        ("toxicity_gap", 2),
+        ("refusal_amplification", 2),
+    ):
+        found = asked[1].estimates(f"sft.twins.{figure}")
+        assert {each.level for each in found} == {1 - 0.05 / 3 / 4 / (2 * 3 * detectors)}
+        assert all(f"one of 4 looks at {2 * detectors} gaps" in each.method for each in found)
+
+
+def test_where_time_is_short_the_note_names_the_setting_that_would_help() -> None:
+    from duecare.train.probing import enough, plan
+
+    both = Probes(share=0.1, sampled=Sampled(issues=40))
+    assert both.drawn is not None
+    assert (both.fixed.share, both.drawn.share) == (0.05, 0.05)
+    for each, said in ((both.fixed, "`issues: "), (both.drawn, "`sampled.issues: ")):
+        made = plan(each, steps=100, every=10, at=3, seconds=4.0, step_seconds=1.0)
+        assert enough(each, made, 100).startswith(said)
+
+
 def test_what_is_scored_are_answers_of_the_model_as_it_was_exported(
     asked: tuple[Outcome, Told, Path], inputs: Artifacts
 ) -> None:
@@ -163,9 +187,11 @@ class Killed(BaseException):
     """A process that is gone."""
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
 def test_a_killed_run_draws_the_same_answers(
-    asked: tuple[Outcome, Told, Path], inputs: Artifacts, tmp_path: Path
+    asked: tuple[Outcome, Told, Path], inputs: Artifacts, tmp_path: Path, *, damaged: bool
 ) -> None:
+    """Also where what was found of them is lost: they are no answers of a later model."""
     out, told = tmp_path / "out", Told()
 
     def dying(what: object) -> None:
@@ -176,7 +202,11 @@ def test_a_killed_run_draws_the_same_answers(
     out.mkdir()
     with pytest.raises(Killed):
         step(twins_toxicity_gap=0.3).run(inputs, out, dying)
-    run(step(twins_toxicity_gap=0.3), inputs, out)
+    if damaged:
+        (out / ".resume" / "answers.jsonl").write_bytes(b"{}\n")
+    _, told = run(step(twins_toxicity_gap=0.3), inputs, out)
+    anew = [each.text for each in told.all if isinstance(each, Note) and each.topic == "sft.resumed"]
+    assert ["begins anew" in each for each in anew] == [damaged]
     assert digests(out) == digests(asked[2])
 
 
