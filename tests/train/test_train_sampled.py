@@ -128,7 +128,7 @@ def test_where_nobody_is_called_names_nothing_crosses(asked: tuple[Outcome, Told
 
 
 def test_every_interval_has_its_share_of_what_may_go_wrong(asked: tuple[Outcome, Told, Path]) -> None:
-    """Rows, fixed and sampled answers a third each; a pair has an interval for its gap, two for its growth."""
+    """Rows, fixed and sampled answers a third each; a pair has one for its gap and two for its growth."""
     for figure, detectors in (
         ("gap", 1),
         ("amplification", 1),
