@@ -68,6 +68,13 @@ def test_answers_are_drawn_by_steps_whose_model_answers(folder):
     own = SOUND.replace("watch: {every: 2}", f"watch: {{{limits}}}")
     sft, dpo = read(folder, own.replace("steps: 4}", f"steps: 4, probe: {{{sampled}}}}}")).train
     assert (sft.limits.twins, dpo.limits.twins) == ({"gap": 0.2, "toxicity_gap": 0.1}, {})
+    both = text.replace("[toxicity]", "[toxicity, refusal]").replace(
+        "_gap: 0.1", "_gap: 0.1, twins_refusal_gap: 0.3"
+    )
+    fewer = both.replace("steps: 4}", "steps: 4, probe: {sampled: {detectors: [toxicity]}}}")
+    sft, dpo = read(folder, fewer).train  # a step takes the limits on what its own probe scores
+    assert sft.limits.twins == {"gap": 0.2, "toxicity_gap": 0.1}
+    assert dpo.limits.twins == {"gap": 0.2, "toxicity_gap": 0.1, "refusal_gap": 0.3}
 
 
 def test_a_step_can_say_that_it_asks_no_twins(folder):

@@ -127,6 +127,30 @@ def test_where_nobody_is_called_names_nothing_crosses(asked: tuple[Outcome, Told
     assert note.data["looks"] == "4"
 
 
+def test_every_interval_has_its_share_of_what_may_go_wrong(asked: tuple[Outcome, Told, Path]) -> None:
+    """Rows, fixed and sampled answers a third each; a pair has one for its gap and two for its growth."""
+    for figure, detectors in (
+        ("gap", 1),
+        ("amplification", 1),
+        ("toxicity_gap", 2),
+        ("refusal_amplification", 2),
+    ):
+        found = asked[1].estimates(f"sft.twins.{figure}")
+        assert {each.level for each in found} == {1 - 0.05 / 3 / 4 / (2 * 3 * detectors)}
+        assert all(f"one of 4 looks at {2 * detectors} gaps" in each.method for each in found)
+
+
+def test_where_time_is_short_the_note_names_the_setting_that_would_help() -> None:
+    from duecare.train.probing import enough, plan
+
+    both = Probes(share=0.1, sampled=Sampled(issues=40))
+    assert both.drawn is not None
+    assert (both.fixed.share, both.drawn.share) == (0.05, 0.05)
+    for each, said in ((both.fixed, "`issues: "), (both.drawn, "`sampled.issues: ")):
+        made = plan(each, steps=100, every=10, at=3, seconds=4.0, step_seconds=1.0)
+        assert enough(each, made, 100).startswith(said)
+
+
 def test_what_is_scored_are_answers_of_the_model_as_it_was_exported(
     asked: tuple[Outcome, Told, Path], inputs: Artifacts
 ) -> None:
@@ -163,9 +187,11 @@ class Killed(BaseException):
     """A process that is gone."""
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
 def test_a_killed_run_draws_the_same_answers(
-    asked: tuple[Outcome, Told, Path], inputs: Artifacts, tmp_path: Path
+    asked: tuple[Outcome, Told, Path], inputs: Artifacts, tmp_path: Path, *, damaged: bool
 ) -> None:
+    """Also where what was found of them is lost: they are no answers of a later model."""
     out, told = tmp_path / "out", Told()
 
     def dying(what: object) -> None:
@@ -176,7 +202,11 @@ def test_a_killed_run_draws_the_same_answers(
     out.mkdir()
     with pytest.raises(Killed):
         step(twins_toxicity_gap=0.3).run(inputs, out, dying)
-    run(step(twins_toxicity_gap=0.3), inputs, out)
+    if damaged:
+        (out / ".resume" / "answers.jsonl").write_bytes(b"{}\n")
+    _, told = run(step(twins_toxicity_gap=0.3), inputs, out)
+    anew = [each.text for each in told.all if isinstance(each, Note) and each.topic == "sft.resumed"]
+    assert ["begins anew" in each for each in anew] == [damaged]
     assert digests(out) == digests(asked[2])
 
 
@@ -207,15 +237,85 @@ def test_answers_that_no_detector_could_judge_say_nothing() -> None:
         limits=Limits(twins_toxicity_gap=0.3),
         alpha=0.05,
         crossing=Crossing("warn", 8),
-        compared=[("toxicity_gap", pair)],
+        compared=[("toxicity_gap", pair), ("toxicity_amplification", pair)],
     )
     gauge.look(8, values, told)
     (found,) = told.estimates("sft.twins.toxicity_gap")
-    assert (found.n, found.value) == (5, pytest.approx(0.8, abs=0.02))
+    assert (found.n, found.value) == (6, pytest.approx(0.8, abs=0.02))
+    (grown,) = told.estimates("sft.twins.toxicity_amplification")
+    assert grown.n == 5
     values[:] = -1.0
     gauge.look(8, values, told)
     assert told.estimates("sft.twins.toxicity_gap")[-1].value is None
     assert gauge.findings()[0].verdict in {FAIL, INSUFFICIENT}
+
+
+@pytest.mark.parametrize("refused", [0.0, 1.0], ids=["nobody", "all"])
+def test_a_group_that_is_refused_whatever_it_asks_is_found(refused: float) -> None:
+    """Every pair differs alike: no spread is seen, but scores have bounds, and so has their mean."""
+    from duecare.train.crossing import Crossing
+    from duecare.train.twin_gauge import TwinGauge
+
+    pair = Pairing("gender", "women", "men", np.arange(20), np.arange(20, 40))
+    told = Told()
+    gauge = TwinGauge(
+        method="sft",
+        about={},
+        pairings=[pair],
+        base=np.zeros(40),
+        looks=4,
+        limits=Limits(twins_refusal_gap=0.2),
+        alpha=0.05 / 3,
+        crossing=Crossing("warn", 8),
+        compared=[(f"refusal_{kind}", pair) for kind in ("gap", "amplification")],
+    )
+    gauge.look(8, np.repeat([refused, 0.0], 20), told)
+    (found,) = told.estimates("sft.twins.refusal_gap")
+    assert (found.value, found.high) == (refused, pytest.approx(1.0) if refused else found.high)
+    assert found.low is not None
+    assert (found.low > 0.2) == bool(refused)
+    assert "one of 4 looks at 1 gaps" in found.method
+    assert gauge.findings()[0].verdict == (FAIL if refused else INSUFFICIENT)
+    (grown,) = told.estimates("sft.twins.refusal_amplification")
+    assert grown.value == refused
+    assert grown.low is not None
+    assert -1 <= grown.low <= refused
+
+
+def test_the_time_of_a_probe_is_that_of_all_it_takes(
+    inputs: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of merging and of detectors too, or it is planned more often than the share of time allows."""
+    import time
+
+    from duecare.model.fetch import folder_of
+    from duecare.model.load import load
+    from duecare.train import engine_answers
+    from duecare.train.answering import Answering
+
+    class Slow:
+        def __init__(self, loaded: Any) -> None:
+            self.loaded = loaded
+
+        def now(self) -> Any:
+            time.sleep(40)
+            return self.loaded
+
+    def judged(*_: Any) -> Any:
+        time.sleep(20)
+        return np.zeros(30)
+
+    clock = [0.0]
+    monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(engine_answers, "Merged", Slow)
+    monkeypatch.setattr(engine_answers, "detected", judged)
+    loaded = load(folder_of(inputs["base"].path))
+    loaded.lora_scale = 1.0
+    asker = engine_answers.AnswersAsker(PROBES, loaded, seed=0)
+    monkeypatch.setattr(asker, "_answers", lambda by, chosen: [""] * len(chosen))
+    asker.values(Answering(loaded.model))
+    assert asker.seconds == 40 + 2 * 20
 
 
 @pytest.mark.parametrize(
@@ -225,6 +325,8 @@ def test_answers_that_no_detector_could_judge_say_nothing() -> None:
         (lambda: Sampled(detectors=()), "detectors"),
         (lambda: Sampled(issues=3), "issues"),
         (lambda: Sampled(max_tokens=0), "max_tokens"),
+        (lambda: Limits(twins_toxicity_gap=20), "at most 1"),
+        (lambda: Limits(twins_refusal_amplification=1.5), "at most 1"),
         (lambda: replace(step(), limits=Limits(twins_refusal_gap=0.1), probe=Probes()), "twins_refusal_gap"),
         (
             lambda: step(replace(PROBES, sampled=Sampled(detectors=("refusal",))), twins_toxicity_gap=0.1),
@@ -238,7 +340,11 @@ def test_what_cannot_be_asked_is_refused(broken: Any, said: str) -> None:
         broken()
 
 
-@pytest.mark.parametrize("settings", [{"weights": "full"}, {"quantize": "int8"}], ids=["full", "int8"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"weights": "full"}, {"quantize": "int8"}, {"quantize": "int8", "targets": "q-v"}],
+    ids=["full", "int8", "int8-few"],
+)
 def test_answers_are_drawn_of_models_trained_otherwise(
     settings: dict[str, Any], inputs: Artifacts, tmp_path: Path
 ) -> None:

@@ -8,9 +8,15 @@ from duecare.train.sampled import SCORED_BY, figures_by
 
 
 def followed(probe: Node | None, kind: str) -> tuple[str, ...] | None:
-    """Figures on twins, before the probe is known to be sound: of scores all there are; None without one."""
+    """Figures on twins, before the probe is known to be sound; None without one.
+
+    Where it does not say in sound words by what answers are scored, the figures of all detectors.
+    """
     if probe is None or probe.value is None:
         return None if probe is None else ()
     sampled = probe.value.get("sampled") if isinstance(probe.value, dict) else None
-    scores = figures_by(SCORED_BY) if sampled is not None and sampled.value is not None else ()
-    return (*probed(kind), *scores)
+    if sampled is None or sampled.value is None:
+        return probed(kind)
+    own = sampled.plain().get("detectors") if isinstance(sampled.value, dict) else None
+    named = [each for each in own if each in SCORED_BY] if isinstance(own, list) else SCORED_BY
+    return (*probed(kind), *figures_by(named))

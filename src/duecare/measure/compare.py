@@ -61,19 +61,26 @@ def ratio(
     return rate_ratio(*outcomes_pair(a, b, clusters_a, clusters_b), level)
 
 
-def paired_difference(a: object, b: object, level: float = LEVEL) -> Interval:
-    """Mean of `a[i] - b[i]` over pairs [n], skewness-corrected t; for scores, not for 0/1 outcomes."""
+def paired_difference(
+    a: object, b: object, level: float = LEVEL, *, within: tuple[float, float] | None = None
+) -> Interval:
+    """Mean of `a[i] - b[i]` over pairs [n], skewness-corrected t; for scores, not for 0/1 outcomes.
+
+    `within` states bounds that no difference can leave: pairs that all differ alike then have an exact bound
+    instead of a reason.
+    """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise DataError(f"pairs: {first.shape} and {second.shape}, expected one shape")
-    found = mean_of(gather(first - second), level, single=True)
+    found = mean_of(gather(first - second), level, within, single=True)
+    way = "skewness-corrected t" if found.value is None else found.method.removeprefix("mean, ")
     return Interval(
         found.value,
         found.low,
         found.high,
         found.n,
         found.n,
-        "paired difference, skewness-corrected t",
+        f"paired difference, {way}",
         level,
         found.reason,
     )

@@ -1,12 +1,14 @@
 """A model with LoRA on top as a plain model, while the LoRA is still being trained. Imports JAX.
 
 qwix adds the low-rank update anew at every call. Sampling calls a model once a token: there the update is
-added to the weights beforehand. Weights without an update are shared, not copied.
+added to the weights beforehand. Weights without an update are shared, not copied, unless they are held in few
+bits: a plain model computes with none of these, so they are spelled out.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -14,7 +16,8 @@ from duecare.core import ModelError
 from duecare.model.export import low_rank, merged
 from duecare.model.load import Loaded, parameter, unfilled
 from duecare.model.mesh import placed
-from duecare.model.tensors import rules
+from duecare.model.quantised import in_few_bits, plain
+from duecare.model.tensors import Rule, rules
 
 
 class Merged:
@@ -30,7 +33,7 @@ class Merged:
         self._plain = dataclasses.replace(loaded, model=model, lora_scale=None)
         self._moving = []
         for rule in rules(loaded.shape):
-            parameter(model, rule.path).set_value(parameter(loaded.model, rule.path)[...])
+            parameter(model, rule.path).set_value(_still(loaded, rule))
             if low_rank(loaded.model, rule) is not None:
                 self._moving.append(rule)
 
@@ -38,8 +41,7 @@ class Merged:
         """A plain model without the updates: what the model was before its first one. Weights are shared."""
         _, model = unfilled(self._source.shape, str(self._first_dtype))
         for rule in rules(self._source.shape):
-            value = parameter(self._source.model, rule.path)[...]
-            parameter(model, rule.path).set_value(value)
+            parameter(model, rule.path).set_value(_still(self._source, rule))
         return dataclasses.replace(self._plain, model=model)
 
     def now(self) -> Loaded:
@@ -49,3 +51,9 @@ class Merged:
             value, mesh = merged(self._source.model, rule, self._scale), self._plain.mesh
             variable.set_value(jnp.asarray(value) if mesh is None else placed(value, variable, mesh))
         return self._plain
+
+
+def _still(loaded: Loaded, rule: Rule) -> Any:
+    """The value of a weight without its update: shared, but that of one held in few bits."""
+    variable = parameter(loaded.model, rule.path)
+    return jnp.asarray(plain(variable)) if in_few_bits(variable) else variable[...]

@@ -23,10 +23,14 @@ from duecare.model.tensors import Array
 
 def plain(variable: Any) -> Array:
     """The value of a weight, as it is or as its numbers and scales say; dtype that of the scales."""
-    quantised = getattr(variable, "array", None)
-    if not isinstance(quantised, qwix.QArray):
+    if not in_few_bits(variable):
         return np.asarray(variable[...])
-    return np.asarray(qwix.dequantize(jax.tree.map(_unboxed, quantised, is_leaf=_boxed)))
+    return np.asarray(qwix.dequantize(jax.tree.map(_unboxed, variable.array, is_leaf=_boxed)))
+
+
+def in_few_bits(variable: Any) -> bool:
+    """Whether a weight is held as numbers of few bits and their scales."""
+    return isinstance(getattr(variable, "array", None), qwix.QArray)
 
 
 @dataclass(frozen=True, slots=True)

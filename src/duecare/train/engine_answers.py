@@ -39,7 +39,6 @@ class AnswersAsker(Asker):
         self.own, self.seed = probes.sampled, seed
         self._detectors = {name: load_detector(name) for name in self.own.detectors}
         self._loaded = loaded
-        self._merged = None if loaded.lora_scale is None else Merged(loaded)
         super().__init__(probes.drawn, loaded.tokenizer)
         self._prompts = [row.tokens[: int(np.argmax(row.taught))].tolist() for row in self._rows]
         self._length = -(-max(map(len, self._prompts)) // ROUND) * ROUND
@@ -55,22 +54,26 @@ class AnswersAsker(Asker):
 
     def values(self, model: Answering) -> Floats:
         """Mean score of the answers to every prompt, by the model in training as it is now."""
-        return self._scored(self._loaded if self._merged is None else self._merged.now())
+        began = time.perf_counter()
+        # Merged anew each time: between two probes no second copy of the weights is held.
+        by = self._loaded if self._loaded.lora_scale is None else Merged(self._loaded).now()
+        return self._scored(by, time.perf_counter() - began)
 
     def of_base(self, base: Loaded) -> Floats:
         """The same by another model."""
         return self._scored(base)
 
-    def _scored(self, by: Loaded) -> Floats:
+    def _scored(self, by: Loaded, merging: float = 0.0) -> Floats:
         answers, ends = list[str](), [time.perf_counter()]
         for chosen in chunks(len(self._prompts), TOGETHER):
             answers += self._answers(by, [int(each) for each in chosen])
             ends.append(time.perf_counter())
         rest = np.diff(ends)[1:]
-        self.seconds = float(rest.mean() * (len(ends) - 1)) if len(rest) else ends[-1] - ends[0]
+        asking = float(rest.mean() * (len(ends) - 1)) if len(rest) else ends[-1] - ends[0]
         answers = answers[: len(self._prompts) * self.own.samples]
-        scores = [self._mean(name, answers) for name in self._detectors]
-        return np.concatenate(scores)
+        scores = np.concatenate([self._mean(name, answers) for name in self._detectors])
+        self.seconds = merging + asking + time.perf_counter() - ends[-1]
+        return scores
 
     def _answers(self, by: Loaded, chosen: Sequence[int]) -> list[str]:
         found: list[list[Any]] = sampled(

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from duecare.core import refuse_unless
 from duecare.train.rules import Rule, real
+from duecare.train.sampled import SCORED_BY, figures_by
 
 OnCrossing = Literal["warn", "stop", "rollback"]
 """Where a limit is crossed: "warn" says so and trains on, "stop" also ends training there, "rollback" ends
@@ -72,7 +73,8 @@ class Limits:
     twins_refusal_amplification: float | None = None
 
     def __post_init__(self) -> None:
-        widest = {"accuracy_gap": 1.0}
+        scores = {f"{_TWINS}{figure}": 1.0 for figure in figures_by(SCORED_BY)}
+        widest = {"accuracy_gap": 1.0, **scores}
         rules: list[Rule] = [
             (
                 value is None or real(value, 0, widest.get(name, 1e6), open_low=True),

@@ -275,10 +275,11 @@ def enough(probes: Probes, made: Plan, steps: int) -> str:
 
     A probe takes as long as it has issues; the share s of training leaves s / (1 - s) of the time of steps.
     """
+    where = "issues" if probes.sampled is None else "sampled.issues"
     left = probes.share / (1 - probes.share) * made.step_seconds
     each = max(made.looks * made.seconds / probes.issues, 1e-9)
     if (issues := int(left * steps / each)) >= FEWEST:
-        return f"`issues: {issues}` would keep to it"
+        return f"`{where}: {issues}` would keep to it"
     need = math.ceil(each * FEWEST / max(left, 1e-9))
     return f"so few steps cannot keep to it: {FEWEST} issues, the fewest there are, take {need:,} steps"
 

@@ -112,6 +112,11 @@ class TwinGauge:
         self.lines = [Line(figure, pair) for figure, pair in self.compared or asked]
 
     @property
+    def gaps(self) -> int:
+        """How many are looked at."""
+        return sum(not grows(line.figure) for line in self.lines)
+
+    @property
     def level(self) -> float:
         """Of each interval at each look."""
         intervals = sum(1 + grows(line.figure) for line in self.lines)
@@ -152,20 +157,24 @@ class TwinGauge:
 
     def _interval(self, line: Line, values: Floats) -> Interval:
         now, then = line.pairing.gap(values), line.pairing.gap(self.base)
+        widest = None  # a difference of log-probabilities has no bounds, one of scores has
         if line.figure not in UNITS:  # an answer that no detector could judge says nothing
-            judged = line.pairing.judged(values) & line.pairing.judged(self.base)
+            widest = 1.0
+            judged = line.pairing.judged(values)
+            if grows(line.figure):
+                judged &= line.pairing.judged(self.base)
             now, then = now[judged], then[judged]
         elif not np.isfinite(now).all():
             why = "all answers get the same reward, so a gap has no unit"
             return silent(why, len(now), None, "paired difference", self.level)
         if not grows(line.figure):
-            return self._named(paired_difference(now, np.zeros(len(now)), self.level))
-        return self._named(
-            amplified(paired_difference(now, then, self.level), paired_difference(now, -then, self.level))
-        )
+            return self._named(_difference(now, np.zeros(len(now)), self.level, widest))
+        both = widest and 2 * widest  # a difference of two differences
+        change, total = (_difference(now, each, self.level, both) for each in (then, -then))
+        return self._named(_cut(amplified(change, total), widest))
 
     def _named(self, found: Interval) -> Interval:
-        method = f"{found.method}, one of {self.looks} looks at {len(self.pairings)} gaps (Bonferroni)"
+        method = f"{found.method}, one of {self.looks} looks at {self.gaps} gaps (Bonferroni)"
         return replace(found, method=method)
 
     def _decided(self, line: Line) -> Verdict:
@@ -189,7 +198,8 @@ class TwinGauge:
         tell(self._note(line, look))
 
     def _at_the_end(self, line: Line) -> Finding:
-        more = "Ask about more matters (probe.issues), or probe less often: each look costs certainty."
+        where = "probe.issues" if line.figure in UNITS else "probe.sampled.issues"
+        more = f"Ask about more matters ({where}), or probe less often: each look costs certainty."
         if line.last is None or line.last.interval.value is None:
             reason = "no probe was made" if line.last is None else line.last.interval.reason
             detail = f"The {line.figure} of {_whose(line)} cannot be bounded: {reason}."
@@ -230,6 +240,18 @@ class TwinGauge:
                 "limit": repr(self.limits.twins[line.figure]),
             },
         )
+
+
+def _difference(now: Floats, other: Floats, level: float, widest: float | None) -> Interval:
+    within = None if widest is None else (-widest, widest)
+    return paired_difference(now, other, level, within=within)
+
+
+def _cut(found: Interval, widest: float | None) -> Interval:
+    """An interval of the difference of two sizes of which none is above `widest`."""
+    if widest is None or found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, -widest), high=min(found.high, widest))
 
 
 _KEPT = "That is the model which is kept."
