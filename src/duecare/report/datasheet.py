@@ -155,7 +155,7 @@ def _in_rows(source: Source, key: str) -> tuple[Stage | None, list[str]]:
     if stage is None:
         return None, []
     values: dict[str, None] = {}
-    with pq.ParquetFile(stage.files["kept.parquet"]) as file:
+    with pq.ParquetFile(stage.files["kept.parquet"], pre_buffer=False) as file:
         for batch in file.iter_batches(columns=["fields"]):
             kept = pc.list_flatten(batch.column("fields"))
             wanted = kept.filter(pc.equal(kept.field("name"), key)).field("value")

@@ -217,7 +217,7 @@ def _scores(path: Path) -> Iterator[tuple[str, str, str, float | None]]:
 
 
 def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    with opened(path) as raw, pq.ParquetFile(raw) as file:
+    with opened(path) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=8192):
             if missing := sorted(set(schema.names) - set(batch.schema.names)):
                 raise DataError(f"{path.name}: columns {', '.join(missing)} are not there")
