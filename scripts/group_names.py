@@ -4,10 +4,10 @@ python scripts/group_names.py
 
 Written from general knowledge, copied from no list. All countries and the larger peoples, faiths, orientations,
 genders, ages, disabilities and ways of living. Words whose everyday meaning is another ("old", "polish",
-"pole", "turkey") are not among them. Detectors look names up in it; their weights are never taught the entries
-under `held`: every tenth one, and those that the functional test keeps unseen. A detector without them says
-what names are worth that no list holds. `ordinary` are words one slip away from a name that are words of their own; for
-them the script needs `duecare[minilm]`.
+"pole", "turkey") are not among them. Detectors look names up in it. The lists that weights are taught from lack the
+entries under `held`: those that the functional test keeps unseen, and every tenth of those that were in none of
+them before. A detector without them says what names are worth that no list holds. `ordinary` are words one
+slip away from a name that are words of their own; for them the script needs `duecare[minilm]`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from functional.apart import unseen_words
+from toxicity_groups import group_words
 
 from duecare.detect.groups import misspelt, parts
 from duecare.detect.minilm import shipped_encoder
@@ -127,7 +128,7 @@ person of colour|people of colour|person of color|people of color|man of colour|
 mixed race|irish traveller|irish travellers|crimean tatar|crimean tatars|asylum seeker|asylum seekers|guest worker|guest workers|undocumented immigrant|undocumented immigrants
 illegal immigrant|illegal immigrants|illegal alien|illegal aliens|migrant worker|migrant workers|boat people|displaced person|displaced people|displaced persons
 trans woman|trans women|trans man|trans men|transgender woman|transgender women|transgender man|transgender men|non binary|gender fluid|two spirit|gender nonconforming
-gender-nonconforming|drag queen|drag queens|drag king|drag kings|same-sex couple|same-sex couples|same sex couple|same sex couples|gay couple|gay couples
+gender-nonconforming|drag queen|drag queens|drag king|drag kings|same sex
 single mother|single mothers|single father|single fathers|single parent|single parents|single mum|single mums|single mom|single moms|unmarried mother|unmarried mothers|teenage mother|teenage mothers|teen mom|teen moms
 working mother|working mothers|pregnant woman|pregnant women|divorced woman|divorced women|childless woman|childless women
 senior citizen|senior citizens|old-age pensioner|old-age pensioners|old age pensioner|old age pensioners|baby boomer|baby boomers|old person|old people|old folks|elderly person
@@ -163,13 +164,14 @@ def phrases(lines: str) -> list[str]:
     return sorted({phrase.strip() for phrase in re.split(r"[|\n]", lines) if phrase.strip()})
 
 
-def held(entries: list[str], unseen: frozenset[str]) -> list[str]:
-    """Entries whose forms no weights are taught: every HELD_SHARE-th, and those the functional test keeps unseen."""
+def held(entries: list[str], unseen: frozenset[str], taught: set[str]) -> list[str]:
+    """Every HELD_SHARE-th entry that is not `taught` already, and those that the functional test keeps unseen."""
     found = []
     for entry in entries:
         words = set(re.findall(r"[^\W_]+(?:'[a-z]+)?", entry)) | {entry}
         digest = hashlib.blake2b(entry.removesuffix("s")[:6].encode(), digest_size=8).digest()
-        if int.from_bytes(digest, "big") % HELD_SHARE == 0 or (words | {f"{w}s" for w in words}) & unseen:
+        drawn = int.from_bytes(digest, "big") % HELD_SHARE == 0 and not {entry, f"{entry}s"} & taught
+        if drawn or (words | {f"{w}s" for w in words}) & unseen:
             found.append(entry)
     return found
 
@@ -185,9 +187,14 @@ def main() -> None:
     tables["ordinary"] = sorted(
         (slips & (shipped_encoder().tokenizer.get_vocab().keys() | {*NO_SLIPS})) - every
     )
-    unseen = unseen_words()
+    unseen, taught = unseen_words(), set(group_words())
     tables["held"] = sorted(
-        {entry for name, table in tables.items() if name != "ordinary" for entry in held(table, unseen)}
+        {
+            entry
+            for name, table in tables.items()
+            if name != "ordinary"
+            for entry in held(table, unseen, taught)
+        }
     )
     PATH.write_text(json.dumps(tables, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     print({name: len(table) for name, table in tables.items()})

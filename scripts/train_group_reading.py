@@ -4,8 +4,8 @@
 
 Needs `duecare[minilm]`. A logistic model of words in their places: names are those that the fast tier was
 taught, those of the list that are not held (`group_names.py`), and those of invented peoples; all other words
-of the training part are none. A fifth of the names, all forms of a word together, is left out first and says how
-many unknown names are found; the weights are then fitted with all.
+of the training part are none. A fifth of the names, all forms of a word together, is left out first and says
+how many unknown names are found; the weights are then fitted with all.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ from duecare.detect.ngrams import PEOPLE_WORDS
 WEIGHTS = Path(__file__).parent.parent / "src/duecare/detect/weights/group_reading.npz"
 PLACES = 5
 """Places in the texts at which one word is looked at, at most."""
-PENALTY, CAUTION, RAREST = 1e-3, 0.0, 2
+PENALTY, CAUTION, RAREST = 1e-3, -0.3, 2
+"""Penalty; what is taken from every margin; occurrences that an other word has at least. A name that is not
+found lets its group decide, another word that is taken for one costs little: hence the rather early yes."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 

@@ -1,8 +1,8 @@
 """Names of groups of people, an open list (`scripts/group_names.py` writes `words/groups.json`).
 
 What is looked up in it is read without which group it is, also where a letter is missing or two have changed
-places. No weights are taught the entries that are `held`: what a detector does without them says what it does
-with names that no list holds.
+places. The lists that weights are taught from lack the entries that are `held`: what a detector does without
+them says what it does with names that no list holds.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from importlib import resources
 
 _PARTS = re.compile(r"[^\W\d_]+")
 _HAVING = frozenset({
-    "with", "who", "that", "have", "has", "had", "having", "live", "lives", "living", "suffer", "suffers", "suffering",
-    "from",
+    "with", "who", "that", "have", "has", "had", "having", "live", "lives", "living", "suffer", "suffers",
+    "suffering", "from",
 })  # fmt: skip
 """Words between people and what they have: "who live with"."""
 SHORTEST = 6

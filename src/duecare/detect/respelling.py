@@ -67,7 +67,7 @@ class Respelling:
         """A run as words; a long word that is none of ours stays whole."""
         found = self._words(run)
         strange = sum(len(piece) for piece in found if piece.lower() not in self._cost)
-        whole = run.lower() in self._cost or (len(run) <= _LONGEST_WORD and strange)
+        whole = run.lower() in self._cost or (len(run) <= _LONGEST_WORD and strange * 8 > len(run))
         return run if whole else " ".join(found)
 
     def _short(self, word: str) -> str:
