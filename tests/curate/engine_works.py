@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from duecare.curate.engine import engine_of, working_on
 from duecare.curate.flow import BATCH, Sifted, changes, sift, split_rows
 from duecare.curate.partition import Tables
 from duecare.curate.texts import mask_of
-from duecare.vault import writing
+from duecare.vault import Parcels, writing
 
 
 class PanicException(BaseException):
@@ -126,5 +128,48 @@ def drive(engine: str, folder: str, kill_at: str) -> None:
         sift(read, place / "out", tell, Shouting(log=str(place / "log"), seconds=0.3))
 
 
+@dataclass(frozen=True, slots=True)
+class Unsealed(Parcels):
+    """The control: what would lie about if nothing was sealed on its way."""
+
+    def seal(self, content: bytes, address: str) -> bytes:
+        return content
+
+    def open(self, parcel: bytes, address: str) -> bytes:
+        return parcel
+
+
+def spill(parcels: str, folder: str, *marks: str) -> None:
+    """A run on a Ray that spills all it holds at once; prints which marks, or key, any of its files held."""
+    import ray
+
+    from duecare.curate import engine_ray
+
+    place, keys, found, sizes = Path(folder), [b"x"], set[str](), [0]
+
+    def made() -> Parcels:
+        one = {"sealed": Parcels, "unsealed": Unsealed}[parcels]()
+        keys[:] = [one.key]
+        return one
+
+    def scan(told: object) -> None:
+        time.sleep(0.3)
+        for path in (place / "ray").rglob("*"):
+            with suppress(OSError):  # it was a socket, or is gone
+                content = path.read_bytes()
+                sizes.append(len(content) if "spilled" in str(path) else 0)
+                found.update(mark for mark in marks if mark.encode() in content)
+                found.update("the key" for key in keys if key in content)
+
+    engine_ray.Parcels = made
+    eager = {"min_spilling_size": 0, "object_spilling_threshold": 0.0}
+    quietly = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    ray.init(num_cpus=2, _temp_dir=str(place / "ray"), _system_config=eager, **quietly)
+    read = {"examples": Artifact(job="read:a", path=place / "in", digest="0" * 64)}
+    with working_on(engine_of("ray", 2)):
+        sift(read, place / "out", scan, Shouting(secret=b"Quux's secret", seconds=0.3))
+    print(json.dumps({"found": sorted(found), "spilled": sum(sizes)}))
+
+
 if __name__ == "__main__":
-    drive(*sys.argv[1:])
+    {"drive": drive, "spill": spill}[sys.argv[1]](*sys.argv[2:])

@@ -7,6 +7,9 @@ as a result, never as an error: engines write errors into logs, and an error may
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -141,6 +144,17 @@ class Waves:
 
     def _sealed(self, part: Partition) -> Sent:
         return Sent(part.number, part.start, self.parcels.seal(pack_rows(part.rows), _to(part.number)))
+
+
+def end_with_parent() -> None:
+    """End this process once the one that started it is gone: what it makes is nobody's any more."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 
 def died(name: str, part: Partition, said: str = "") -> DuecareError:

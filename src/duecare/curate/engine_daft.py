@@ -6,8 +6,6 @@ Its runner is set as Daft sets it (DAFT_RUNNER). Needs `pip install 'daft>=0.7.2
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +16,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 import daft  # only after telemetry is off
 
 from duecare.core import DuecareError  # as above
-from duecare.curate.elsewhere import Carrier, Sent, Waves
+from duecare.curate.elsewhere import Carrier, Sent, Waves, end_with_parent
 from duecare.curate.partition import Made, Partition, Work
 from duecare.vault import Parcels
 
@@ -31,20 +29,13 @@ class Carrying:
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
-        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+        end_with_parent()
 
     @daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)  # type: ignore[untyped-decorator]  # it has no types
     def work_on(self, number: daft.Series, start: daft.Series, rows: daft.Series) -> list[bytes]:
         """What the carrier made of each partition."""
         columns = zip(number.to_pylist(), start.to_pylist(), rows.to_pylist(), strict=True)
         return [self._carrier.work_on(Sent(*each)) for each in columns]
-
-
-def _end_without(parent: int) -> None:
-    """End this process once the one that it works for is gone: what it makes is nobody's any more."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)

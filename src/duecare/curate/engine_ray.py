@@ -20,7 +20,7 @@ import ray
 import ray.cloudpickle
 import ray.data
 
-from duecare.curate.elsewhere import Carrier, Sent, Waves
+from duecare.curate.elsewhere import Carrier, Sent, Waves, end_with_parent
 from duecare.curate.partition import Made, Partition, Work
 from duecare.vault import Parcels
 
@@ -35,6 +35,7 @@ class Keeping:
     """
 
     def __init__(self, parcels: Parcels) -> None:
+        end_with_parent()
         self._parcels, self._begun = parcels, Counter[int]()
 
     def parcels(self) -> Parcels:
@@ -51,6 +52,7 @@ class Carrying:
     """A `Carrier` as an actor of Ray Data; partitions come as columns of bytes."""
 
     def __init__(self, keeping: Any, work: bytes) -> None:
+        end_with_parent()
         parcels = ray.get(keeping.parcels.remote())
         self._keeping = keeping
         self._carrier = Carrier(ray.cloudpickle.loads(parcels.open(work, _WORK)), parcels)
