@@ -91,15 +91,20 @@ def test_an_engine_tells_its_makers_nothing_even_where_it_is_asked_to(name: str)
     script = """
         import sys, threading
         called = []
-        sys.addaudithook(lambda what, about: called.append(about) if what == "urllib.Request" else None)
+        def watch(what, about):
+            if what == "urllib.Request":
+                called.append(about)
+                raise OSError("nobody is told")
+        sys.addaudithook(watch)
         if sys.argv[2] == "ours":
             from duecare.curate.engine import engine_of
             engine_of(sys.argv[1], 2)
-        import daft, daft.scarf_telemetry, ray._private.usage.usage_lib as usage
+        import daft
+        import ray._common.usage.usage_lib as usage
         for thread in threading.enumerate():
-            thread is threading.current_thread() or thread.daemon and thread.join(5)
-        off = {"daft": not called, "ray": not usage.usage_stats_enabled()}
-        print(off[sys.argv[1]])
+            thread is threading.current_thread() or thread.join(5)
+        told = {"daft": bool(called), "ray": usage.usage_stats_enabled()}
+        print(told[sys.argv[1]])
     """
     said = [
         subprocess.run(
@@ -111,4 +116,4 @@ def test_an_engine_tells_its_makers_nothing_even_where_it_is_asked_to(name: str)
         ).stdout.split()
         for how in ("ours", "theirs")
     ]
-    assert said == [["True"], ["False"]]  # control: without us it would
+    assert said == [["False"], ["True"]]  # control: without us it would
