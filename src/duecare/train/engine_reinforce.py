@@ -22,6 +22,7 @@ from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
 from duecare.train.answering import Answering, token_logps
 from duecare.train.batch import draw, take
+from duecare.train.engine_answers import askers
 from duecare.train.engine_drift import Beside
 from duecare.train.engine_loop import (
     Batch,
@@ -171,21 +172,21 @@ def reinforce(
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
     resume = open_resume(step, inputs, out)
-    config = training_config(step, method, mark=resume.mark)
-    trainer = Trainer(model, optimised or optimiser(step), config)
+    trainer = Trainer(model, optimised or optimiser(step), training_config(step, method, mark=resume.mark))
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
     doing("answering the first prompts", tell)
     rounds = Rounds(step, asked, lambda one: made(one, players), Beside.of(step, asked))
-    run = Run(step, method, data.groups, resume, tell, beside=rounds.beside)
+    asking = askers(step, inputs, loaded, model, resume)
+    run = Run(step, method, data.groups, resume, tell, askers=asking, beside=rounds.beside)
     watch = run.fit(trainer, rounds.batch)
     doing("answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
     readings = [reading for probe in probes for reading in probe.readings()]
-    estimates = [estimate for probe in probes for estimate in probe.estimates()]
+    told = [estimate for probe in probes for estimate in probe.estimates()]
     curves, found, way = watch.curves(readings), watch.findings(), run.way(trainer, watch)
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found, way))
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, way))
 
 
 @dataclass(slots=True)
