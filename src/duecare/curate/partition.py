@@ -153,7 +153,7 @@ def pack(made: Made) -> bytes:
     rows = [pack_rows(made.tables[name]) for name in names]
     schema = _PACKED.with_metadata({_FAILED: msgspec.json.encode(dict(made.failed))})
     sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(sink, schema, options=options) as writer:
         columns = [pa.array(names, pa.string()), pa.array(rows, pa.large_binary())]
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
