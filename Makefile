@@ -20,7 +20,7 @@ demo: $(VENV)/.ready ## The main job: write the demo data, run the whole loop, o
 	$(VENV)/bin/duecare verify runs/support-demo
 
 test: $(VENV)/.ready ## All tests; what this machine lacks (a browser, real data) is skipped with its reason.
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile -ra tests || $(ALONE)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --durations 25 --durations-min 5 -ra tests || $(ALONE)
 
 check: $(VENV)/.ready ## Format, lint, types, import contract, size limits, README tree, docs.
 	$(VENV)/bin/ruff format --check .

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from duecare.detect.identity import protected_words
 from duecare.detect.places import before_stop
-from duecare.detect.spans import Span
+from duecare.detect.spans import Span, picked
 from duecare.detect.tagging import tagger
 
 LABELS = (
@@ -65,7 +65,7 @@ def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 
     asked = np.flatnonzero(np.isin(places.label, sorted(wanted)))
     columns = (places.text, places.start, places.end, places.label)
     found: dict[int, list[Span]] = {}
-    said = texts.to_pylist()
+    said = picked(texts, np.unique(places.text[asked]))
     for number, start, end, label in zip(*(column[asked].tolist() for column in columns), strict=True):
         text = said[number]
         if (told := trimmed(text[start:end], label)) is not None:

@@ -20,7 +20,7 @@ from duecare.core.table import TEXTS, expect
 from duecare.detect import names, patterns
 from duecare.detect.card import Card, read_card
 from duecare.detect.invented import stands_for_nobody
-from duecare.detect.spans import Span, apart_from, longest, spans_of
+from duecare.detect.spans import Span, apart_from, longest, picked, spans_of
 
 INSTRUMENT = "personal@3"
 
@@ -87,11 +87,9 @@ class Personal:
 
     def _found(self, texts: pa.Array) -> dict[int, list[Span]]:
         found = names.named(texts, self._named, self._dial) if self._named else {}
-        said = texts.to_pylist()
         kept: dict[int, list[Span]] = {}
         forms = dict(patterns.forms_in(texts))
-        for number in sorted(found.keys() | forms.keys()):
-            text = said[number]
+        for number, text in picked(texts, sorted(found.keys() | forms.keys())).items():
             formed = [span for span in forms.get(number, ()) if span.label in self.labels]
             spans = [
                 part
@@ -142,7 +140,8 @@ def _apart(text: str, spans: list[Span]) -> list[Span]:
 def _settled(texts: pa.Array, find: Callable[[pa.Array], dict[int, list[Span]]]) -> dict[int, list[Span]]:
     """What `find` finds, and finds again where that has become tags, by number of the text."""
     found = find(texts)
-    open_texts, said = sorted(found), texts.to_pylist()
+    open_texts = sorted(found)
+    said = picked(texts, open_texts)
     for _ in range(_ROUNDS):
         tagged = [_tagged(said[number], found[number]) for number in open_texts]
         more = find(pa.array(tagged, pa.string())) if tagged else {}

@@ -43,6 +43,7 @@ from duecare.train.engine_loop import (
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
 from duecare.train.engine_reward_probe import reward_askers
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
@@ -203,24 +204,23 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     give_shape(step, taught, probed, loaded.shape.window)
     resume = open_resume(step, inputs, out)
     trainer = Trainer(model, optimiser(step), training_config(step, METHOD, mark=resume.mark))
-
-    def loss(model: Rewarding, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
-        return reward_loss(model, batch, step.centring)
-
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch})
+    trainer.with_loss_fn(lambda model, batch: reward_loss(model, batch, step.centring), has_aux=True)
     doing("measuring the head as it was drawn", tell)
-    before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
+    measure = partial(probed.figures, size=step.batch_size)
+    before = resume.remember("before", lambda: measure(model))
+    looks = looks_at(step, METHOD, (probed.plan.rows, held.groups), measure, resume)
+    looks.begin(model, lambda: before)
     twins = reward_askers(step.probe, loaded.tokenizer, model, resume)
     doing("compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell, askers=twins)
+    run = Run(step, METHOD, data.groups, resume, tell, looks, askers=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     heads, more = refitted(step, model, loaded.tokenizer, taught=taught, probed=probed, tell=tell)
-    after = probed.figures(model, step.batch_size, heads)
-    rows = probed.plan.rows
+    after, rows = measure(model, heads=heads), probed.plan.rows
     probe = Probe(METHOD, step.on, watch.done, rows, held.groups, data.groups, before, after)
-    head = np.asarray(model.head[...])
-    curves = watch.curves(probe.readings())
+    curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
     told, found = [*probe.estimates(), *more], watch.findings()
+    head = np.asarray(model.head[...])
     way = run.way(trainer, watch, lambda: np.asarray(model.head[...]))
 
     def write() -> Outcome:

@@ -13,11 +13,13 @@ from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
+    Keep,
     Quantize,
     Schedule,
     Targets,
     quantize_rules,
     real,
+    stopping_rules,
 )
 from duecare.train.trained import OfAnswers
 
@@ -44,8 +46,8 @@ class RewardModel(OfAnswers):
     - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - influence: as in Sft; the head's gradients count with those of the low-rank updates
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, snapshots,
-      seed, metrics, mesh: as in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, patience,
+      keep, snapshots, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -76,6 +78,8 @@ class RewardModel(OfAnswers):
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     robust: Robust | None = field(default=None, metadata={"added": True})
+    patience: int | None = field(default=None, metadata={"added": True})
+    keep: Keep = field(default="last", metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -83,6 +87,7 @@ class RewardModel(OfAnswers):
             *self.answer_rules("reward-model"),
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
             *quantize_rules(self),
+            *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
             *influence_rules(self),
             *probe_rules(self.probe, self.limits, "reward-model"),
