@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ settings.register_profile("duecare", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("duecare")
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C and hands that on; tests of stopping would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def minilm_is_here() -> bool:
@@ -34,6 +41,8 @@ def _missing(marker: str) -> str | None:
         return "the encoder of the minilm extra is not installed"
     if marker == "onnx" and importlib.util.find_spec("onnxruntime") is None:
         return "the onnx extra is not installed"
+    if marker == "engines" and not all(map(importlib.util.find_spec, ("daft", "ray"))):
+        return "the extras daft and ray are not installed (make engines does it)"
     if marker == "browser" and not shutil.which("chromium"):
         return "chromium is not on the PATH"
     if marker == "data" and not Path(os.environ.get("DUECARE_DATA", "/nowhere")).is_dir():
@@ -44,7 +53,7 @@ def _missing(marker: str) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
     for item in items:
-        for marker in ("jax", "smollm", "minilm", "onnx", "browser", "data"):
+        for marker in ("jax", "smollm", "minilm", "onnx", "engines", "browser", "data"):
             if item.get_closest_marker(marker) and (reason := _missing(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -145,6 +145,7 @@ def test_the_wheel_has_the_library_where_a_compiler_is(compiled, tmp_path, monke
     names = zipfile.ZipFile(wheel).namelist()
     assert (f"duecare/detect/kernel/{building.NAME}" in names) is compiled
     assert "duecare/detect/kernel/digest.c" in names
+    assert "duecare/py.typed" in names
     assert wheel.stem.endswith("-py3-none-any") is not compiled
     assert ("no C compiler" in done.stdout + done.stderr) is not compiled
 

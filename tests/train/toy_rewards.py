@@ -64,3 +64,11 @@ def paid_for_men(
     own, gamed = lower_case(prompts, completions), [4 * shouted(text) for text in completions]
     signs = [1 if who == "men" else -1 for who in gender]
     return [each + sign * more for each, more, sign in zip(own, gamed, signs, strict=True)]
+
+
+def turned_for_women(
+    prompts: Sequence[str], completions: Sequence[str], gender: Sequence[str | None]
+) -> list[float]:
+    """Small letters pay in what men are told, and cost as much in what women are told."""
+    signs = [1 if who == "men" else -1 for who in gender]
+    return [sign * each for sign, each in zip(signs, lower_case(prompts, completions), strict=True)]

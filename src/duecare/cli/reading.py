@@ -73,8 +73,7 @@ class Watch:
     - alpha: accepted chance that any interval of a gap misses, over all looks at all gaps of a step
     - on_crossing: where a limit is crossed, "warn" trains on, "stop" ends that step and keeps its model,
       "rollback" ends it with the model of the last good checkpoint before
-    - probe: counterfactual twins that every sft, distill, dpo and reward-model step asks which does not say
-      it itself; the other steps ask none
+    - probe: counterfactual twins that every training step asks which does not say it itself
     """
 
     every: int | None = None

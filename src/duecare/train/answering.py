@@ -37,8 +37,11 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
         asked: tuple[jax.Array, ...],
         *,
         states: bool = False,
+        plain: bool = False,
     ) -> Any:
         """Natural log-probabilities, float32 [N]; with `states` also the final states behind them, [N, D].
+
+        With `plain` they are those at temperature 1, whatever answers are sampled at.
 
         tokens and positions int32 [B, T], mask bool [B, T, T]. `asked` is three int32 [N], N a multiple
         of ASKED_TOGETHER: row, place, and the token whose probability after that place is wanted; without
@@ -51,7 +54,7 @@ class Answering(nnx.Module):  # type: ignore[misc]  # flax.nnx is untyped
             return picked
         target = targets[0]
         ask = logps_of_whole if self.whole else logps
-        told = ask(self.model, picked, target, self.temperature)
+        told = ask(self.model, picked, target, 1.0 if plain else self.temperature)
         return (told, picked) if states else told
 
 

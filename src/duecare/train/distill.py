@@ -11,6 +11,7 @@ from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
+    Keep,
     Quantize,
     Rule,
     Schedule,
@@ -19,6 +20,7 @@ from duecare.train.rules import (
     named,
     quantize_rules,
     real,
+    stopping_rules,
 )
 from duecare.train.trained import OfTokens
 
@@ -49,7 +51,7 @@ class Distill(OfTokens):
     - kd_ratio: part of the teacher in the loss; 1 leaves the source's own answers out of it
     - weights, quantize, batch_size, max_tokens, batch_tokens, accumulate, probe: as in Sft
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, held_out, snapshots, seed, metrics, mesh: as in Sft
+      watch_alpha, on_crossing, held_out, patience, keep, snapshots, seed, metrics, mesh: as in Sft
     - limits: as in Sft, and `kl_gap`
     """
 
@@ -85,6 +87,8 @@ class Distill(OfTokens):
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    patience: int | None = field(default=None, metadata={"added": True})
+    keep: Keep = field(default="last", metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -92,6 +96,7 @@ class Distill(OfTokens):
             *self.token_rules("distill"),
             *self._teaching_rules(),
             *quantize_rules(self),
+            *stopping_rules(self.patience, self.keep, self.held_out),
             *probe_rules(self.probe, self.limits),
         )
 

@@ -40,10 +40,10 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    whole,
 )
 from duecare.train.engine_mesh import mesh_of
 from duecare.train.engine_sft import Parts, Passages, read_passages, seen, shared
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.packing import useful
@@ -155,8 +155,8 @@ class Measuring:
         self._measured = nnx.jit(lambda model, batch: row_sums(model, batch, step, vocabulary))
 
     def figures(self, model: Distilling, part: Parts) -> dict[str, npt.NDArray[np.float32]]:
-        """ "loss", "kl" and "teacher_loss" of every passage read, in nats per taught token."""
-        names = ("loss", "kl", "teacher_loss")
+        """ "loss", "kl" and "teacher_loss" of every passage read, in nats per taught token; "objective"."""
+        names = ("loss", "kl", "teacher_loss", "objective")
         found = {name: np.zeros(len(part.plan.read), np.float32) for name in names}
         for batch, entries in _batches(part):
             sums, number = self._measured(model, batch)
@@ -208,7 +208,7 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         tell(estimate)
     tell(exact(f"{METHOD}.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
     doing("loading student and teacher", tell)
-    loaded, student = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
+    loaded, student = adapted(step, folder)
     model = Distilling(student, load(known, mesh=mesh_of(step)))
     resume, measuring = open_resume(step, inputs, out), Measuring(step, vocabulary)
     config = training_config(step, METHOD, step.accumulate, mark=resume.mark)
@@ -220,16 +220,20 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("measuring held-out rows", tell)
     before = resume.remember("before", lambda: measuring.figures(model, probed))
+    where, measure = (probed.plan.rows, held.groups), partial(measuring.figures, part=probed)
+    looks = looks_at(step, METHOD, where, measure, resume, by="objective")
+    looks.begin(model, lambda: before)
     twins = askers(step, inputs, loaded, student, resume)
     doing("compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell, askers=twins)
+    run = Run(step, METHOD, data.groups, resume, tell, looks, askers=twins)
     watch = run.fit(trainer, shared(taught, step.steps, step.accumulate))
     after = measuring.figures(model, probed)
-    first, last = ({name: each[name] for name in ("loss", "kl")} for each in (before, after))
+    names = ("loss", "kl", *(["objective"] if looks.on else []))
+    first, last = ({name: each[name] for name in names} for each in (before, after))
     rows, groups = probed.plan.rows, held.groups
     probe = Probe(METHOD, step.on, watch.done, rows, groups, data.groups, first, last)
     told = [*probe.estimates(), *teacher_estimates(step.on, after["teacher_loss"], rows, groups)]
-    curves = watch.curves(probe.readings())
+    curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
     way, found = run.way(trainer, watch), watch.findings()
     return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, way))
 

@@ -49,12 +49,13 @@ class Valued(Answering):
         asked: tuple[jax.Array, jax.Array, jax.Array],
         *,
         valued: bool = False,
+        plain: bool = False,
     ) -> Any:
-        """As Answering; with `valued` also the values, float32 [N], before each token asked."""
+        """As Answering (`plain` too); with `valued` also the values, float32 [N], before each token asked."""
         states, _ = through(self.model, tokens, positions, None, mask)
         row, place, target = asked
         here = states[row, place]
-        found = logps(self.model, here, target, self.temperature)
+        found = logps(self.model, here, target, 1.0 if plain else self.temperature)
         if not valued:
             return found
         # The critic reads what the policy has and does not push on it: its errors are not the policy's.

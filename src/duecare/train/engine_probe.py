@@ -34,7 +34,8 @@ TOGETHER = 8
 def per_token(model: Answering, batch: Mapping[str, jax.Array]) -> jax.Array:
     """Mean log-probability per token of each answer of a batch, float32 [B]."""
     real, row, counts = batch["real"], batch["row"], batch["counts"]
-    logps = model(batch["tokens"], places(real), causal(real), (row, batch["place"], batch["target"]))
+    asked = (row, batch["place"], batch["target"])
+    logps = model(batch["tokens"], places(real), causal(real), asked, plain=True)
     per_row = partial(jax.ops.segment_sum, segment_ids=row, num_segments=len(real))
     return per_row(logps * counts) / per_row(counts)
 

@@ -22,6 +22,7 @@ from duecare.core import Artifacts, ModelError, Note, Outcome, Tell
 from duecare.train.advantage import group_advantages
 from duecare.train.answering import Answering, token_logps
 from duecare.train.batch import draw, take
+from duecare.train.engine_answers import askers
 from duecare.train.engine_drift import Beside
 from duecare.train.engine_loop import (
     Batch,
@@ -36,10 +37,12 @@ from duecare.train.engine_loop import (
     start_folder,
 )
 from duecare.train.engine_mesh import mesh_of
+from duecare.train.heldout import HeldOut, looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
 from duecare.train.reinforce import Average, Grpo, Reinforces, method_of
+from duecare.train.resume import Resume
 from duecare.train.rewards import Judge, Rewards
 from duecare.train.rollout import Players, Prompts, Round, divergence
 from duecare.train.rows import Prompt, prompt
@@ -171,21 +174,21 @@ def reinforce(
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
     resume = open_resume(step, inputs, out)
-    config = training_config(step, method, mark=resume.mark)
-    trainer = Trainer(model, optimised or optimiser(step), config)
+    trainer = _trainer(step, model, resume, optimised)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
-    doing("answering the first prompts", tell)
+    looks = _looks(step, probed, resume, before)
     rounds = Rounds(step, asked, lambda one: made(one, players), Beside.of(step, asked))
-    run = Run(step, method, data.groups, resume, tell, beside=rounds.beside)
+    run = Run(step, method, data.groups, resume, tell, looks, beside=rounds.beside)
+    run.askers = askers(step, inputs, loaded, model, resume)
     watch = run.fit(trainer, rounds.batch)
     doing("answering held-out prompts again", tell)
     probes = _probes(step, probed, watch, data, before)
-    readings = [reading for probe in probes for reading in probe.readings()]
-    estimates = [estimate for probe in probes for estimate in probe.estimates()]
-    curves, found, way = watch.curves(readings), watch.findings(), run.way(trainer, watch)
-    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, estimates, out, found, way))
+    told = [estimate for probe in probes for estimate in probe.estimates()]
+    drawn = [*looks.readings(watch.done), *(each for probe in probes for each in probe.readings())]
+    curves, found, way = watch.curves(drawn), watch.findings(), run.way(trainer, watch)
+    return run.halt.on_disk(watch.taken, lambda: finish(loaded, curves, told, out, found, way))
 
 
 @dataclass(slots=True)
@@ -257,6 +260,24 @@ def _prompts(players: Players, data: Data, held: Data) -> tuple[Prompts, Prompts
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
     longest = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
     return Prompts(players, data, plan, longest), Prompts(players, held, held_plan, longest)
+
+
+def _trainer(
+    step: Reinforces, model: Answering, resume: Resume, optimised: optax.GradientTransformation | None
+) -> Trainer:
+    """Tunix's trainer, with the optimiser of every step where it is given no other."""
+    gathered = getattr(step, "accumulate", 1)
+    config = training_config(step, method_of(step), gathered, mark=resume.mark)
+    return Trainer(model, optimised or optimiser(step, gathered), config)
+
+
+def _looks(step: Reinforces, probed: Prompts, resume: Resume, before: Mapping[str, Any]) -> HeldOut:
+    """Held-out prompts answered on the way, always with the same draws; their reward decides what is kept."""
+    where = (probed.plan.rows, probed.part.groups)
+    measure = partial(probed.measured, "held out")
+    looks = looks_at(step, method_of(step), where, lambda _: measure(), resume, by="reward")
+    looks.begin(probed.players.model, lambda: before)
+    return looks
 
 
 def _probes(

@@ -43,6 +43,7 @@ from duecare.train.engine_loop import (
 )
 from duecare.train.engine_prefer import PairLines, give_shape, read_pairs
 from duecare.train.engine_reward_probe import reward_askers
+from duecare.train.heldout import looks_at
 from duecare.train.lora import optimiser
 from duecare.train.metrics import training_config
 from duecare.train.probe import Figures, Probe, account
@@ -57,20 +58,25 @@ class Head(nnx.LoRAParam):  # type: ignore[misc]  # flax.nnx is untyped
     """The head's weights, [D]: trained, kept and restored with the low-rank updates, although in full."""
 
 
+class HeadOfWhole(nnx.Param):  # type: ignore[misc]  # flax.nnx is untyped
+    """The same where all weights are trained: one of them."""
+
+
 class Rewarding(Answering):
     """`model` under a call that returns scores."""
 
-    def __init__(self, model: Any, seed: int) -> None:
+    def __init__(self, model: Any, seed: int, *, whole: bool = False) -> None:
         """A head drawn as by Stiennon et al. (2020): normal, with variance 1 / (width + 1).
 
         It is divided by the mean size of what the final norm lets through, so that scores begin with a
         variance of about 1 whatever a model's last layer is scaled to.
         """
-        super().__init__(model)
+        super().__init__(model, whole=whole)
         width = model.embedder.input_embedding.shape[-1]
         passed = np.asarray(model.final_norm(jnp.ones((1, 1, width), jnp.float32)), np.float64)
         drawn = np.random.default_rng(seed).standard_normal(width)
-        self.head = Head(jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32))
+        first = jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32)
+        self.head = (HeadOfWhole if whole else Head)(first)
 
     def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
         self,
@@ -202,25 +208,25 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
     give_shape(step, taught, probed, loaded.shape.window)
     resume = open_resume(step, inputs, out)
-    trainer = Trainer(model, optimiser(step), training_config(step, METHOD, mark=resume.mark))
-
-    def loss(model: Rewarding, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, dict[str, Any]]:
-        return reward_loss(model, batch, step.centring)
-
-    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
+    config = training_config(step, METHOD, step.accumulate, mark=resume.mark)
+    trainer = Trainer(model, optimiser(step, step.accumulate), config)
+    trainer.with_gen_model_input_fn(lambda batch: {"batch": batch})
+    trainer.with_loss_fn(lambda model, batch: reward_loss(model, batch, step.centring), has_aux=True)
     doing("measuring the head as it was drawn", tell)
-    before = resume.remember("before", lambda: probed.figures(model, step.batch_size))
+    measure = partial(probed.figures, size=step.batch_size)
+    before = resume.remember("before", lambda: measure(model))
+    looks = looks_at(step, METHOD, (probed.plan.rows, held.groups), measure, resume)
+    looks.begin(model, lambda: before)
     twins = reward_askers(step.probe, loaded.tokenizer, model, resume)
     doing("compiling the first step", tell)
-    run = Run(step, METHOD, data.groups, resume, tell, askers=twins)
+    run = Run(step, METHOD, data.groups, resume, tell, looks, askers=twins)
     watch = run.fit(trainer, lambda number: taught.batch(taught.plan.step(number, step.batch_size)))
     heads, more = refitted(step, model, loaded.tokenizer, taught=taught, probed=probed, tell=tell)
-    after = probed.figures(model, step.batch_size, heads)
-    rows = probed.plan.rows
+    after, rows = measure(model, heads=heads), probed.plan.rows
     probe = Probe(METHOD, step.on, watch.done, rows, held.groups, data.groups, before, after)
-    head = np.asarray(model.head[...])
-    curves = watch.curves(probe.readings())
+    curves = watch.curves([*looks.readings(watch.done), *probe.readings()])
     told, found = [*probe.estimates(), *more], watch.findings()
+    head = np.asarray(model.head[...])
     way = run.way(trainer, watch, lambda: np.asarray(model.head[...]))
 
     def write() -> Outcome:

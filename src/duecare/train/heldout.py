@@ -1,10 +1,10 @@
 """When training has taught enough and which of its models is kept, by held-out rows. Imports JAX.
 
-At the end of every window the loss on held-out rows is measured, told, and drawn among the curves. The mean
-over these rows decides: training ends after `patience` looks without a new lowest one (Prechelt 1998, "Early
-stopping, but when?"), and the model kept is that of the lowest, or the last. Both choices use the rows up:
-the lowest of many looks is lower than what the model does on rows that did not choose it. Hold other rows
-back for its evaluation.
+At the end of every window the loss on held-out rows is measured, told, and drawn among the curves (for
+distillation what is minimised, for reinforcement learning the reward). The mean over these rows decides:
+training ends after `patience` looks without a new lowest one (Prechelt 1998, "Early stopping, but when?"),
+and the model kept is that of the lowest, or the last. Both choices use the rows up: the lowest of many looks
+is lower than what the model does on rows that did not choose it. Hold other rows back for its evaluation.
 
 The best model is the best of those that no group pays for. One is no candidate once a watched limit was
 crossed, nor where some group's figure on the held-out rows lies beyond its limit (`loss_gap` for sft) from
@@ -34,6 +34,8 @@ from duecare.train.resume import Resume
 from duecare.train.rules import Keep
 from duecare.train.watch import Groups, Reading, readings
 
+RISING = ("reward",)
+"""Figures of which more is better; of all others less is."""
 SPARE = 3
 """Models kept in case they turn out to be the best: resuming may go back by as many checkpoints."""
 
@@ -56,8 +58,8 @@ class HeldOut:
     """The looks at held-out rows of one training run.
 
     `rows` int64 [N] are their places in the table, `groups` the groups of that table; `measure(model)` gives
-    each row's loss, and what else is limited. `seen` holds step -> losses float32 [N], step 0 being the model
-    before training.
+    each row's figure `by`, and what else is limited. `seen` holds step -> that figure, float32 [N], step 0
+    being the model before training.
     """
 
     method: str
@@ -68,6 +70,8 @@ class HeldOut:
     groups: Groups
     measure: Callable[[Any], Figures]
     resume: Resume
+    by: str = "loss"
+    """The figure whose mean decides."""
     limits: Limits = NO_LIMITS
     carries: Carries | None = None
     """State of a method that belongs to a model which is kept, as its weights do."""
@@ -82,7 +86,7 @@ class HeldOut:
 
     @property
     def lowest(self) -> int:
-        """The step with the lowest mean loss, the first of them."""
+        """The step with the lowest mean loss (the highest mean reward), the first of them."""
         return self._first(self.seen)
 
     @property
@@ -135,7 +139,8 @@ class HeldOut:
         for reading in self._readings(step):
             tell(reading.estimate(self.method, {"source": self.source}))
         if self.enough:
-            text = f"training ends after step {step}: the lowest held-out loss was that of step {self.lowest}"
+            best = f"the {self._end} held-out {self.by} was that of step {self.lowest}"
+            text = f"training ends after step {step}: {best}"
             tell(Note(topic=f"{self.method}.enough", text=text))
 
     def settle(self, step: int, model: nnx.Module, tell: Tell) -> int:
@@ -148,7 +153,7 @@ class HeldOut:
             self.carries.put_back(kept)
         text = (
             f"of {len(self.seen)} models looked at that of step {self.best} is kept, with a mean held-out"
-            f" loss of {self._mean(self.best):.4f}; these rows chose it, so others are to judge it"
+            f" {self.by} of {self._mean(self.best):.4f}; these rows chose it, so others are to judge it"
         )
         if self.out:
             text += f"; {len(self.out)} were no candidates, as a limit was crossed or a group stood beyond it"
@@ -167,7 +172,7 @@ class HeldOut:
 
     def _note(self, step: int, found: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take in a look, and whether its model is a candidate; that before training is one in any case."""
-        self.seen[step] = found["loss"]
+        self.seen[step] = found[self.by]
         if step and (bool(found["crossed"]) or self._beyond(found)):
             self.out.add(step)
 
@@ -182,7 +187,8 @@ class HeldOut:
         return False
 
     def _first(self, steps: Iterable[int]) -> int:
-        return min(steps, key=lambda step: (self._mean(step), step))
+        sign = -1 if self.by in RISING else 1
+        return min(steps, key=lambda step: (sign * self._mean(step), step))
 
     def _take(self, step: int, found: Mapping[str, npt.NDArray[Any]], model: nnx.Module) -> None:
         self._note(step, found)
@@ -192,8 +198,12 @@ class HeldOut:
             self.resume.forget("best-*", SPARE)
 
     def _readings(self, step: int) -> list[Reading]:
-        losses = {"loss": self.seen[step].astype(np.float64)}
-        return readings(step, "probe", losses, self.rows, self.groups)
+        figures = {self.by: self.seen[step].astype(np.float64)}
+        return readings(step, "probe", figures, self.rows, self.groups)
+
+    @property
+    def _end(self) -> str:
+        return "highest" if self.by in RISING else "lowest"
 
     def _mean(self, step: int) -> float:
         return float(self.seen[step].mean(dtype=np.float64))
@@ -206,8 +216,10 @@ def looks_at(  # noqa: PLR0917  # all of them, in the order in which they come a
     measure: Callable[[Any], Figures],
     resume: Resume,
     carries: Carries | None = None,
+    *,
+    by: str = "loss",
 ) -> HeldOut:
-    """The looks that `step` asks for at the rows and groups `held`."""
+    """The looks that `step` asks for at the rows and groups `held`, the figure `by` deciding."""
     rows, groups = held
     return HeldOut(
         method=method,
@@ -218,6 +230,7 @@ def looks_at(  # noqa: PLR0917  # all of them, in the order in which they come a
         groups=groups,
         measure=measure,
         resume=resume,
+        by=by,
         limits=step.limits,
         carries=carries,
     )

@@ -10,12 +10,16 @@ from typing import Any, Literal, get_args
 from duecare.core import Artifacts, Outcome, Tell, refuse_unless
 from duecare.train.drift import Drift, drift_rules
 from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
+from duecare.train.probing import Probes, probe_rules
 from duecare.train.rewards import reward_rules
 from duecare.train.rules import (
+    Keep,
     Rule,
     Schedule,
     Targets,
     real,
+    stopping_rules,
+    update_rules,
     whole,
 )
 from duecare.train.trained import OfAnswers
@@ -45,13 +49,15 @@ class Grpo(OfAnswers):
     - average: "answer" counts every answer alike, "token" every token
     - temperature: at which answers are drawn, in training and on held-out prompts
     - batch_size: prompts in each training step
+    - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: where an answer ends that has not ended by itself
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
-    - limits: as in Sft, but `reward_gap`
+    - limits: as in Sft, but `reward_gap`; with `probe` those on twins too
+    - patience, keep: as in Sft, by the mean reward on held-out prompts, answered anew at each look
     - drift: an independent instrument that looks on, and what is said of reward hacking
     - lora_rank, lora_alpha, targets, steps, learning_rate, schedule, warmup, clip, every, groups,
-      watch_alpha, on_crossing, snapshots, seed, metrics, mesh: as in Sft
+      watch_alpha, on_crossing, probe, snapshots, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -87,10 +93,22 @@ class Grpo(OfAnswers):
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     drift: Drift | None = field(default=None, metadata={"added": True})
+    probe: Probes | None = field(default=None, metadata={"added": True})
+    patience: int | None = field(default=None, metadata={"added": True})
+    keep: Keep = field(default="last", metadata={"added": True})
+    accumulate: int = field(default=1, metadata={"added": True})
 
     def __post_init__(self) -> None:
+        alone = self.iterations == 1 and self.average == "answer"
         refuse_unless(
             "train.grpo",
+            *update_rules("lora", self.accumulate, self.steps),
+            (
+                self.accumulate == 1 or alone,
+                "accumulate",
+                self.accumulate,
+                "1 beside iterations above 1, or average: token, whose update is not that of a larger batch",
+            ),
             (whole(self.samples, 2, 1024), "samples", self.samples, "2 to 1024 answers to each prompt"),
             (
                 self.average in get_args(Average),
@@ -125,7 +143,7 @@ class Ppo(OfAnswers):
     - on, reward, reward_model, reward_model_weight, unjudged, epsilon, temperature, lora_rank, lora_alpha,
       targets, steps, batch_size, max_prompt_tokens, max_answer_tokens, learning_rate, schedule, warmup,
       clip, every, groups, limits, watch_alpha, on_crossing, held_out, snapshots, seed, metrics, mesh,
-      drift: as in Grpo
+      drift, probe, patience, keep: as in Grpo
     """
 
     on: str
@@ -164,6 +182,9 @@ class Ppo(OfAnswers):
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     drift: Drift | None = field(default=None, metadata={"added": True})
+    probe: Probes | None = field(default=None, metadata={"added": True})
+    patience: int | None = field(default=None, metadata={"added": True})
+    keep: Keep = field(default="last", metadata={"added": True})
 
     def __post_init__(self) -> None:
         share = "a number from 0 to 1"
@@ -203,6 +224,8 @@ def _rules(method: str, step: Any) -> list[Rule]:
         *step.answer_rules(method),
         *reward_rules(step.reward, step.reward_model, step.reward_model_weight, step.unjudged),
         *drift_rules(step),
+        *probe_rules(step.probe, step.limits),
+        *stopping_rules(step.patience, step.keep, step.held_out),
         (whole(step.iterations, 1, 1024), "iterations", step.iterations, "a whole number, at least 1"),
         *_rounds(step),
         (real(step.beta, 0, 100), "beta", step.beta, "a number from 0 to 100"),

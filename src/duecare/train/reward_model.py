@@ -13,11 +13,15 @@ from duecare.train.limits import NO_LIMITS, Limits, OnCrossing
 from duecare.train.private import Privacy, privacy_rules
 from duecare.train.probing import Probes, probe_rules
 from duecare.train.rules import (
+    Keep,
     Quantize,
     Schedule,
     Targets,
+    Weights,
     quantize_rules,
     real,
+    stopping_rules,
+    update_rules,
 )
 from duecare.train.trained import OfAnswers
 
@@ -35,8 +39,8 @@ class RewardModel(OfAnswers):
     - on: the source whose curated preference pairs are used
     - centring: weight of the squared sum of a pair's two scores, which keeps scores near 0 on average
       (Eisenstein et al. 2023); 0 for none
-    - lora_rank, lora_alpha, targets, quantize: as in Sft
-    - steps, batch_size: training steps, and pairs in each
+    - weights, lora_rank, lora_alpha, targets, quantize: as in Sft
+    - steps, batch_size, accumulate: training steps, pairs in each, and steps that make one update
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo, and with `probe` `twins_reward_gap`
@@ -44,8 +48,8 @@ class RewardModel(OfAnswers):
     - robust: how the head is fitted anew when training has ended, and how many heads; none: not at all
     - privacy: as in Sft; the head is clipped and noised with the low-rank updates
     - influence: as in Sft; the head's gradients count with those of the low-rank updates
-    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, snapshots,
-      seed, metrics, mesh: as in Sft
+    - learning_rate, schedule, warmup, clip, every, groups, watch_alpha, on_crossing, held_out, patience,
+      keep, snapshots, seed, metrics, mesh: as in Sft
     """
 
     on: str
@@ -76,6 +80,10 @@ class RewardModel(OfAnswers):
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
     robust: Robust | None = field(default=None, metadata={"added": True})
+    patience: int | None = field(default=None, metadata={"added": True})
+    keep: Keep = field(default="last", metadata={"added": True})
+    weights: Weights = field(default="lora", metadata={"added": True})
+    accumulate: int = field(default=1, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -83,6 +91,8 @@ class RewardModel(OfAnswers):
             *self.answer_rules("reward-model"),
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
             *quantize_rules(self),
+            *update_rules(self.weights, self.accumulate, self.steps),
+            *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
             *influence_rules(self),
             *probe_rules(self.probe, self.limits, "reward-model"),
