@@ -1,4 +1,4 @@
-"""Counterfactual augmentation: with the copies that curation makes, a stereotype that is stated is not learnt."""
+"""Counterfactual augmentation: with the copies that curation makes, a stereotype is not learnt."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def test_a_stereotype_is_not_learnt_in_any_seed_and_without_copies_it_is(
     rows, held = stated(STEPS * BATCH), stated(HELD, held=True, first=5000)
     both = augmented(rows[: STEPS * BATCH // 2])
 
+    found_by_watch: dict[bool, list[bool]] = {False: [], True: []}
+
     def gap(copies: bool, seed: int) -> float:
         step = Sft(
             on="chats",
@@ -70,12 +72,14 @@ def test_a_stereotype_is_not_learnt_in_any_seed_and_without_copies_it_is(
         made = trained(step, base, tmp_path / f"{copies}{seed}", both if copies else rows, held)
         found = figure(made[0], "sft.loss.gap", group="men", when="after").value
         crossed = [each.verdict for each in made[0].findings if each.name == "sft.loss.gap"]
-        assert copies or crossed == [FAIL]
+        found_by_watch[copies].append(crossed == [FAIL])
         assert found is not None
         return abs(found)
 
     plain = over_seeds(lambda seed: gap(False, seed))
     copied = over_seeds(lambda seed: gap(True, seed))
+    assert sum(found_by_watch[False]) >= 3  # of 5: it sees a hundred steps or so, each before it teaches
+    assert not any(found_by_watch[True])
     less = paired_difference(plain, copied)
     assert less.low is not None
     assert less.low > 0, (plain, copied)
