@@ -41,6 +41,8 @@ def _missing(marker: str) -> str | None:
         return "the encoder of the minilm extra is not installed"
     if marker == "onnx" and importlib.util.find_spec("onnxruntime") is None:
         return "the onnx extra is not installed"
+    if marker == "engines" and not all(map(importlib.util.find_spec, ("daft", "ray"))):
+        return "the extras daft and ray are not installed (make engines does it)"
     if marker == "browser" and not shutil.which("chromium"):
         return "chromium is not on the PATH"
     if marker == "data" and not Path(os.environ.get("DUECARE_DATA", "/nowhere")).is_dir():
@@ -51,7 +53,7 @@ def _missing(marker: str) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
     for item in items:
-        for marker in ("jax", "smollm", "minilm", "onnx", "browser", "data"):
+        for marker in ("jax", "smollm", "minilm", "onnx", "engines", "browser", "data"):
             if item.get_closest_marker(marker) and (reason := _missing(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,19 +19,29 @@ from rows import text  # beside this file
 
 from duecare.core import Artifact, Artifacts
 from duecare.core.table import EXAMPLES, table, texts
-from duecare.curate.flow import BATCH, Sifted, changes, split_rows
+from duecare.curate.engine import engine_of, working_on
+from duecare.curate.flow import BATCH, Sifted, changes, sift, split_rows
 from duecare.curate.partition import Tables
 from duecare.curate.texts import mask_of
-from duecare.vault import writing
+from duecare.vault import Parcels, writing
+
+
+class PanicException(BaseException):
+    """What libraries in Rust raise: no `Exception`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shouting:
-    """Drops rows in capitals; raises on "boom", ends its process on "die", and notes each call in `log`."""
+    """Drops rows in capitals; raises on "boom", ends its process on "die", and notes each call in `log`.
+
+    It takes `seconds` for each call, and knows a secret that it has no use for.
+    """
 
     log: str | None = None
     once: str | None = None
     name: str = "shouting"
+    seconds: float = 0.0
+    secret: bytes = b""
 
     def load(self) -> Callable[[pa.RecordBatch], Tables]:
         return self.operate
@@ -33,9 +49,12 @@ class Shouting:
     def operate(self, batch: pa.RecordBatch) -> Tables:
         said = [str(each) for each in texts(batch).column("text").to_pylist()]
         if any("die" in each for each in said) and self._dies():
-            os._exit(7)
+            os.kill(os.getpid(), signal.SIGKILL)
         if any("boom" in each for each in said):
             raise ValueError("a row said: boom, my name is Ada")
+        if any("panic" in each for each in said):
+            raise PanicException("a row said: panic, my name is Ada")
+        time.sleep(self.seconds)
         if self.log:
             with open(self.log, "a", encoding="utf-8") as file:
                 file.write(f"{batch.column('row')[0].as_py()}\n")
@@ -69,6 +88,16 @@ class Broken:
         return operate
 
 
+@dataclass(frozen=True, slots=True)
+class Unloadable:
+    """Its detector cannot be loaded."""
+
+    name: str = "unloadable"
+
+    def load(self) -> Callable[[pa.RecordBatch], Tables]:
+        raise KeyError("weights")
+
+
 def many(
     folder: Path, partitions: int, said: dict[int, str] | None = None, seal: str | None = None
 ) -> Artifacts:
@@ -85,3 +114,61 @@ def many(
     ):
         writer.write_table(table(rows))
     return {"examples": Artifact(job="read:a", path=folder, digest="0" * 64)}
+
+
+def drive(engine: str, folder: str, kill_at: str) -> None:
+    """A run on `engine` over FOLDER/in to FOLDER/out; killed as soon as so many partitions are written."""
+
+    def tell(told: object) -> None:
+        if getattr(told, "done", 0) >= int(kill_at) * BATCH > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    place = Path(folder)
+    read = {"examples": Artifact(job="read:a", path=place / "in", digest="0" * 64)}
+    with working_on(engine_of(engine, 2)):
+        sift(read, place / "out", tell, Shouting(log=str(place / "log"), seconds=0.3))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed(Parcels):
+    """The control: what would lie about if nothing was sealed on its way."""
+
+    def seal(self, content: bytes, address: str) -> bytes:
+        return content
+
+    def open(self, parcel: bytes, address: str) -> bytes:
+        return parcel
+
+
+def spill(engine: str, parcels: str, folder: str, *marks: str) -> None:
+    """A run on a Ray that spills all it holds at once; prints which marks, or key, any of its files held."""
+    import ray
+
+    place, keys, found, sizes = Path(folder), [b"x"], set[str](), [0]
+
+    def made() -> Parcels:
+        one = {"sealed": Parcels, "unsealed": Unsealed}[parcels]()
+        keys[:] = [one.key]
+        return one
+
+    def scan(told: object) -> None:
+        time.sleep(0.3)
+        for path in (place / "ray").rglob("*"):
+            with suppress(OSError):  # it was a socket, or is gone
+                content = path.read_bytes()
+                sizes.append(len(content) if "spilled" in str(path) else 0)
+                found.update(mark for mark in marks if mark.encode() in content)
+                found.update("the key" for key in keys if key in content)
+
+    import_module(f"duecare.curate.engine_{engine}").Parcels = made
+    eager = {"min_spilling_size": 0, "object_spilling_threshold": 0.0}
+    quietly = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    ray.init(num_cpus=2, _temp_dir=str(place / "ray"), _system_config=eager, **quietly)
+    read = {"examples": Artifact(job="read:a", path=place / "in", digest="0" * 64)}
+    with working_on(engine_of(engine, 2)):
+        sift(read, place / "out", scan, Shouting(secret=b"Quux's secret", seconds=0.3))
+    print(json.dumps({"found": sorted(found), "spilled": sum(sizes)}))
+
+
+if __name__ == "__main__":
+    {"drive": drive, "spill": spill}[sys.argv[1]](*sys.argv[2:])

@@ -15,6 +15,7 @@ from duecare.core.table import texts
 from duecare.curate.mention import Mentions, mentions
 from duecare.curate.texts import owners
 from duecare.curate.topics import answers_of, topics_of
+from duecare.detect.white import words_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def take_census(
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name", compared))
         flat = texts(batch)
-        counted, answer = words_of(flat.column("text")), is_answer(batch, flat)
+        counted, answer = words_in(flat.column("text")), is_answer(batch, flat)
         words.append(np.bincount(owners(batch), weights=counted * answer, minlength=len(batch)))
         about += [None] * len(batch) if topic else topics_of(batch)
         answers += answers_of(batch, answer & ~_is_text(batch), counted)
@@ -81,14 +82,6 @@ def _declared_topics(
     if sum(sizes) and not any(found):
         raise DataError(f"curate.audit: topic = {topic}: expected a kept column that some row has")
     return list(found)
-
-
-def words_of(said: pa.Array) -> np.ndarray:
-    """Words of each text, float64 [texts]: what white space parts."""
-    trimmed = pc.utf8_trim_whitespace(said)
-    count = pc.list_value_length(pc.utf8_split_whitespace(trimmed))
-    counted: np.ndarray = pc.if_else(pc.equal(trimmed, ""), 0, count).to_numpy(zero_copy_only=False)
-    return counted.astype(np.float64)
 
 
 def _is_text(batch: pa.RecordBatch) -> np.ndarray:

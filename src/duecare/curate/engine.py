@@ -5,7 +5,6 @@ The engine changes how fast results come, never what they are: it is part of no 
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from duecare.core import Artifact, DuecareError, LedgerError, refuse_unless
-from duecare.curate.partition import Made, Partition, Work, attempt, pack, unpack
+from duecare.curate.partition import FULL, Made, Partition, Work, attempt, pack, unpack
 from duecare.vault import SUFFIX, opened, writing
 
 
@@ -176,7 +175,7 @@ def room_for(step: str, out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         for path in out.iterdir():
             if path.is_file():

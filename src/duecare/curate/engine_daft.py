@@ -6,45 +6,37 @@ Its runner is set as Daft sets it (DAFT_RUNNER). Needs `pip install 'daft>=0.7.2
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 
-# Before Daft is imported, or it tells its makers about this run.
+# Before Daft is imported, or it tells its makers about this run; its processes get them from here.
 os.environ["DAFT_ANALYTICS_ENABLED"] = "0"
 os.environ["DO_NOT_TRACK"] = "1"
 
 import daft  # only after telemetry is off
 
-from duecare.curate.partition import (  # as above
-    Made,
-    Partition,
-    Work,
-    attempt_far,
-    from_far,
-    pack_rows,
-    unpack_rows,
-)
+from duecare.core import DuecareError  # as above
+from duecare.curate.elsewhere import Carrier, Sent, Waves, end_with_parent
+from duecare.curate.partition import Made, Partition, Work
+from duecare.vault import Parcels
 
-WAVE = 8
-"""Partitions for each process that are handed to Daft at once; the next are taken when these are done."""
+if tuple(int(each) for each in daft.__version__.split(".")[:2]) != (0, 7):
+    raise DuecareError(f"engine daft: Daft {daft.__version__} is here; expected daft>=0.7.26,<0.8")
 
 
-@daft.cls
-class Carrier:
-    """Loads the work once where Daft puts it, and works on partitions that come as bytes."""
+class Carrying:
+    """A `Carrier` in a process that Daft starts; partitions come as columns of bytes."""
 
-    def __init__(self, work: Work) -> None:
-        self.work, self.operator = work, work.load()
+    def __init__(self, carrier: Callable[[], Carrier]) -> None:
+        end_with_parent()
+        self._carrier = carrier()
 
     @daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)  # type: ignore[untyped-decorator]  # it has no types
     def work_on(self, number: daft.Series, start: daft.Series, rows: daft.Series) -> list[bytes]:
-        """What `attempt_far` sends for each partition."""
+        """What the carrier made of each partition."""
         columns = zip(number.to_pylist(), start.to_pylist(), rows.to_pylist(), strict=True)
-        return [
-            attempt_far(self.work, self.operator, Partition(at, first, unpack_rows(packed)))
-            for at, first, packed in columns
-        ]
+        return [self._carrier.work_on(Sent(*each)) for each in columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +47,38 @@ class Daft:
 
     def carry(self, work: Work, parts: Iterator[Partition]) -> Iterator[Made]:
         """What `work` makes of each partition, in order."""
-        carrier = Carrier(work)
-        while wave := list(islice(parts, WAVE * self.workers)):
-            frame = daft.from_pydict(
-                {
-                    "number": [part.number for part in wave],
-                    "start": [part.start for part in wave],
-                    "rows": [pack_rows(part.rows) for part in wave],
-                }
-            )
-            made = carrier.work_on(*(daft.col(name) for name in ("number", "start", "rows")))
-            found = frame.select(daft.col("number"), made.alias("made")).to_pydict()
-            by_number = dict(zip(found["number"], found["made"], strict=True))
-            yield from (from_far(by_number[part.number]) for part in wave)
+        parcels = Parcels()
+
+        def send(wave: list[Sent], workers: int) -> Iterator[tuple[int, bytes]]:
+            # In processes: Daft would use threads of this one, which then dies with what it carries.
+            carrying = daft.cls(Carrying, max_concurrency=workers, use_process=True)(carrier)
+            columns = {name: [getattr(each, name) for each in wave] for name in Sent.__slots__}
+            made = carrying.work_on(*(daft.col(name) for name in columns))
+            frame = daft.from_pydict(columns).select(daft.col("number"), made.alias("made"))
+            for each in frame.iter_rows():
+                yield each["number"], each["made"]
+
+        with _carrier(work, parcels, self.workers) as carrier:
+            yield from Waves(work, parcels, self.workers, send).carry(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A carrier that goes from this process to the next one by a socket."""
+
+    one: Carrier
+
+    def __call__(self) -> Carrier:
+        return self.one
+
+
+@contextmanager
+def _carrier(work: Work, parcels: Parcels, workers: int) -> Iterator[Callable[[], Carrier]]:
+    """What brings the carrier to where it works: on Ray, whose store may spill to a disk, without the key."""
+    if daft.get_or_create_runner().name != "ray":
+        yield _Handed(Carrier(work, parcels))
+        return
+    from duecare.curate.engine_ray import keeping
+
+    with keeping(work, parcels, workers) as kept:
+        yield kept.carrier

@@ -15,6 +15,7 @@ from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
 from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
 from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
+from duecare.detect.marks import marked_only
 
 SIZE = 16
 """Bytes of a content digest: two different contents among a billion rows share one with odds below 1e-20."""
@@ -176,7 +177,7 @@ def folded_column(texts: pa.Array) -> pa.Array:
     column = pl.Series(texts, dtype=pl.String)  # searches that Rust does at gigabytes a second
     laid_out = column.str.contains("  ", literal=True) | column.str.contains(r"[\t-\r\x1c-\x1f]")
     laid_out |= column.str.starts_with(" ") | column.str.ends_with(" ")
-    slow = pc.fill_null(pc.or_(laid_out.to_arrow(), pc.invert(pc.string_is_ascii(texts))), False)
+    slow = pc.fill_null(pc.or_(laid_out.to_arrow(), pc.invert(marked_only(texts))), False)
     some = [folded(text) for text in texts.filter(slow).to_pylist()]
     fast = pc.ascii_lower(texts)
     return pc.replace_with_mask(fast, slow, pa.array(some, pa.string())).cast(pa.binary())

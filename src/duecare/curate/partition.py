@@ -6,6 +6,7 @@ that: the same function on the same rows, so artifacts have the same bytes on an
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ Tables = Mapping[str, pa.RecordBatch]
 
 STOPS = (DuecareError, OSError, MemoryError)
 """Errors that are not about a row: they stop the step."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system calls a disk without room, and a user without any."""
 
 
 class Work(Protocol):
@@ -114,13 +117,30 @@ def _halves(
         return
     except STOPS:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not _panic(error):
+            raise
         if len(rows) == 1:
             failed[at] = type(error).__name__
             return
     half = len(rows) // 2
     yield from _halves(operator, rows.slice(0, half), at, failed)
     yield from _halves(operator, rows.slice(half), at + half, failed)
+
+
+def _panic(error: BaseException) -> bool:
+    """Whether compiled code gave up on what it was given: libraries in Rust say so beside `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
+def loaded(work: Work) -> Callable[[pa.RecordBatch], Tables]:
+    """The operator of `work`; an error of any other kind becomes ours, for not every error can be sent."""
+    try:
+        return work.load()
+    except STOPS:
+        raise
+    except Exception as error:
+        raise DuecareError(f"{work.name}: {type(error).__name__} while its detector was loaded") from error
 
 
 _PACKED = pa.schema([pa.field("table", pa.string()), pa.field("rows", pa.large_binary())])
@@ -133,7 +153,7 @@ def pack(made: Made) -> bytes:
     rows = [pack_rows(made.tables[name]) for name in names]
     schema = _PACKED.with_metadata({_FAILED: msgspec.json.encode(dict(made.failed))})
     sink = io.BytesIO()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(sink, schema, options=options) as writer:
         columns = [pa.array(names, pa.string()), pa.array(rows, pa.large_binary())]
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
@@ -167,14 +187,22 @@ def attempt_far(work: Work, operator: Callable[[pa.RecordBatch], Tables], part: 
     """`attempt`, where only bytes go back: what was made, or why the step has to stop."""
     try:
         return b"+" + pack(attempt(operator, part, work.name))
-    except DuecareError as error:
-        return b"-" + str(error).encode()
     except STOPS as error:
-        return b"-" + f"{work.name}: {type(error).__name__} in {part}".encode()
+        return refused(work, error, str(part))
+
+
+def refused(work: Work, error: BaseException, where: str) -> bytes:
+    """Why the step has to stop, as bytes: in the words of an error of ours, of others by its type alone."""
+    if isinstance(error, DuecareError):
+        return b"-" + str(error).encode()
+    mark = b"!" if isinstance(error, OSError) and error.errno in FULL else b"-"
+    return mark + f"{work.name}: {type(error).__name__} in {where}".encode()
 
 
 def from_far(sent: bytes) -> Made:
-    """What `attempt_far` sent; a DuecareError where the step has to stop."""
-    if sent[:1] != b"+":
-        raise DuecareError(sent[1:].decode())
-    return unpack(sent[1:])
+    """What `attempt_far` sent; a DuecareError where the step has to stop, an OSError where a disk is full."""
+    if sent[:1] == b"+":
+        return unpack(sent[1:])
+    if sent[:1] == b"!":
+        raise OSError(errno.ENOSPC, sent[1:].decode())
+    raise DuecareError(sent[1:].decode())

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -14,10 +14,8 @@ from itertools import islice
 from multiprocessing import get_context, parent_process
 from typing import Any
 
-import pyarrow as pa
-
 from duecare.core import DuecareError
-from duecare.curate.partition import STOPS, Made, Partition, Tables, Work, attempt
+from duecare.curate.partition import Made, Partition, Work, attempt, loaded
 
 AHEAD = 2
 """Partitions in flight for each process: one worked on, one waiting, whatever the size of the input."""
@@ -111,13 +109,3 @@ def _work_on(part: Partition) -> Made:
     if "operator" not in _mine:
         _mine["operator"] = loaded(work)
     return attempt(_mine["operator"], part, work.name)
-
-
-def loaded(work: Work) -> Callable[[pa.RecordBatch], Tables]:
-    """The operator of `work`; an error of any other kind becomes ours, for not every error can be sent."""
-    try:
-        return work.load()
-    except STOPS:
-        raise
-    except Exception as error:
-        raise DuecareError(f"{work.name}: {type(error).__name__} while its detector was loaded") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duecare.core import Artifacts, Outcome, SpanFinder, Tell, exact, refuse_unless
 from duecare.core.table import CHANGES, TEXTS, texts, with_texts
@@ -110,24 +111,27 @@ class Redact:
         `keep` is given every value and what was written for it.
         """
         from duecare.curate.replace import Replacing  # brings polars, which a study check does without
+        from duecare.detect.spans import picked
 
         flat = texts(batch)
         replacing = Replacing(flat, finder, self.replace, stand_in, self.scope)
-        made, values = replacing.settled(), flat.column("text").to_pylist()
-        rows, keys, parts = (flat.column(name).to_pylist() for name in ("row", "key", "part"))
+        made = replacing.settled()
+        numbers = sorted(made)
+        rows, keys, parts, values = (picked(column, numbers) for column in flat.columns)
         replaced: list[tuple[object, ...]] = []
-        for number, done in sorted(made.items()):
-            its = rows[number], keys[number], parts[number]
+        for number in numbers:
+            done, its = made[number], (rows[number], keys[number], parts[number])
             for place, written in zip(done.places, done.written, strict=True):
                 replaced.append((*its, *place))
                 if keep is not None:
                     row = rows[number] if self.scope == "conversation" else ""
                     keep(Replaced(row, place.label, written, values[number][place.start : place.end]))
-            values[number] = done.text
-        fresh = pa.RecordBatch.from_arrays(
-            [*(flat.column(name) for name in ("row", "key", "part")), pa.array(values, pa.string())],
-            schema=TEXTS,
+        fresh = pc.replace_with_mask(
+            flat.column("text"),
+            mask_of(numbers, len(flat)),
+            pa.array([made[number].text for number in numbers], pa.string()),
         )
+        fresh = flat.set_column(3, TEXTS.field("text"), fresh)
         kept, dropped = split_rows(with_texts(batch, fresh), mask_of([], len(batch)))
         return Sifted(kept, dropped, _changed(replaced, self.replace))
 

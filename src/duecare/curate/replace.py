@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duecare.core import SpanFinder
 from duecare.curate.cast import Cast, Mention, title_before
@@ -16,6 +17,7 @@ from duecare.curate.rewriting import Place, Rewritten, rewritten
 from duecare.curate.surrogate import StandIn
 from duecare.detect.identity import protected_words
 from duecare.detect.invented import invented_places, may_hold_invented
+from duecare.detect.spans import picked
 
 Write = Callable[[Place, str], str]
 """What is written for a place that holds a value."""
@@ -36,16 +38,15 @@ class Replacing:
     replace: str
     stand_in: StandIn | None
     scope: str
-    _values: list[str] = field(init=False)
-    _rows: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._values = self.texts.column("text").to_pylist()
-        self._rows = self.texts.column("row").to_pylist()
+    _values: dict[int, str] = field(init=False)
+    _rows: dict[int, str] = field(init=False)
 
     def settled(self) -> dict[int, Rewritten]:
         """Every text that holds personal data, by its number, with that replaced."""
         places = self._found(self.texts, range(len(self.texts)))
+        self._values, self._rows = (
+            picked(self.texts.column(name), sorted(places)) for name in ("text", "row")
+        )
         made, open_texts = self._rewritten(places, places), sorted(places)
         for _ in range(_ROUNDS):
             if not open_texts:
@@ -67,15 +68,13 @@ class Replacing:
     def _found(self, texts: pa.RecordBatch, numbers: Sequence[int]) -> dict[int, list[Place]]:
         """Places by number of the text, but no words that name a group of people, and no surrogates."""
         spans = self.finder(texts)
-        addresses = zip(texts.column("row").to_pylist(), texts.column("part").to_pylist(), strict=True)
-        at_of = {address: at for at, address in enumerate(addresses)}
-        said = texts.column("text").to_pylist()
-        columns = [spans.column(name).to_pylist() for name in ("row", "part", *Place._fields)]
-        owners = [at_of[address] for address in zip(columns[0], columns[1], strict=True)]
-        open_texts = self._may_hold_surrogates(texts.column("text"), owners)
+        owners = pc.index_in(_addresses(spans), _addresses(texts)).to_pylist()
+        columns = [spans.column(name).to_pylist() for name in Place._fields]
+        said = picked(texts.column("text"), np.unique(owners))
+        open_texts = self._may_hold_surrogates(texts.column("text"), [*said])
         places_in = lru_cache(maxsize=1)(lambda at: invented_places(said[at]))  # spans come text by text
         found: dict[int, list[Place]] = defaultdict(list)
-        for at, start, end, label, instrument, value in zip(owners, *columns[2:], strict=True):
+        for at, start, end, label, instrument, value in zip(owners, *columns, strict=True):
             if label == "PERSON" and _names_a_group(said[at][start:end]):
                 continue
             if at in open_texts and any(begin < end and start < stop for begin, stop in places_in(at)):
@@ -87,7 +86,7 @@ class Replacing:
         """Those of the positions `owners` in whose texts surrogates may stand; to look for where is slow."""
         if self.stand_in is None or not owners:
             return frozenset()
-        some = np.unique(owners)
+        some = np.array(owners)
         return frozenset(some[may_hold_invented(texts.take(pa.array(some)))].tolist())
 
     def _rewritten(self, places: Mapping[int, list[Place]], numbers: Iterable[int]) -> dict[int, Rewritten]:
@@ -132,6 +131,11 @@ class Replacing:
     def _mention(self, number: int, place: Place) -> Mention:
         text = self._values[number]
         return Mention(text[place.start : place.end], title_before(text, place.start))
+
+
+def _addresses(rows: pa.RecordBatch) -> pa.Array:
+    """Of TEXTS or SPANS, which text of which row each is of."""
+    return pc.binary_join_element_wise(rows.column("row"), rows.column("part"), "\0")
 
 
 @lru_cache(maxsize=1 << 14)

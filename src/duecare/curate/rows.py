@@ -24,7 +24,7 @@ _ROLES = {
     **dict.fromkeys(("assistant", "gpt", "agent", "bot", "chatbot", "model", "ai", "operator"), "assistant"),
     **dict.fromkeys(("tool", "function", "observation"), "tool"),
 }
-_SPOKEN = re.compile(r"(?:\A|\n\n)\s*(Human|Assistant):")
+_SPOKEN = re.compile(r"\n\n\s*(Human|Assistant):")
 
 
 class Unfit(Exception):  # noqa: N818  # a verdict on a record, not an error of the program
@@ -189,7 +189,7 @@ def turns(value: object, name: str) -> tuple[Turn, ...]:
         raise Unfit(f"{name} is {_what(value)}, not a list of turns")
     if not value:
         raise Unfit(f"{name} is empty")
-    found = [_turn(turn, f"{name}.{place}") for place, turn in enumerate(value)]
+    found = [_turn(turn, name, place) for place, turn in enumerate(value)]
     if not any(role == "assistant" for role, _ in found):
         found = [
             ("assistant" if place and role == "system" else role, content)
@@ -205,7 +205,7 @@ def turns(value: object, name: str) -> tuple[Turn, ...]:
 
 def transcript(text: str, name: str) -> tuple[Turn, ...]:
     """The turns of a "\\n\\nHuman: ...\\n\\nAssistant: ..." transcript (as in the HH-RLHF data)."""
-    pieces = _SPOKEN.split(text)
+    pieces = _SPOKEN.split(f"\n\n{text}")  # a blank line to begin with is looked for much sooner than none
     if len(pieces) < 3 or pieces[0].strip():
         raise Unfit(f"{name} is no transcript of Human and Assistant")
     found = [
@@ -234,21 +234,21 @@ def _prompt(record: Mapping[str, object], name: str) -> tuple[Turn, ...]:
     return transcript(value, name) if value.startswith("\n\nHuman:") else (("user", _text(record, name)),)
 
 
-def _turn(turn: object, name: str) -> Turn:
-    if isinstance(turn, Mapping):
+def _turn(turn: object, name: str, place: int) -> Turn:
+    if isinstance(turn, (dict, Mapping)):  # most are a dict, which is told sooner
         role = turn.get("role", turn.get("from"))
         content = turn.get("content", turn.get("value"))
     elif isinstance(turn, list | tuple) and len(turn) == 2:
         role, content = turn
     else:
-        raise Unfit(f"{name} is {_what(turn)}, not a turn")
+        raise Unfit(f"{name}.{place} is {_what(turn)}, not a turn")
     if not isinstance(role, str):
-        raise Unfit(f"{name} has no role")
-    known = _ROLES.get(role.strip().lower())
+        raise Unfit(f"{name}.{place} has no role")
+    known = _ROLES.get(role) or _ROLES.get(role.strip().lower())
     if known is None:
-        raise Unfit(f"{name} has a role that is none of {', '.join(_ROLES)}")
+        raise Unfit(f"{name}.{place} has a role that is none of {', '.join(_ROLES)}")
     if not isinstance(content, str):
-        raise Unfit(f"{name} has {_what(content)} for content, not a text")
+        raise Unfit(f"{name}.{place} has {_what(content)} for content, not a text")
     return known, content
 
 

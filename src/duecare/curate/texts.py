@@ -30,12 +30,11 @@ def worst(batch: pa.RecordBatch, scorer: Scorer) -> tuple[pa.RecordBatch, np.nda
     """
     scores = scorer(texts(batch))
     value = scores.column("value").to_numpy(zero_copy_only=False).astype(np.float64)
-    owner = owners(batch)
     highest, at = np.full(len(batch), np.nan), np.full(len(batch), -1)
-    for place in np.flatnonzero(~np.isnan(value)):
-        row = owner[place]
-        if at[row] < 0 or value[place] > highest[row]:
-            highest[row], at[row] = value[place], place
+    known = np.flatnonzero(~np.isnan(value))
+    known = known[np.lexsort((known, -value[known], owners(batch)[known]))]  # of equal ones the first
+    rows, first = np.unique(owners(batch)[known], return_index=True)
+    highest[rows], at[rows] = value[known[first]], known[first]
     return scores, highest, at
 
 

@@ -79,7 +79,7 @@ def answers_of(batch: pa.RecordBatch, answer: np.ndarray, words: np.ndarray) -> 
     ends = plain.str.contains(_WHOLE).to_list()
     found: list[str | None] = [None] * len(batch)
     order = (WHOLE, BRIEF, CUT, REFUSED)
-    declined = refused(plain.str.slice(0, OPENING).to_list()).tolist()
+    declined = refused(plain.str.slice(0, OPENING).to_arrow().cast(pa.string())).tolist()
     for row, declines, count, ended in zip(
         owner.tolist(), declined, words[answer].tolist(), ends, strict=True
     ):

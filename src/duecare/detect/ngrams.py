@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.detect.kernel import Texts, buffers_of
+from duecare.detect.marks import DASHES, DOUBLE, SINGLE, marked_only
 
 BITS = 20
 BUCKETS = 1 << BITS
@@ -87,6 +88,9 @@ _PLAIN = {
     **{ord(sign): letter for sign, letter in zip(_LATIN, _NEAR_LATIN, strict=True)},
 }
 
+_MARKS = ((f"[{SINGLE}`]", "'"), (f"[{DOUBLE}]", '"'), (f"[{DASHES}]", " "))
+"""What `_PLAIN` makes of `marks`, for a whole column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -122,11 +126,17 @@ def plain(texts: pa.Array) -> pa.Array:
     if pc.all(ascii_only).as_py() or not len(texts):
         return texts
     other = pc.invert(ascii_only)
-    brought = [
+    beyond = texts.filter(other)
+    slow = pc.invert(marked_only(beyond))
+    brought = pc.ascii_lower(beyond)
+    for pattern, plainly in _MARKS:
+        brought = pc.replace_substring_regex(brought, pattern, plainly)
+    spelled = [
         unicodedata.normalize("NFKD", text).lower().translate(_PLAIN)
-        for text in texts.filter(other).to_pylist()
+        for text in beyond.filter(slow).to_pylist()
     ]
-    return pc.replace_with_mask(texts, other, pa.array(brought, type=texts.type))
+    brought = pc.replace_with_mask(brought, slow, pa.array(spelled, type=texts.type))
+    return pc.replace_with_mask(texts, other, brought)
 
 
 def hash_words(words: Iterable[str]) -> np.ndarray:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from duecare.core.errors import DataError, refuse_unless
 from duecare.detect import shingles
 from duecare.detect.kernel import Texts, buffers_of, library
+from duecare.detect.marks import marked_only, without_marks
 
 PERMUTATIONS = 128
 SURE = 0.99
@@ -107,7 +108,9 @@ def passages_of(texts: pa.Array, salts: np.ndarray | None = None, rows: np.ndarr
     """
     ascii_only = pc.string_is_ascii(texts)
     if not pc.all(ascii_only).as_py():
-        other = pc.invert(ascii_only)
+        near = marked_only(texts)
+        marked, other = pc.and_not(near, ascii_only), pc.invert(near)
+        texts = pc.replace_with_mask(texts, marked, without_marks(texts.filter(marked)))
         folded = pc.utf8_lower(pc.utf8_normalize(texts.filter(other), "NFKC"))
         for pattern, replacement in _REWRITES:
             folded = pc.replace_substring_regex(folded, pattern, replacement)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 # ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duecare.core.table import SCORES, TEXTS, expect
 from duecare.detect.card import Card, read_card
@@ -68,7 +68,7 @@ class Refusal:
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")
-        values = refused(texts.column("text").to_pylist()).astype(np.float64)
+        values = refused(texts.column("text")).astype(np.float64)
         return pa.RecordBatch.from_arrays(
             [
                 *(texts.column(name) for name in ("row", "key", "part")),
@@ -80,15 +80,17 @@ class Refusal:
         )
 
 
-def refused(answers: Sequence[str]) -> np.ndarray:
+def refused(answers: pa.Array) -> np.ndarray:
     """Which of `answers` decline in their first sentences, bool [answers]: those that the sieve lets through are read."""
     import polars as pl  # a study check does without
 
-    # A dotless i counts as an i for Python's expressions, not for Rust's.
-    plain = pl.Series([_plain(answer).replace("ı", "i") for answer in answers], dtype=pl.String)
+    # A dotless i counts as an i for Python's expressions, not for Rust's. Texts in ASCII match as they are.
+    beyond = pc.invert(pc.string_is_ascii(answers))
+    plain = [_plain(answer).replace("ı", "i") for answer in answers.filter(beyond).to_pylist()]
+    sieved = pl.Series(pc.replace_with_mask(answers, beyond, pa.array(plain, answers.type)), dtype=pl.String)
     found = np.zeros(len(answers), bool)
-    for at in plain.str.contains(_ROUGH).arg_true().to_list():
-        found[at] = refuses(answers[at])
+    for at in sieved.str.contains(_ROUGH).arg_true().to_list():
+        found[at] = refuses(answers[at].as_py())
     return found
 
 

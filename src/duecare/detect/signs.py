@@ -13,28 +13,43 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from duecare.detect import links, spelled
+
 CANDIDATE = (
-    r"[0-9@]|://|\[at\]|\(at\)| at \S+ dot |eyJ|-----BEGIN"
-    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd)"
+    rf"[0-9@]|{links.SIGN}|eyJ|-----BEGIN|glpat-|github_pat_|ghp_|hf_|{spelled.CANDIDATE}"
+    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd|\bpass ?[:=])"
 )
 """What any text must hold for one of the forms to fit; all other signs are asked of such texts only."""
 
+_NAMING = (
+    "passport|driver|drivers|driving|licen[cs]e|dl|plate|vehicle|car|vin|chassis|national|nino|tax|taxpayer|vat|mrn|medical|"
+    "patient|health|insurance|user|userid|username|login|account|acct|a/c|sort|iban|routing|member|membership|customer|"
+    "client|policy|loyalty|flyer|employee|student"
+)
+_BETWEEN = (
+    "account|number|no|nr|num|id|identifier|card|code|is|was|reads|ending|in|there|here|question|name|licen[cs]e|plate|reg|"
+    "registration|identification|insurance|record"
+)
+"""Words that name a number, and those that may stand between one of them and the number (see `named`)."""
+_STREET = (
+    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq|"
+    "parkway|pkwy|highway|hwy|circle|cir|trail|row|grove|gardens|mews|hill|plaza|alley|loop"
+)
+
 _SIGNS: dict[str, str] = {
     "at": r"@",
-    "link": r"://",
-    "spelled": r"(?i: dot |\[dot\]|\(dot\))",
-    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b)",
-    "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",
+    "link": links.SIGN,
+    "spelled": spelled.SIGN,
+    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b|\bgeboren|geburtsd|\bn[ée]e? le|\bnacid|\bnascid|\bnat[oa] il|naissance|nacimiento|nascita)",
+    "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
     "vendor": r"sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|glpat-|A(?:KIA|SIA|ROA|IDA)|xox|xapp-|AIza|ya29|hf_|npm_|pypi-|SG\.|shp|do[opr]_v1|dapi|SK[a-f0-9]|EAA|eyJ|-----BEGIN",
     "secret": r"(?i:key|token|secret|credential|bearer|basic)[^\n]{0,24}[A-Za-z0-9_+/.=-]{16}",
-    "password": r"(?i:passw|passphrase|passcode|pwd)",
+    "password": r"(?i:passw|passphrase|passcode|pwd|\bpass ?[:=])",
     "pin": r"(?i:\b(?:pin|cvv2?|cvc|security code|one[- ]time (?:code|password)|otp|verification code|pin code)(?: (?:is|was|number)){0,2}\s?[:=#]?\s?)[0-9]{3}",
     "user": r"(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag)",
-    "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}",
-    "digit": r"[0-9]",
-    "naming": r"(?i:\b(?:passport|driver|drivers|driving|licen[cs]e|dl|plate|vehicle|car|vin|chassis|national|nino|tax|taxpayer|vat|mrn|medical|patient|health|insurance|user|userid|username|login|account|acct|a/c|sort|iban|routing|member|membership|customer|client|policy|loyalty|flyer|employee|student)\b)",
-    "house": r"[0-9][A-Za-z]?(?:-[0-9]{1,4})? [A-Z0-9À-ÖØ-Þnsew]",
-    "street": r"(?i:\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq|parkway|pkwy|highway|hwy|circle|cir|trail|row|grove|gardens|mews|hill|plaza|alley|loop)\b)",
+    "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+    "naming": rf"(?i:\b(?:{_NAMING})(?:[\s\x1c-\x1f.:=#'’]+(?:{_BETWEEN}))*)[\s\x1c-\x1f.:=#'’]+[A-Za-z]*[0-9]",
+    "house": rf"[0-9][A-Za-z]?(?:-[0-9]{{1,4}})? (?i:(?:north|south|east|west|[nsew]\.?) )?(?:[A-Z0-9À-ÖØ-Þ][^ ]* ){{1,4}}(?i:(?:{_STREET})\b)",
     "box": r"(?i:box [0-9])|(?:straße|strasse|str\.|weg|platz|allee|gasse) [0-9]",
 }
 _BORDER = r"\b"
@@ -73,20 +88,13 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The positions of texts that hold any sign, int64 [some], and their signs, int64 [some]."""
     column = pl.Series("text", texts)
     places = np.flatnonzero(column.str.contains(CANDIDATE).to_numpy())
-    chosen = column.gather(places)
-    bits = np.zeros(len(places), np.int64)
-    _mark(bits, np.arange(len(places)), chosen, [name for name in _SIGNS if name not in _BESIDE])
-    for name, other in _BESIDE.items():
-        _mark(bits, np.flatnonzero(bits & _BIT[other]), chosen, [name])
-    bits = np.asarray(_with_numbers(bits))
-    telling = bits & ~_NOTHING != 0
+    bits = np.asarray(_with_numbers(_marked(column.gather(places))))
+    telling = bits != 0
     return places[telling], bits[telling]
 
 
-_BESIDE = {"naming": "digit", "street": "house"}
-"""Signs that mean nothing without another."""
 _SOONER: dict[str, tuple[str, ...]] = {
-    "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",),
+    "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",),
     "vendor": (
         r"whsec_|github_pat|glpat-|xapp-|npm_|pypi-|do[opr]_v1|-----BEGIN",
         r"[sr]k_|sk-|gh[pousr]_|hf_",
@@ -97,35 +105,26 @@ _SOONER: dict[str, tuple[str, ...]] = {
 a rare letter first."""
 
 
-def _mark(bits: np.ndarray, where: np.ndarray, texts: pl.Series, names: list[str]) -> None:
-    """Add to `bits` which of the signs `names` the texts at `where` hold."""
-    some = texts if len(where) == len(texts) else texts.gather(where)
-    text = pl.col("text")
-    sieved = pl.DataFrame(some).select(
+def _marked(texts: pl.Series) -> np.ndarray:
+    """Which signs texts hold, as bits, int64 [texts]."""
+    bits, text = np.zeros(len(texts), np.int64), pl.col("text")
+    sieved = pl.DataFrame(texts).select(
         pl.any_horizontal(text.str.contains(sieve) for sieve in _SOONER.get(name, (_RUST[name],))).alias(name)
-        for name in names
+        for name in _SIGNS
     )
-    for name in names:
+    for name in _SIGNS:
         held = sieved[name].to_numpy().copy()
         if name in _SOONER and len(unsure := np.flatnonzero(held)):
-            held[unsure] = some.gather(unsure).str.contains(_RUST[name]).to_numpy()
-        bits[where] |= held.astype(np.int64) * _BIT[name]
+            held[unsure] = texts.gather(unsure).str.contains(_RUST[name]).to_numpy()
+        bits |= held.astype(np.int64) * _BIT[name]
+    return bits
 
 
 _RUST = {name: _of_engine(pattern, r"(?-u:\b)") for name, pattern in _SIGNS.items()}
-_NOTHING = sum(_BIT[name] for name in ("long", "digit", "naming", "house", "street", "box"))
-"""Signs that only together make a number worth a look."""
+_HOUSED = _BIT["house"] | _BIT["box"]
+_NUMBERED = _HOUSED | _BIT["long"] | _BIT["naming"]
 
 
 def _with_numbers(bits: int | np.ndarray) -> int | np.ndarray:
-    """`bits` less signs that mean nothing without another, with NUMBER where the signs of numbers say so."""
-    for name, other in _BESIDE.items():
-        bits = bits & ~(((bits & _BIT[other]) == 0) * _BIT[name])
-
-    def both(one: str, other: str) -> int | np.ndarray:
-        wanted = _BIT[one] | _BIT[other]
-        return (bits & wanted) == wanted
-
-    housed = ((bits & _BIT["box"]) != 0) | both("house", "street")
-    number = housed | ((bits & _BIT["long"]) != 0) | both("digit", "naming")
-    return bits | number * NUMBER | housed * HOUSED
+    """`bits` with NUMBER and HOUSED where the signs of numbers say so."""
+    return bits | ((bits & _NUMBERED) != 0) * NUMBER | ((bits & _HOUSED) != 0) * HOUSED

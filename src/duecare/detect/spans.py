@@ -62,6 +62,12 @@ def spans_of(texts: pa.RecordBatch, instrument: str, found: Mapping[int, Sequenc
     )
 
 
+def picked(texts: pa.Array, numbers: Sequence[int] | np.ndarray) -> dict[int, str]:
+    """The texts of a column at `numbers`, by number: of a column few are read by Python."""
+    chosen = pa.array(numbers, pa.int64())
+    return dict(zip(chosen.to_pylist(), texts.take(chosen).to_pylist(), strict=True))
+
+
 def longest(spans: Iterable[Span]) -> list[Span]:
     """Of spans that overlap only the longest (then the surest, then the first), in order of start."""
     ordered = sorted(spans)
