@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -139,11 +140,9 @@ class Unsealed(Parcels):
         return parcel
 
 
-def spill(parcels: str, folder: str, *marks: str) -> None:
+def spill(engine: str, parcels: str, folder: str, *marks: str) -> None:
     """A run on a Ray that spills all it holds at once; prints which marks, or key, any of its files held."""
     import ray
-
-    from duecare.curate import engine_ray
 
     place, keys, found, sizes = Path(folder), [b"x"], set[str](), [0]
 
@@ -161,12 +160,12 @@ def spill(parcels: str, folder: str, *marks: str) -> None:
                 found.update(mark for mark in marks if mark.encode() in content)
                 found.update("the key" for key in keys if key in content)
 
-    engine_ray.Parcels = made
+    import_module(f"duecare.curate.engine_{engine}").Parcels = made
     eager = {"min_spilling_size": 0, "object_spilling_threshold": 0.0}
     quietly = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
     ray.init(num_cpus=2, _temp_dir=str(place / "ray"), _system_config=eager, **quietly)
     read = {"examples": Artifact(job="read:a", path=place / "in", digest="0" * 64)}
-    with working_on(engine_of("ray", 2)):
+    with working_on(engine_of(engine, 2)):
         sift(read, place / "out", scan, Shouting(secret=b"Quux's secret", seconds=0.3))
     print(json.dumps({"found": sorted(found), "spilled": sum(sizes)}))
 

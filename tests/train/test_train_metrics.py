@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import pytest
-from training_toys import base_artifact, data_artifact, digests, learnable, run
+from training_toys import base_artifact, curves, data_artifact, digests, learnable, run
 
 from duecare.core import DataError, Estimate, Note, exact
 from duecare.train import Distill, Sft
@@ -105,6 +106,51 @@ def test_steps_and_groups_reach_the_board_and_strangers_scalars_do_not(board: Bo
     second.log(f"{PREFIX}/dpo", "loss", 0.7, "train", 1)
     assert board.logged[5:] == [(f"{PREFIX}/dpo/train/loss", 0.7, 1)]  # once, not by both
     second.close()
+
+
+class Wandb:
+    """Stands in for the module wandb: as there, what comes for a step that has gone by is dropped."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, object] = {}
+        self.logged: dict[int, dict[str, float]] = {}
+        self.dropped: list[str] = []
+        self.finished = 0
+        self.run: object | None = None
+
+    def init(self, **settings: object) -> None:
+        self.begun = settings
+        self.run = SimpleNamespace(url="there")
+
+    def log(self, figures: dict[str, float], step: int) -> None:
+        if step < max(self.logged, default=0):
+            self.dropped += figures
+        else:
+            self.logged.setdefault(step, {}).update(figures)
+
+    def finish(self) -> None:
+        self.finished += 1
+        self.run = None
+
+
+def test_a_project_on_wandb_gets_every_figure_once_and_none_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Wandb()
+    monkeypatch.setitem(sys.modules, "wandb", found)  # type: ignore[arg-type]
+    rows = learnable(20)
+    inputs = {"base": base_artifact(tmp_path), "data": data_artifact(tmp_path / "data", rows)}
+    step = Sft(on="chats", steps=4, batch_size=4, every=2, max_tokens=32, metrics={"wandb": "mine"})
+    _, told = run(step, inputs, tmp_path / "out")
+    assert found.begun["project"] == "mine"
+    assert str(found.begun["name"]).startswith("sft-chats-")
+    assert not found.dropped
+    assert found.finished == 1
+    losses = [found.logged[at][f"{PREFIX}/sft/train/loss"] for at in range(1, 5)]
+    drawn = curves(tmp_path / "out").to_pandas()
+    assert losses == pytest.approx(drawn[drawn.metric == "batch_loss"].sort_values("step").value.tolist())
+    (mean,) = (each for each in told.estimates("sft.loss", split="train", group="women") if each.step == 2)
+    assert found.logged[2][f"{PREFIX}/sft/train/window/loss/gender/women"] == pytest.approx(mean.value)
 
 
 def test_tensorboard_files_hold_the_figures(tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ from duecare.vault import Parcels
 
 WAVE = 64
 """Partitions for each process that an engine is given at once: its processes start anew for each wave."""
-WAVE_BYTES = 64 * 1024 * 1024
-"""Bytes of rows for each process in a wave, before the partition that goes beyond: what bounds the memory."""
+WAVE_BYTES = 16 * 1024 * 1024
+"""Bytes of rows for each process in a wave, before the partition that goes beyond. This bounds the memory: an
+engine holds some seven times as much, of rows and results, as Arrow, sealed, and in its own form."""
 SUSPECTS = 2
 """Partitions for each process that are worked on one by one, once a process died: one of them it was."""
 TRIES = 3

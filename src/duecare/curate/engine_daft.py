@@ -6,7 +6,8 @@ Its runner is set as Daft sets it (DAFT_RUNNER). Needs `pip install 'daft>=0.7.2
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 # Before Daft is imported, or it tells its makers about this run; its processes get them from here.
@@ -27,9 +28,9 @@ if tuple(int(each) for each in daft.__version__.split(".")[:2]) != (0, 7):
 class Carrying:
     """A `Carrier` in a process that Daft starts; partitions come as columns of bytes."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
+    def __init__(self, carrier: Callable[[], Carrier]) -> None:
         end_with_parent()
+        self._carrier = carrier()
 
     @daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)  # type: ignore[untyped-decorator]  # it has no types
     def work_on(self, number: daft.Series, start: daft.Series, rows: daft.Series) -> list[bytes]:
@@ -47,7 +48,6 @@ class Daft:
     def carry(self, work: Work, parts: Iterator[Partition]) -> Iterator[Made]:
         """What `work` makes of each partition, in order."""
         parcels = Parcels()
-        carrier = Carrier(work, parcels)
 
         def send(wave: list[Sent], workers: int) -> Iterator[tuple[int, bytes]]:
             # In processes: Daft would use threads of this one, which then dies with what it carries.
@@ -58,4 +58,27 @@ class Daft:
             for each in frame.iter_rows():
                 yield each["number"], each["made"]
 
-        yield from Waves(work, parcels, self.workers, send).carry(parts)
+        with _carrier(work, parcels, self.workers) as carrier:
+            yield from Waves(work, parcels, self.workers, send).carry(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A carrier that goes from this process to the next one by a socket."""
+
+    one: Carrier
+
+    def __call__(self) -> Carrier:
+        return self.one
+
+
+@contextmanager
+def _carrier(work: Work, parcels: Parcels, workers: int) -> Iterator[Callable[[], Carrier]]:
+    """What brings the carrier to where it works: on Ray, whose store may spill to a disk, without the key."""
+    if daft.get_or_create_runner().name != "ray":
+        yield _Handed(Carrier(work, parcels))
+        return
+    from duecare.curate.engine_ray import keeping
+
+    with keeping(work, parcels, workers) as kept:
+        yield kept.carrier

@@ -10,6 +10,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,39 @@ class Keeping:
         return self._begun[number]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a `Carrier` is made of where Ray has it: sealed work, and the actor that tells the key."""
+
+    keeping: Any
+    work: bytes
+
+    def carrier(self) -> Carrier:
+        """The carrier; called where it works."""
+        parcels = ray.get(self.keeping.parcels.remote())
+        return Carrier(ray.cloudpickle.loads(parcels.open(self.work, _WORK)), parcels)
+
+
+@contextmanager
+def keeping(work: Work, parcels: Parcels, workers: int) -> Iterator[Kept]:
+    """`work` and the key, kept by Ray as long as the block runs; Ray is started where it is not yet."""
+    if not ray.is_initialized():
+        # More processes than processors would wait for one for ever; of a cluster, it knows better.
+        here = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": max(workers, os.cpu_count() or 1)}
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", **here)
+    actor = ray.remote(Keeping).options(num_cpus=0, max_restarts=0).remote(parcels)
+    try:
+        yield Kept(actor, parcels.seal(ray.cloudpickle.dumps(work), _WORK))
+    finally:
+        ray.kill(actor)
+
+
 class Carrying:
     """A `Carrier` as an actor of Ray Data; partitions come as columns of bytes."""
 
-    def __init__(self, keeping: Any, work: bytes) -> None:
+    def __init__(self, kept: Kept) -> None:
         end_with_parent()
-        parcels = ray.get(keeping.parcels.remote())
-        self._keeping = keeping
-        self._carrier = Carrier(ray.cloudpickle.loads(parcels.open(work, _WORK)), parcels)
+        self._keeping, self._carrier = kept.keeping, kept.carrier()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Columns number, start and rows in; number and made out."""
@@ -75,16 +101,15 @@ class RayData:
 
     def carry(self, work: Work, parts: Iterator[Partition]) -> Iterator[Made]:
         """What `work` makes of each partition, in order."""
-        self._start()
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is told by us
         parcels = Parcels()
-        keeping = ray.remote(Keeping).options(num_cpus=0, max_restarts=0).remote(parcels)
-        sealed = parcels.seal(ray.cloudpickle.dumps(work), _WORK)
 
         def send(wave: list[Sent], workers: int) -> Iterator[tuple[int, bytes]]:
             rows = [{name: getattr(each, name) for name in Sent.__slots__} for each in wave]
             worked = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
                 Carrying,
-                fn_constructor_args=(keeping, sealed),
+                fn_constructor_args=(kept,),
                 batch_size=1,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=workers),
@@ -96,15 +121,5 @@ class RayData:
             except ray.exceptions.OutOfDiskError:
                 raise OSError(errno.ENOSPC, "no room for the object store of Ray") from None
 
-        try:
+        with keeping(work, parcels, self.workers) as kept:
             yield from Waves(work, parcels, self.workers, send).carry(parts)
-        finally:
-            ray.kill(keeping)
-
-    def _start(self) -> None:
-        if not ray.is_initialized():
-            # More processes than processors would wait for one for ever; of a cluster, it knows better.
-            here = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": max(self.workers, os.cpu_count() or 1)}
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", **here)
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what goes wrong is told by us

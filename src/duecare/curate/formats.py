@@ -247,7 +247,8 @@ def _csv_fields(text: Iterable[str], delimiter: str, skipped: int) -> Iterator[R
             continue
         finally:
             csv.field_size_limit(ours)
-        if _ESCAPED.search("".join(fields)):
+        joined = "".join(fields)
+        if not joined.isascii() and _ESCAPED.search(joined):
             yield Record(line, None, NOT_UTF8)
         elif fields:
             yield Record(line, fields)

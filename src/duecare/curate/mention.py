@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from duecare.core import Estimate, SpanFinder
 from duecare.core.table import texts
@@ -24,11 +24,13 @@ def mentions(batches: Iterable[pa.RecordBatch], finder: SpanFinder | None = None
     counted: Mentions = Counter()
     for batch in batches:
         spans = finder(texts(batch))
-        named = pa.table({"row": spans.column("row"), "label": spans.column("label")})
-        rows = named.group_by(["row", "label"]).aggregate([]).column("label")
-        for each in pc.value_counts(rows).to_pylist():
-            axis, _, group = each["values"].partition(":")
-            counted[axis, group] += each["counts"]
+        row, label = (spans.column(name).dictionary_encode() for name in ("row", "label"))
+        listed = label.dictionary.to_pylist()
+        pair = row.indices.to_numpy().astype(np.int64) * len(listed) + label.indices.to_numpy()
+        rows = np.bincount(np.unique(pair) % max(len(listed), 1), minlength=len(listed))
+        for each, count in zip(listed, rows.tolist(), strict=True):
+            axis, _, group = each.partition(":")
+            counted[axis, group] += count
     return counted
 
 

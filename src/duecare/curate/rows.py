@@ -24,7 +24,7 @@ _ROLES = {
     **dict.fromkeys(("assistant", "gpt", "agent", "bot", "chatbot", "model", "ai", "operator"), "assistant"),
     **dict.fromkeys(("tool", "function", "observation"), "tool"),
 }
-_SPOKEN = re.compile(r"(?:\A|\n\n)\s*(Human|Assistant):")
+_SPOKEN = re.compile(r"\n\n\s*(Human|Assistant):")
 
 
 class Unfit(Exception):  # noqa: N818  # a verdict on a record, not an error of the program
@@ -205,7 +205,7 @@ def turns(value: object, name: str) -> tuple[Turn, ...]:
 
 def transcript(text: str, name: str) -> tuple[Turn, ...]:
     """The turns of a "\\n\\nHuman: ...\\n\\nAssistant: ..." transcript (as in the HH-RLHF data)."""
-    pieces = _SPOKEN.split(text)
+    pieces = _SPOKEN.split(f"\n\n{text}")  # a blank line to begin with is looked for much sooner than none
     if len(pieces) < 3 or pieces[0].strip():
         raise Unfit(f"{name} is no transcript of Human and Assistant")
     found = [

@@ -40,7 +40,6 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    whole,
 )
 from duecare.train.engine_mesh import mesh_of
 from duecare.train.engine_sft import Parts, Passages, read_passages, seen, shared
@@ -209,7 +208,7 @@ def train(step: Distill, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
         tell(estimate)
     tell(exact(f"{METHOD}.tokens.useful", useful(taught.plan), taught.places, {"source": step.on}))
     doing("loading student and teacher", tell)
-    loaded, student = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
+    loaded, student = adapted(step, folder)
     model = Distilling(student, load(known, mesh=mesh_of(step)))
     resume, measuring = open_resume(step, inputs, out), Measuring(step, vocabulary)
     config = training_config(step, METHOD, step.accumulate, mark=resume.mark)

@@ -155,25 +155,21 @@ def open_resume(step: Trains, inputs: Artifacts, out: Path) -> Resume:
 
 
 def adapted(
-    step: Trains, folder: Path, under: Callable[[Any], Answering] = Answering
+    step: Trains, folder: Path, under: Callable[..., Answering] = Answering
 ) -> tuple[Loaded, Answering]:
     """The model of `folder` with low-rank updates as the step says, and the module to train it by.
 
-    `under` is the call that the model is put under.
+    `under` is the call that the model is put under. Where all weights are trained there are no updates.
     """
     loaded = load(folder, mesh=mesh_of(step))
+    if getattr(step, "weights", "lora") == "full":
+        return loaded, under(loaded.model, whole=True)
     sizes: dict[str, Any] = {"rank": step.lora_rank, "alpha": step.alpha, "targets": step.targets}
     sizes["quantize"] = getattr(step, "quantize", None)
     answering = with_lora(loaded.model, **sizes, seed=step.seed, under=under)
     loaded.model = answering.model
     loaded.lora_scale = step.alpha / step.lora_rank
     return loaded, answering
-
-
-def whole(step: Trains, folder: Path) -> tuple[Loaded, Answering]:
-    """The model of `folder`, and the module to train all its weights by."""
-    loaded = load(folder, mesh=mesh_of(step))
-    return loaded, Answering(loaded.model, whole=True)
 
 
 class Trainer(PeftTrainer):  # type: ignore[misc]  # Tunix is untyped

@@ -174,7 +174,7 @@ def reinforce(
     for estimate in account(method, step.on, asked.plan, data.groups):
         tell(estimate)
     resume = open_resume(step, inputs, out)
-    trainer = Trainer(model, optimised or optimiser(step), training_config(step, method, mark=resume.mark))
+    trainer = _trainer(step, model, resume, optimised)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch}).with_loss_fn(loss, has_aux=True)
     doing("answering held-out prompts", tell)
     before = resume.remember("before", lambda: probed.measured("held out"))
@@ -260,6 +260,15 @@ def _prompts(players: Players, data: Data, held: Data) -> tuple[Prompts, Prompts
     held_plan = take(held.names, reader(held), step.held_out, step.seed)
     longest = max(len(one.tokens) for one in (*plan.read, *held_plan.read))
     return Prompts(players, data, plan, longest), Prompts(players, held, held_plan, longest)
+
+
+def _trainer(
+    step: Reinforces, model: Answering, resume: Resume, optimised: optax.GradientTransformation | None
+) -> Trainer:
+    """Tunix's trainer, with the optimiser of every step where it is given no other."""
+    gathered = getattr(step, "accumulate", 1)
+    config = training_config(step, method_of(step), gathered, mark=resume.mark)
+    return Trainer(model, optimised or optimiser(step, gathered), config)
 
 
 def _looks(step: Reinforces, probed: Prompts, resume: Resume, before: Mapping[str, Any]) -> HeldOut:

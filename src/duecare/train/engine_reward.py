@@ -58,20 +58,25 @@ class Head(nnx.LoRAParam):  # type: ignore[misc]  # flax.nnx is untyped
     """The head's weights, [D]: trained, kept and restored with the low-rank updates, although in full."""
 
 
+class HeadOfWhole(nnx.Param):  # type: ignore[misc]  # flax.nnx is untyped
+    """The same where all weights are trained: one of them."""
+
+
 class Rewarding(Answering):
     """`model` under a call that returns scores."""
 
-    def __init__(self, model: Any, seed: int) -> None:
+    def __init__(self, model: Any, seed: int, *, whole: bool = False) -> None:
         """A head drawn as by Stiennon et al. (2020): normal, with variance 1 / (width + 1).
 
         It is divided by the mean size of what the final norm lets through, so that scores begin with a
         variance of about 1 whatever a model's last layer is scaled to.
         """
-        super().__init__(model)
+        super().__init__(model, whole=whole)
         width = model.embedder.input_embedding.shape[-1]
         passed = np.asarray(model.final_norm(jnp.ones((1, 1, width), jnp.float32)), np.float64)
         drawn = np.random.default_rng(seed).standard_normal(width)
-        self.head = Head(jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32))
+        first = jnp.asarray(drawn / np.sqrt((width + 1) * np.mean(passed**2)), jnp.float32)
+        self.head = (HeadOfWhole if whole else Head)(first)
 
     def __call__(  # type: ignore[override]  # a head is asked for something else than the model below it
         self,
@@ -203,7 +208,8 @@ def train(step: RewardModel, inputs: Artifacts, out: Path, tell: Tell) -> Outcom
     loaded, model = adapted(step, folder, partial(Rewarding, seed=step.seed))
     give_shape(step, taught, probed, loaded.shape.window)
     resume = open_resume(step, inputs, out)
-    trainer = Trainer(model, optimiser(step), training_config(step, METHOD, mark=resume.mark))
+    config = training_config(step, METHOD, step.accumulate, mark=resume.mark)
+    trainer = Trainer(model, optimiser(step, step.accumulate), config)
     trainer.with_gen_model_input_fn(lambda batch: {"batch": batch})
     trainer.with_loss_fn(lambda model, batch: reward_loss(model, batch, step.centring), has_aux=True)
     doing("measuring the head as it was drawn", tell)

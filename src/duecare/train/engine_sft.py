@@ -34,7 +34,6 @@ from duecare.train.engine_loop import (
     open_resume,
     read_parts,
     start_folder,
-    whole,
 )
 from duecare.train.engine_pairing import Paired, both, in_turns, needed_twins
 from duecare.train.engine_robust import Robust
@@ -240,7 +239,7 @@ def train(step: Sft, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:
     taught, probed = read_passages(step, tokenizer, data, held)
     _account_of(step, taught, data, tell)
     doing("loading the model", tell)
-    loaded, model = adapted(step, folder) if step.weights == "lora" else whole(step, folder)
+    loaded, model = adapted(step, folder)
     method = treatment(step, tokenizer, data, taught, loaded.shape.width)
     resume = open_resume(step, inputs, out)
     config = training_config(step, "sft", step.accumulate, mark=resume.mark)

@@ -18,6 +18,7 @@ from duecare.train.rules import (
     Quantize,
     Schedule,
     Targets,
+    Weights,
     quantize_rules,
     real,
     stopping_rules,
@@ -40,7 +41,7 @@ class Dpo(OfAnswers):
     - on: the source whose curated preference pairs are used
     - algorithm, beta: "dpo" with the strength of its tie to the reference, or "orpo" with the weight
       of its odds ratio (lambda in the paper)
-    - lora_rank, lora_alpha, targets, quantize: as in Sft
+    - weights, lora_rank, lora_alpha, targets, quantize: as in Sft
     - steps, batch_size: training steps, and pairs in each
     - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - max_prompt_tokens: longer prompts lose their beginning
@@ -83,6 +84,7 @@ class Dpo(OfAnswers):
     seed: int = 0
     metrics: Mapping[str, str] = field(default_factory=dict, metadata={"speed": True})
     mesh: tuple[int, int] | None = field(default=None, metadata={"speed": True})
+    weights: Weights = field(default="lora", metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -96,13 +98,13 @@ class Dpo(OfAnswers):
             ),
             (real(self.beta, 0, 100, open_low=True), "beta", self.beta, "a number in (0, 100]"),
             *quantize_rules(self),
-            *update_rules("lora", self.accumulate, self.steps),
+            *update_rules(self.weights, self.accumulate, self.steps),
             *privacy_rules(self),
             *influence_rules(self),
             *probe_rules(self.probe, self.limits),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *debias_rules(self.debias, self.groups, ("group_dro",)),
-            *beside_rules(self.debias, "lora", self.accumulate),
+            *beside_rules(self.debias, self.weights, self.accumulate),
         )
 
     def run(self, inputs: Artifacts, out: Path, tell: Tell) -> Outcome:

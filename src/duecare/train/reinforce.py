@@ -19,6 +19,7 @@ from duecare.train.rules import (
     Targets,
     real,
     stopping_rules,
+    update_rules,
     whole,
 )
 from duecare.train.trained import OfAnswers
@@ -48,6 +49,7 @@ class Grpo(OfAnswers):
     - average: "answer" counts every answer alike, "token" every token
     - temperature: at which answers are drawn, in training and on held-out prompts
     - batch_size: prompts in each training step
+    - accumulate: steps whose gradients make one update, that of a batch so many times as large
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: where an answer ends that has not ended by itself
     - held_out: prompts of the held-out part, at most, answered and rewarded before and after
@@ -94,10 +96,19 @@ class Grpo(OfAnswers):
     probe: Probes | None = field(default=None, metadata={"added": True})
     patience: int | None = field(default=None, metadata={"added": True})
     keep: Keep = field(default="last", metadata={"added": True})
+    accumulate: int = field(default=1, metadata={"added": True})
 
     def __post_init__(self) -> None:
+        alone = self.iterations == 1 and self.average == "answer"
         refuse_unless(
             "train.grpo",
+            *update_rules("lora", self.accumulate, self.steps),
+            (
+                self.accumulate == 1 or alone,
+                "accumulate",
+                self.accumulate,
+                "1 beside iterations above 1, or average: token, whose update is not that of a larger batch",
+            ),
             (whole(self.samples, 2, 1024), "samples", self.samples, "2 to 1024 answers to each prompt"),
             (
                 self.average in get_args(Average),

@@ -17,9 +17,11 @@ from duecare.train.rules import (
     Quantize,
     Schedule,
     Targets,
+    Weights,
     quantize_rules,
     real,
     stopping_rules,
+    update_rules,
 )
 from duecare.train.trained import OfAnswers
 
@@ -37,8 +39,8 @@ class RewardModel(OfAnswers):
     - on: the source whose curated preference pairs are used
     - centring: weight of the squared sum of a pair's two scores, which keeps scores near 0 on average
       (Eisenstein et al. 2023); 0 for none
-    - lora_rank, lora_alpha, targets, quantize: as in Sft
-    - steps, batch_size: training steps, and pairs in each
+    - weights, lora_rank, lora_alpha, targets, quantize: as in Sft
+    - steps, batch_size, accumulate: training steps, pairs in each, and steps that make one update
     - max_prompt_tokens: longer prompts lose their beginning
     - max_answer_tokens: longer answers lose their end
     - limits: as in Dpo, and with `probe` `twins_reward_gap`
@@ -80,6 +82,8 @@ class RewardModel(OfAnswers):
     robust: Robust | None = field(default=None, metadata={"added": True})
     patience: int | None = field(default=None, metadata={"added": True})
     keep: Keep = field(default="last", metadata={"added": True})
+    weights: Weights = field(default="lora", metadata={"added": True})
+    accumulate: int = field(default=1, metadata={"added": True})
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -87,6 +91,7 @@ class RewardModel(OfAnswers):
             *self.answer_rules("reward-model"),
             (real(self.centring, 0, 100), "centring", self.centring, "a number from 0 to 100"),
             *quantize_rules(self),
+            *update_rules(self.weights, self.accumulate, self.steps),
             *stopping_rules(self.patience, self.keep, self.held_out),
             *privacy_rules(self),
             *influence_rules(self),
