@@ -154,6 +154,10 @@ def test_what_only_looks_like_a_public_person_is_exchanged() -> None:
     assert said("She fought in World War II.") == "He fought in World War II."
     assert said("Under Title VII she sued.") == "Under Title VII he sued."
     assert said("The nanny told her story.") == "The nanny told his story."
+    assert said("I told Bank of America that she moved to Florida.") == (
+        "I told Bank of America that he moved to Florida."
+    )
+    assert "counterpart is not known" in said("Florida said she would.")
 
 
 def test_a_refusal_in_one_text_refuses_the_row_and_names_it() -> None:

@@ -94,6 +94,14 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 _SOONER: dict[str, tuple[str, ...]] = {
+    "spelled": (
+        r"(?i:[ _\[({<-]dot[ \])}>_-])",
+        r"(?i: at [a-z]{3,10}\.)",
+        r"[\[({<] ?(?i:at|@) ?[\])}>]",
+        r"%40|@ ",
+        r" @",
+        r"@[A-Za-z]{3,10},",
+    ),
     "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",),
     "vendor": (
         r"whsec_|github_pat|glpat-|xapp-|npm_|pypi-|do[opr]_v1|-----BEGIN",
