@@ -1,12 +1,13 @@
-"""What privacy costs a step: the private LoRA step against the plain one, on the same rows of SmolLM2-135M.
+"""What privacy costs a step: the private LoRA step against the plain ones, on the same rows of SmolLM2-135M.
 
     python benchmarks/private.py [rounds] [rows] [tokens] [together]
 
-Both steps are those that train: forward, backward and Adam, compiled, on the same `rows` rows of at most
-`tokens` tokens (rank 8, query and value). The private one clips each row's gradient, adds noise, and runs in
-arrays with room for a large draw, as in training. Steps of both kinds alternate in one process; shown are the
-medians on both clocks and their ratio, with the lowest and highest ratio of neighbouring steps. `bar` is what
-the private step may take.
+All steps are those that train: forward, backward and Adam, compiled, on the same `rows` rows of at most
+`tokens` tokens (rank 8, query and value). `plain` is the step of `Sft` without privacy, `tunix` that of
+`PeftTrainer` as it comes, with its default loss. The private one clips each row's gradient, adds noise, and
+runs in arrays with room for a large draw, as in training. Steps of all kinds alternate in one process; shown
+are steps a second and the medians on both clocks, with the lowest and highest ratio of neighbouring steps.
+`bar` is what the private step may take against `plain`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 BAR = 1.25
 MODEL = "smollm2-135m-instruct"
-ROWS = 200
+ROWS, RANK = 200, 8
 ANSWER = (
     "I have read what you wrote, and I am sorry for the trouble. The parcel was handed to another carrier on"
     " the way, which is why the number no longer works. I have asked them for the new one and will send it to"
@@ -100,6 +101,40 @@ def prepared(folder: Path, rows: int, tokens: int, together: int | None) -> tupl
     return trainer, plain, world.trainer, private
 
 
+def theirs(folder: Path, plain: Any) -> tuple[Any, Any]:
+    """Tunix's own trainer as it comes, and the rows of the batch `plain` as it takes them."""
+    import numpy as np
+    import qwix
+    from flax import nnx
+    from tunix.sft import utils
+    from tunix.sft.peft_trainer import PeftTrainer, TrainingConfig, TrainingInput
+
+    from duecare.model.fetch import folder_of
+    from duecare.model.load import load
+    from duecare.train import Sft
+    from duecare.train.lora import PATHS, optimiser
+
+    base = load(folder_of(folder / "base")).model
+    provider = qwix.LoraProvider(module_path=PATHS["q-v"], rank=RANK, alpha=RANK)
+    model = qwix.apply_lora_to_model(base, provider, rngs=nnx.Rngs(0), **base.get_model_input())
+    real, counted = plain["real"].astype(bool), plain["counts"] > 0
+
+    def inputs(batch: Any) -> dict[str, Any]:
+        return {
+            "input_tokens": batch.input_tokens,
+            "input_mask": batch.input_mask,
+            "positions": utils.build_positions_from_mask(real),
+            "attention_mask": utils.make_causal_attn_mask(real),
+        }
+
+    taught = np.zeros(real.shape, np.bool_)
+    # What is asked after a place is the token behind it.
+    taught[plain["asked_row"][counted], plain["asked_place"][counted] + 1] = True
+    trainer = PeftTrainer(model, optimiser(Sft(on="c", steps=60)), TrainingConfig(eval_every_n_steps=60))
+    trainer.with_gen_model_input_fn(inputs)
+    return trainer, TrainingInput(input_tokens=plain["tokens"], input_mask=taught)
+
+
 def timed(step: Callable[[Any], Any], batch: Any) -> tuple[float, float]:
     """Wall and processor time of one step, in seconds."""
     import jax
@@ -110,24 +145,30 @@ def timed(step: Callable[[Any], Any], batch: Any) -> tuple[float, float]:
 
 
 def main(rounds: int = 6, rows: int = 8, tokens: int = 128, together: int | None = None) -> None:
-    """Time the steps in turn and show the ratio."""
+    """Time the steps in turn and show the ratios."""
     with tempfile.TemporaryDirectory() as folder:
         trainer, plain, private_trainer, private = prepared(Path(folder), rows, tokens, together)
-        steps = [
-            (each.jit_train_and_eval_step()[0], batch)
-            for each, batch in ((trainer, plain), (private_trainer, private))
-        ]
+        stranger, own = theirs(Path(folder), plain)
+        both = ((trainer, plain), (stranger, own), (private_trainer, private))
+        steps = [(each.jit_train_and_eval_step()[0], batch) for each, batch in both]
         for step, batch in steps:
             timed(step, batch)  # compiles
         found = [[timed(step, batch) for step, batch in steps] for _ in range(rounds)]
     for clock, name in enumerate(("wall", "processor")):
-        mine = [[pair[kind][clock] for pair in found] for kind in (0, 1)]
-        plain_time, private_time = (statistics.median(each) for each in mine)
-        ratios = [b / a for a, b in zip(*mine, strict=True)]
-        print(
-            f"{name:>9}: plain {plain_time:.2f} s, private {private_time:.2f} s, ratio"
-            f" {private_time / plain_time:.2f} ({min(ratios):.2f} to {max(ratios):.2f}), bar {BAR}"
+        times = [[each[kind][clock] for each in found] for kind in range(3)]
+        middle = [statistics.median(each) for each in times]
+        shown = ", ".join(
+            f"{kind} {took:.2f} s ({1 / took:.3f} steps/s)"
+            for kind, took in zip(("plain", "tunix", "private"), middle, strict=True)
         )
+        print(f"{name:>9}: {shown}")
+        for kind, against in ((0, "plain"), (1, "tunix")):
+            ratios = [b / a for a, b in zip(times[kind], times[2], strict=True)]
+            bar = f", bar {BAR}" if against == "plain" else ""
+            print(
+                f"           private / {against}: {middle[2] / middle[kind]:.2f}"
+                f" ({min(ratios):.2f} to {max(ratios):.2f}){bar}"
+            )
 
 
 if __name__ == "__main__":

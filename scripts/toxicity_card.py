@@ -26,6 +26,7 @@ from toxicity_measures import (
     on_functional,
     on_swaps,
     on_templates,
+    on_unlisted,
     resampled,
     wilson,
 )
@@ -33,12 +34,13 @@ from toxicity_sources import Labelled, everything
 
 from duecare.core.wire import encode
 from duecare.detect.card import Card, Measured
-from duecare.detect.toxic import HEADS, Toxicity
+from duecare.detect.groups import GroupNames, group_names
+from duecare.detect.toxic import HEADS, Toxicity, knowing, shipped
 
 DETECT = Path(__file__).parent.parent / "src/duecare/detect"
-FEWER = {"templates": 1000, "groups": 6, "texts": 700, "dialogues": 300, "swaps": 300}
-"""What two tiers judge: sentence templates, every so many-th group of the functional test, held-out texts of a source,
-dialogues, texts about a group and their twins. All would take an hour on one core."""
+FEWER = {"templates": 1000, "texts": 700, "dialogues": 300, "swaps": 300}
+"""What two tiers judge: sentence templates, held-out texts of a source, dialogues, texts about a group and their
+twins. All would take an hour on one core."""
 
 PUBLIC = {
     "davidson": "Davidson et al. 2017, tweets",
@@ -76,6 +78,9 @@ LIMITS = (
     "plain profanity in it may score too high.",
     "The groups named in the sentence templates below were partly named in our own training sentences, whose "
     "grammar differs; groups that training never names are in the functional test only.",
+    "The list that names of groups are looked up in (words/groups.json, some 1,400 words) holds nearly all groups of the "
+    "functional test, also those that training never names. Figures 'in no list' are those of the same detector "
+    "without their names and others (some 150 entries that no weights are taught): so it does with groups that nobody listed.",
     "The functional test and our own training sentences were written by the same hands, though apart: no training "
     "sentence comes near one of its templates.",
 )
@@ -86,6 +91,8 @@ TWO_TIERS = (
     "Needs the extra duecare[minilm] and, on one core, some milliseconds for each passage that the fast tier is not "
     "sure about, or that names a group.",
     "A name of a group that is neither in the list nor looks like one is read as it stands.",
+    "Head and changes of the layers were trained before the list of names was there, with a reading that knew some "
+    "380 names and found fewer of the others.",
 )
 NOT_FOR = (
     "Deciding about a person.",
@@ -108,22 +115,8 @@ def main(data: Path, name: str) -> None:
     """Measure `name` and write its card."""
     rows = [row for row in everything(data) if row.held_out]
     two = name == "toxicity-minilm"
-    if two:
-        from duecare.detect.toxic_minilm import TwoTierToxicity
-
-        detector: Toxicity = TwoTierToxicity()
-    else:
-        detector = Toxicity()
-
-    known: dict[str, np.ndarray] = {}
-
-    def judge(texts: list[str]) -> np.ndarray:
-        fresh = list(dict.fromkeys(text for text in texts if text not in known))
-        scores, worded = detector.heads(pa.array(fresh, type=pa.string()))
-        scores[~worded] = 0.0  # a text without a word has no score, and is called nothing
-        known.update(zip(fresh, scores, strict=True))
-        return np.array([known[text] for text in texts])
-
+    detector = made(two, group_names())
+    judge, unlisted = judging(detector), judging(made(two, group_names(held=False)))
     few = FEWER if two else {}
     public = [row for row in rows if row.source in PUBLIC]
     some = [row for source in PUBLIC for row in drawn(public, source, few.get("texts"))]
@@ -132,11 +125,12 @@ def main(data: Path, name: str) -> None:
         *on_calm(judge, rows),
         *on_dialogues(judge, data, few.get("dialogues")),
         *on_templates(judge, data, few.get("templates")),
-        *on_functional(judge, few.get("groups", 1)),
+        *on_functional(judge),
+        *on_unlisted(unlisted),
         *on_swaps(judge, drawn(public, None, few.get("swaps"))),
         *(() if two else by_group(judge, data)),
     )
-    files = ["weights/toxicity.npz", *(SECOND if two else ())]
+    files = ["weights/toxicity.npz", "words/groups.json", *(SECOND if two else ())]
     card = Card(
         name=name,
         version=detector.instrument.rpartition("@")[2],
@@ -151,6 +145,30 @@ def main(data: Path, name: str) -> None:
         heads=HEADS,
     )
     (DETECT / "cards" / f"{name}.json").write_bytes(encode(card) + b"\n")
+
+
+def made(two: bool, names: GroupNames) -> Toxicity:
+    """The detector of one tier or two, with `names` for its list."""
+    weights = knowing(shipped(), names)
+    if not two:
+        return Toxicity(weights)
+    from duecare.detect.toxic_minilm import TwoTierToxicity
+
+    return TwoTierToxicity(weights, names=names)
+
+
+def judging(detector: Toxicity) -> Judge:
+    """`detector` as a judge that scores every text once."""
+    known: dict[str, np.ndarray] = {}
+
+    def judge(texts: list[str]) -> np.ndarray:
+        fresh = list(dict.fromkeys(text for text in texts if text not in known))
+        scores, worded = detector.heads(pa.array(fresh, type=pa.string()))
+        scores[~worded] = 0.0  # a text without a word has no score, and is called nothing
+        known.update(zip(fresh, scores, strict=True))
+        return np.array([known[text] for text in texts])
+
+    return judge
 
 
 def auc_interval(scores: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:

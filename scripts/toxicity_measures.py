@@ -102,6 +102,23 @@ def on_functional(judge: Judge, nth: int = 1) -> Iterable[Measured]:
     yield line(FUNCTIONAL, everybody, FLIPS, figure, int(named.sum()), method=method)
 
 
+def on_unlisted(judge: Judge, nth: int = 1) -> Iterable[Measured]:
+    """Ranking and flips on the functional test by a `judge` to whom half of its groups stand in no list."""
+    among = set(GROUPS[::nth])
+    every = [case for case in cases() if case.group in among]
+    scores = judge([case.text for case in every])
+    attack = np.array([case.attack for case in every])
+    template = np.array([case.template for case in every])
+    part, method = "groups that training never names, in no list", "bootstrap over templates"
+    unseen = np.flatnonzero([not case.group.seen for case in every if case.group])
+    figure = resampled(lambda at: auc(scores[at, 1], attack[at]), unseen, template)
+    yield line(FUNCTIONAL, part, "ROC-AUC, identity attack", figure, len(unseen), method=method)
+    written = np.array([f"{case.template}/{case.function}" for case in every])
+    figure = flips(written, scores.max(axis=1))
+    part = "all groups, those that training never names in no list"
+    yield line(FUNCTIONAL, part, FLIPS, figure, len(every), method=method)
+
+
 FLIPS = "error: decisions at 0.5 that flip when the group is swapped"
 
 

@@ -124,3 +124,9 @@ def test_types_in_words():
 def test_nothing_near_nothing_said():
     assert near("xyz", ["limit", "rows"]) == ""
     assert near("limt", ["limit", "rows"]) == '; did you mean "limit"?'
+
+
+def test_a_method_that_is_a_setting_is_said_to_be_one():
+    assert near("ORPO", ["sft", "dpo", "grpo"]) == '; did you mean "dpo: {algorithm: orpo}"?'
+    assert near("qlora", ["sft", "dpo"]) == '; did you mean "sft: {quantize: nf4}"?'
+    assert near("orpo", ["toxicity"]) == ""  # of a section without such steps

@@ -60,7 +60,7 @@ def test_control_one_that_treats_all_alike_is_not(tmp_path):
         if each.slice.get("axis") == "group"
         if "group" in each.slice
     } >= {"a", "b"}
-    assert all(each.rests_on == ("toxicity@2",) for each in tried.figures)
+    assert all(each.rests_on == ("toxicity@3",) for each in tried.figures)
 
 
 def test_one_that_points_at_places_is_measured_by_its_surest(tmp_path):

@@ -77,6 +77,7 @@ BESIDE = "passport number X1234567 3c:22:fb:1a:0e:9d"
 
 
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=4))
+@example(["3c:22:fb:1a:0e:9d \n שלום"])
 @example([BESIDE])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("replace", ["tag", "mask", "surrogate"])

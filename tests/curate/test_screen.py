@@ -146,8 +146,8 @@ def test_heads_are_chosen_by_name(tmp_path: Path) -> None:
     ]
     both = load("toxicity")
     attack = load("toxicity", ("identity_attack",))
-    assert attack.instrument == "toxicity/identity_attack@2"
-    assert both.instrument == "toxicity@2"
+    assert attack.instrument == "toxicity/identity_attack@3"
+    assert both.instrument == "toxicity@3"
     done = Screen(heads=("identity_attack",)).run(inputs(tmp_path / "in", rows), tmp_path, lambda _: None)
     assert [each["row"] for each in changed(tmp_path)] == ["a:1"]
     assert changed(tmp_path)[0]["instrument"] == attack.instrument

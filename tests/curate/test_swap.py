@@ -121,6 +121,14 @@ def test_gender(text: str, expected: str) -> None:
         ("She is pregnant.", "fact of the body"),
         ("He has prostate pain.", "fact of the body"),
         ("Barack Obama and his wife", "public person"),
+        ("Emma Watson said she would.", "public person"),
+        ("Elizabeth II was queen.", "public person"),
+        ("Mary, Queen of Scots, lost her head.", "public person"),
+        ("Pope Francis said he prays.", "public person"),
+        ("He had a vasectomy.", "fact of the body"),
+        ("Her period was late.", "fact of the body"),
+        ("The lioness and her cub", "no way back"),
+        ("The murderess told her story.", "no way back"),
         ("Wonder Woman is her favourite.", "title of a work"),
         ("The King of Spain is his uncle.", "name or a title"),
         ("Oh man, he is late.", "may not speak of a person"),
@@ -138,6 +146,18 @@ def test_gender(text: str, expected: str) -> None:
 )
 def test_gender_is_not_guessed(text: str, reason: str) -> None:
     assert reason in said(text)
+
+
+def test_what_only_looks_like_a_public_person_is_exchanged() -> None:
+    """Control: the same first name, a war, an act and a trade are none."""
+    assert said("My cousin Emma said she would.") == "My cousin Liam said he would."
+    assert said("She fought in World War II.") == "He fought in World War II."
+    assert said("Under Title VII she sued.") == "Under Title VII he sued."
+    assert said("The nanny told her story.") == "The nanny told his story."
+    assert said("I told Bank of America that she moved to Florida.") == (
+        "I told Bank of America that he moved to Florida."
+    )
+    assert "counterpart is not known" in said("Florida said she would.")
 
 
 def test_a_refusal_in_one_text_refuses_the_row_and_names_it() -> None:

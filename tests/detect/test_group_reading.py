@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from duecare.detect import group_reading, minilm, toxic, toxic_minilm
+from duecare.detect.groups import GroupNames
 from duecare.detect.respelling import Respelling
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "scripts"))
@@ -34,6 +35,8 @@ def reading() -> group_reading.GroupReading:
         ("An Egyptian man and a gay couple", "A minority and a minority couple"),
         ("Black women, Asian people", "minority, minority"),
         ("People with autism live here.", "minority live here."),
+        ("A Jehovah's Witness rang, not anti-Muslim.", "A minority rang, not anti-minority."),
+        ("AN UZBEK and some Nigreian peolpe", "A minority and some minority"),
     ],
 )
 def test_known_names_are_one_wording(reading: group_reading.GroupReading, text: str, read: str) -> None:
@@ -96,6 +99,27 @@ def test_a_text_that_names_a_group_is_always_asked_about() -> None:
 )
 def test_spelling_is_brought_back(text: str, spelt: str) -> None:
     assert Respelling(VOCABULARY)(text) == spelt
+
+
+def test_names_are_words_that_spelling_is_brought_back_to() -> None:
+    """Controls: without the names nothing is changed, and a long word that cannot be cut stays whole."""
+    knowing = Respelling(VOCABULARY, ["jew", "uzbeks", "immunocompromised"])
+    assert knowing("the j e w and all uzb3k5 out") == "the jew and all uzbeks out"
+    assert knowing("alltheuzbeksout") == "all the uzbeks out"
+    assert knowing("immunocompromised") == "immunocompromised"
+    bare = Respelling(VOCABULARY)
+    assert bare("the j e w and all uzb3k5 out") == "the j e w and all uzbek5 out"
+    assert bare("0rder 1mm") == "0rder 1mm"
+
+
+def test_the_list_decides_what_a_held_name_is_read_as() -> None:
+    """With the list wheelchair users are one of many groups, without it words like others."""
+    encoder, known = minilm.shipped_encoder(), toxic.shipped().words
+    bare = group_reading.GroupReading(encoder, known, names=GroupNames(*[frozenset()] * 3))
+    whole = group_reading.GroupReading(encoder, known)
+    assert whole.read("two wheelchair users met") == ("two minority met", 1)
+    assert bare.read("two wheelchair users met")[1] == 0
+    assert bare.read("Muslims met") == whole.read("Muslims met") == ("minority met", 1)
 
 
 def test_every_function_is_there_with_both_labels_and_misspelt() -> None:

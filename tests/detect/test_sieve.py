@@ -107,6 +107,6 @@ my guidelines|as an AI|decline to|must|no|nope|it is|unethical|to|say|but|wait|ð
         for _ in range(20_000)
     ]
     told = [refuses(row) for row in rows]
-    assert refused(rows).tolist() == told
+    assert refused(pa.array(rows)).tolist() == told
     assert 200 < sum(told) < 19_000
     assert Refusal()(batch(rows[:50])).column("value").to_pylist() == [float(each) for each in told[:50]]

@@ -20,6 +20,9 @@ pytestmark = [
 ]
 
 
+PAIRS = ("dpo", "orpo", "reward-model")
+
+
 def child(method: str, folder: Path, name: str) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("training_child.py")
     return subprocess.Popen(
@@ -30,7 +33,7 @@ def child(method: str, folder: Path, name: str) -> subprocess.Popen[bytes]:
             str(script),
             method,
             str(folder / "base"),
-            str(folder / ("dpo" if method == "dpo" else "sft")),
+            str(folder / ("dpo" if method in PAIRS else "sft")),
             folder / name,
         ]
     )

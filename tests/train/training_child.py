@@ -9,13 +9,15 @@ from pathlib import Path
 
 from duecare.core import Artifact, Estimate, Finding, Note, Progress
 from duecare.core.wire import plain
-from duecare.train import Distill, Dpo, Sft
+from duecare.train import Distill, Dpo, RewardModel, Sft
 
 STEPS, EVERY = 12, 4
 LOOP = {"steps": STEPS, "batch_size": 4, "every": EVERY, "learning_rate": 2e-2, "held_out": 6, "snapshots": 3}
 METHODS = {
     "sft": Sft(on="chats", schedule="linear", **LOOP),  # type: ignore[arg-type]
     "dpo": Dpo(on="pairs", schedule="linear", **LOOP),  # type: ignore[arg-type]
+    "orpo": Dpo(on="pairs", algorithm="orpo", schedule="linear", **LOOP),  # type: ignore[arg-type]
+    "reward-model": RewardModel(on="pairs", schedule="linear", **LOOP),  # type: ignore[arg-type]
     "sft-nf4": Sft(on="chats", quantize="nf4", **LOOP),  # type: ignore[arg-type]
     "distill": Distill(on="chats", teacher="given", **LOOP),  # type: ignore[arg-type]
 }

@@ -68,8 +68,19 @@ def fields(cls: type, renamed: Mapping[str, str] | None = None, hidden: Collecti
     ]
 
 
+MEANT: Mapping[str, str] = {
+    "orpo": "dpo: {algorithm: orpo}",
+    "lora": "sft: {weights: lora}",
+    "qlora": "sft: {quantize: nf4}",
+}
+"""Methods of the field that are settings of a step here, as they are written."""
+
+
 def near(word: str, known: Collection[str]) -> str:
     """ "; did you mean ...?" for the known name that is nearest to `word`, or nothing."""
+    meant = MEANT.get(word.lower(), "")
+    if meant.partition(":")[0] in known:
+        return f'; did you mean "{meant}"?'
     close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else ""
 

@@ -1,8 +1,8 @@
 """Instructions hidden in data: words a reader does not see, or that speak to a model and not to a person.
 
 What is looked for: characters without a shape (zero width, tags, direction marks), chat markup inside a turn,
-comments and unseen elements of HTML, text written in Base64, and sentences that tell a model to drop its
-instructions. Each is a reason to look, none is a proof; a text about prompt injection quotes it (Greshake
+comments and unseen elements of HTML and Markdown, text written in Base64 or the like, and sentences that tell
+a model to drop its instructions (`orders`). Each is a reason to look, none is a proof; a text about prompt injection quotes it (Greshake
 et al. 2023 describe the attack; Goodside 2024 the one by tag characters).
 """
 
@@ -14,9 +14,12 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from duecare.curate import orders
 
 
 class Concealed(NamedTuple):
@@ -37,42 +40,26 @@ _MANY_UNSEEN = 3
 
 _MARKUP = re.compile(
     r"<\|(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|eot_id)\|?>?"
-    r"|\[/?INST\]|<</?SYS>>|</?start_of_turn>|<start_of_turn>|<end_of_turn>"
+    r"|^\#{2,3} ?system ?:|\[/?INST\]|<</?SYS>>|</?start_of_turn>|<start_of_turn>|<end_of_turn>",
+    re.IGNORECASE | re.MULTILINE,
 )
 _HTML = re.compile(
     r"<!--(?P<said>[^>]{12,}?)-->"
-    r"|<[a-z]+[^<>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0[;\"' ])"
-    r"[^<>]{0,200}>",
-    re.IGNORECASE,
+    r"|<[a-z]+[^<>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0[;\"' ]"
+    r"|(?:left|top|text-indent)\s*:\s*-\d{3,5}px|(?<!-)color\s*:\s*(?:white|\#fff(?:fff)?)\b(?![^<>]{0,200}background))"
+    r"[^<>]{0,200}>"
+    r"|^\[(?://|comment|_)\]:\s*(?:\#|<>)\s*[(\"'](?P<noted>[^\n]{12,})[)\"']",
+    re.IGNORECASE | re.MULTILINE,
 )
 _WORDS = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]{2,}){2,}")
-_ENCODED = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/]{40,}={0,2}(?![\w+/=-])")
+_ENCODED = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/]{40,}|[A-Za-z0-9_-]{40,})={0,2}(?![\w+/=-])")
 _LONGEST_ENCODED = 1 << 16
-
-_DROP = r"(?:ignore|disregard|forget|override|bypass|skip|do not follow|don'?t follow|stop following)"
-_EARLIER = (
-    r"(?:previous|prior|above|earlier|preceding|former|original|initial|existing|current|system|safety)"
-)
-_RULES = (
-    r"(?:instructions?|prompts?|rules?|directions?|guidelines?|guardrails?|constraints?|policies|messages?)"
-)
-_ORDERS = re.compile(
-    rf"\b{_DROP}\b[\w ,']{{0,30}}?\b{_EARLIER}\b[\w ,']{{0,20}}?\b{_RULES}"
-    rf"|\b{_DROP} (?:all |any )?(?:of )?(?:your|the|these|those) {_RULES}"
-    r"|\b(?:new|real|actual|hidden|secret) (?:system )?(?:instructions?|prompt)\s*:"
-    r"|\b(?:reveal|print|repeat|show|output|leak) (?:me )?(?:your|the) (?:hidden |full |entire |exact )?system (?:prompt|message)"
-    r"|\bwhen(?:ever)? (?:you|the (?:model|assistant|ai)) (?:see|sees|read|reads|encounter|encounters)\b[^.\n]{1,60}?"
-    r"\b(?:say|answer|reply|respond|output|write)\b"
-    r"|\b(?:do not|don'?t|never) (?:tell|mention|reveal|show)[\w ]{0,20} (?:to )?the (?:user|human|reviewer|annotator)s?\b",
-    re.IGNORECASE,
-)
 
 CANDIDATE = (
     r"[\x{e0001}\x{e0020}-\x{e007f}\x{202d}\x{202e}\x{2066}-\x{2069}\x{200b}-\x{200d}\x{2060}-\x{2064}\x{00ad}\x{feff}"
-    r"\x{180e}]|<|\[/?INST|[A-Za-z0-9+/]{40}"
-    r"|(?i:ignore|disregard|forget|override|bypass|skip|follow|instruction|prompt|system|when|never|do not|don'?t)"
+    r"\x{180e}]|<|\[/?INST|[A-Za-z0-9+/_-]{40}|(?:%[2-7][0-9A-Fa-f]){12}|\]:|###"
 )
-"""RE2: what any text must hold for something to be found."""
+"""RE2: what any text must hold for something but an order to be found."""
 
 
 def concealed(text: str) -> Iterator[Concealed]:
@@ -83,7 +70,7 @@ def concealed(text: str) -> Iterator[Concealed]:
 
 def candidates(texts: pa.Array) -> pa.BooleanArray:
     """Which of `texts` are worth the slow look; all others hold nothing that `concealed` finds."""
-    return pc.match_substring_regex(texts, CANDIDATE)
+    return pc.or_(pc.match_substring_regex(texts, CANDIDATE), orders.may_hold_orders(texts))
 
 
 def _characters(text: str) -> Iterator[Concealed]:
@@ -108,24 +95,37 @@ def _markup(text: str) -> Iterator[Concealed]:
 
 def _html(text: str) -> Iterator[Concealed]:
     for match in _HTML.finditer(text):
-        if match["said"] is None or _WORDS.search(match["said"]):
+        said = match["said"] or match["noted"]
+        if said is None or _WORDS.search(said):
             yield Concealed("unseen HTML", *match.span())
 
 
 def _encoded(text: str) -> Iterator[Concealed]:
-    """Base64 that decodes to words; keys, hashes and pictures do not."""
-    for match in _ENCODED.finditer(text):
-        shown = match.group()[:_LONGEST_ENCODED].rstrip("=")
-        try:
-            said = base64.b64decode(shown + "=" * (-len(shown) % 4)).decode("ascii")
-        except (binascii.Error, ValueError):
-            continue
-        if said.isprintable() and _WORDS.search(said):
-            yield Concealed("encoded words", *match.span())
+    """Base64, bytes to the base of sixteen and percent signs that decode to words; keys and hashes do not."""
+    for pattern, decode in _CODES:
+        for match in pattern.finditer(text):
+            try:
+                said = decode(match.group()[:_LONGEST_ENCODED]).decode("ascii")
+            except (binascii.Error, ValueError):
+                continue
+            if said.isprintable() and _WORDS.search(said):
+                yield Concealed("encoded words", *match.span())
+
+
+def _of_base64(shown: str) -> bytes:
+    shown = shown.rstrip("=")
+    return base64.b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_" if {*shown} & {*"-_"} else None)
+
+
+_CODES: tuple[tuple[re.Pattern[str], Callable[[str], bytes]], ...] = (
+    (_ENCODED, _of_base64),
+    (re.compile(r"(?<![\w%])(?:[0-9A-Fa-f]{2}){20,}(?![\w%])"), bytes.fromhex),
+    (re.compile(r"(?:%(?:[4-7][0-9A-Fa-f]|20)){12,}"), unquote_to_bytes),
+)
 
 
 def _orders(text: str) -> Iterator[Concealed]:
-    yield from (Concealed("orders to a model", *match.span()) for match in _ORDERS.finditer(text))
+    yield from (Concealed("orders to a model", *place) for place in orders.orders(text))
 
 
 _FINDERS: tuple[Callable[[str], Iterator[Concealed]], ...] = (_characters, _markup, _html, _encoded, _orders)

@@ -247,7 +247,7 @@ class Read:
             "source": self.name,
             "kind": content.kind,
             "text": content.text,
-            "messages": [{"role": role, "content": said} for role, said in content.messages],
+            "messages": content.messages,  # (role, content) is a struct of the two
             "chosen": content.chosen,
             "rejected": content.rejected,
             "groups": layout.memberships(columns),

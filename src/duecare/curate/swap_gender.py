@@ -275,7 +275,11 @@ def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
 
     done, table = {edit.start for edit in made}, _table()
     listed = first_names() - protected_words()  # "German" is both
-    for span in find_names(reading.text):
+    spans = find_names(reading.text, ("PERSON", "LOCATION", "ORGANIZATION"))
+    elsewhere = [span for span in spans if span.label != "PERSON"]
+    for span in spans:
+        if span.label != "PERSON":
+            continue
         first = next((word for word in reading.words if word.start >= span.start), None)
         titled = re.search(r"\b(?:Mr|Ms|Dr|Prof|Professor|Mx|Madam|Mister)\.? \Z", reading.text[: span.start])
         if first is None or titled or not set(reading.text[span.start : span.end]) - set("Xx [].,"):
@@ -291,8 +295,15 @@ def _stranger(reading: Reading, made: list[Edit]) -> Refusal | None:
             if _may_be_person(reading, place):
                 return Refusal("a word that may be a person's name", word.start, word.end)
         elif word.lower in listed and not _after_title(reading, place) and word.text not in table.names:
+            if any(span.start <= word.start < span.end for span in elsewhere) and not _speaks(reading, place):
+                continue  # a bank or a state that is also somebody's first name
             return Refusal("a name whose counterpart is not known", word.start, word.end)
     return None
+
+
+def _speaks(reading: Reading, place: int) -> bool:
+    after = reading.next(place)
+    return after is not None and after.lower in _SPEAKS
 
 
 def _after_title(reading: Reading, place: int) -> bool:

@@ -6,9 +6,19 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
+_ABROAD = {
+    there: english
+    for english, forms in {
+        "jan": "ene gen", "feb": "fév fev", "mar": "mär", "apr": "avr abr", "may": "mai mag", "jun": "giu",
+        "jul": "lug", "aug": "aoû ago", "sep": "set", "oct": "okt ott out", "dec": "dez déc dic",
+    }.items()
+    for there in forms.split()
+}  # fmt: skip
+"""How months begin in German, French, Spanish, Italian and Portuguese, where not as in English."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _BIRTH_YEARS = range(1900, 2031)
+_RUN_OF_DATE = 8
 _CARD_LENGTHS = range(12, 20)
 _BRANDS: tuple[tuple[int, int, Sequence[int]], ...] = (
     (4000, 4999, (13, 16, 19)),  # Visa
@@ -36,7 +46,7 @@ _BRANDS: tuple[tuple[int, int, Sequence[int]], ...] = (
 )
 """First four digits from and to, and the lengths that the brand gives to such numbers (ISO/IEC 7812)."""
 _HOME = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
-_IBAN_LENGTH = {
+IBAN_LENGTH = {
     country: length
     for length, countries in {
         15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK MN",
@@ -74,8 +84,8 @@ def card_number(text: str) -> bool:
 
 def iban(text: str) -> bool:
     """An account number of its country's length whose remainder modulo 97 is 1 (ISO 13616)."""
-    plain = re.sub(r"\s", "", text).upper()
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", plain) or len(plain) != _IBAN_LENGTH.get(plain[:2]):
+    plain = re.sub(r"[\s-]", "", text).upper()
+    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", plain) or len(plain) != IBAN_LENGTH.get(plain[:2]):
         return False
     moved = plain[4:] + plain[:4]
     number = "".join(c if c.isdigit() else str(ord(c) - _LETTER_VALUE) for c in moved)
@@ -103,7 +113,7 @@ def ip_address(text: str) -> bool:
 
 def mac_address(text: str) -> bool:
     """A device's address of six bytes (EUI-48): none for all, for a group, or kept for documentation."""
-    raw = bytes.fromhex(re.sub(r"[:-]", "", text))
+    raw = bytes.fromhex(re.sub(r"[:.-]", "", text))
     group, documented = raw[0] & 1, raw[:5] == bytes.fromhex("00005e0053")  # RFC 7042, 2.1.2
     return len(raw) == 6 and not group and not documented and len(set(raw)) > 1
 
@@ -111,12 +121,23 @@ def mac_address(text: str) -> bool:
 def birth_date(text: str) -> bool:
     """A day that somebody can have been born on: month 1 to 12, a day that month has, a year since 1900.
 
-    "3/4/1990" is good either way round; a year of two digits is taken for any century.
+    "3/4/1990" is good either way round, and so are eight digits in a row; a year of two digits is taken for
+    any century.
     """
-    named = re.search(r"[A-Za-z]{3,}", re.sub(r"\d(?:st|nd|rd|th)\b", lambda found: found.group()[0], text))
+    if len(text) == _RUN_OF_DATE and text.isdigit():
+        first, second, last = int(text[:2]), int(text[2:4]), int(text[4:])
+        return (
+            _day(last, first, second)
+            or _day(last, second, first)
+            or _day(int(text[:4]), int(text[4:6]), int(text[6:]))
+        )
+    named = re.search(
+        r"(?!de\b|di\b)[^\W\d_]{3,}", re.sub(r"\d(?:st|nd|rd|th)\b", lambda found: found.group()[0], text)
+    )
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     if named:
-        return _named_date(named.group()[:3].lower(), numbers)
+        begins = named.group()[:4].lower().replace("juin", "jun").replace("juil", "jul")[:3]
+        return _named_date(_ABROAD.get(begins, begins), numbers)
     if len(numbers) != 3:
         return False
     first, second, third = numbers

@@ -47,16 +47,22 @@ _PEM = re.compile(
 )
 _BEARER = re.compile(r"\b(?:bearer|basic) (?P<it>[A-Za-z0-9_\-.~+/]{16,400}={0,2})", re.IGNORECASE)
 _KEYED = re.compile(
-    r"""\b(?:api|access|secret|private|client|auth(?:entication|orization)?|encryption|licen[cs]e|account)?[ _-]?
-    (?:key|token|secret|credential)s?(?:[ _-](?:id|key|value))?
+    r"""(?<![A-Za-z0-9])(?:api|access|secret|private|client|auth(?:entication|orization)?|encryption|licen[cs]e|account
+    |refresh|bearer|session|consumer|shared|signing|webhook|bot)?[ _-]?(?:key|token|secret|credential)s?(?:[ _-](?:id|key|value))?
     (?:\ (?:is|was|reads|below))?\ ?[:=]?\ ?["'`]?(?P<it>[A-Za-z0-9_\-+/.=]{16,400})(?<![.])""",
     re.IGNORECASE | re.VERBOSE,
 )
 _PASSWORD = re.compile(
-    r"""\b(?:(?:temporary|old|new|current|master|wifi|wi-fi)\ )?(?:password|passwd|passphrase|passcode|pwd|passwort)
-    (?:\ (?:is|was|to|as)\b|\s?[:=]){1,2}\s?["'“`]?(?P<it>[^\s"'”`,;]{4,80})""",
+    r"""(?<![A-Za-z0-9])(?:(?:password|passwd|passphrase|passcode|pwd|passwort)["']?(?:\ (?:is|was|to|as)\b|\s?[:=]){1,2}
+    |pass\s?[:=])\s?["'“`]?(?P<it>[^\s"'”`,;]{4,80})""",
     re.IGNORECASE | re.VERBOSE,
 )
+_QUOTED = re.compile(
+    r"""(?<![A-Za-z0-9])(?:password|passwd|passphrase|passcode|pwd|passwort)["']?(?:\ (?:is|was)|\s?[:=])?\s?
+    (?:"(?P<double>[^"\n]{4,80})"|'(?P<single>[^'\n]{4,80})'|“(?P<curly>[^”\n]{4,80})”)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A password in quotes, which may be several words."""
 _PIN = re.compile(
     r"\b(?:pin|cvv|cvc|cvv2|security code|one[- ]time (?:code|password)|otp|verification code|pin code)"
     r"(?: (?:is|was|number)){0,2}\s?[:=#]?\s?(?P<it>\d{3,8})(?![\w-]|[.,:]\d)",
@@ -64,7 +70,8 @@ _PIN = re.compile(
 )
 _NO_PASSWORD = word_set(
     "not reset wrong incorrect invalid correct required expired change changed still already also being empty missing "
-    "unknown same something somewhere anything nothing working protected too very weak strong secure blocked locked"
+    "unknown same something somewhere anything nothing working protected too very weak strong secure blocked locked "
+    "none null true false string text password"
 )  # fmt: skip
 
 
@@ -89,6 +96,12 @@ def find_passwords(text: str) -> Iterator[Span]:
         shown = match.group("it").rstrip(".!?)")
         if _password(shown):
             yield Span(match.start("it"), match.start("it") + len(shown), "SECRET", 0.8)
+
+    for match in _QUOTED.finditer(text):
+        shown = match.group(match.lastgroup or 0)
+        named = match.group()[: -len(shown) - 2].rstrip()[-1:] in ("=", ":")
+        if any(map(str.isdigit, shown)) or (named and shown.lower() not in _NO_PASSWORD and shown.isalnum()):
+            yield Span(match.end() - 1 - len(shown), match.end() - 1, "SECRET", 0.8)
 
 
 def find_pins(text: str) -> Iterator[Span]:

@@ -60,7 +60,7 @@ _IN_NAME = re.compile(rf"(?<![^\W\d_]){_NAME}(?![^\W\d_])", re.IGNORECASE)
 _LOGIN = rf"@?(?:{_GIVEN}|[a-z])?[._-]?{_SURNAME}[._-]?\d*|@?{_GIVEN}[._-]?\d*"
 _OURS = {
     "EMAIL": re.compile(rf"(?:{_LOGIN})@example\.(?:com|org|net)", re.IGNORECASE),
-    "USER_NAME": re.compile(_LOGIN, re.IGNORECASE),
+    "USER_NAME": re.compile(rf"{_LOGIN}|x+", re.IGNORECASE),  # x: what a mask left
     "PHONE": re.compile(r"(?:\+?1[-. ])?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3}"),
     "IP": re.compile(r"(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}|2001:0?db8:[0-9a-f:]*", re.IGNORECASE),
     "MAC": re.compile(r"00[:-]00[:-]5E[:-]00[:-]53[:-][0-9A-F]{2}", re.IGNORECASE),
@@ -70,7 +70,10 @@ _OURS = {
 }
 _ANYWHERE = re.compile(
     rf"(?<![^\W_])(?:\d{{1,4}} (?:{'|'.join(STREETS)})|(?:[a-z][._-]?)?{_NAME}(?:[._-]?{_NAME})?[._-]?\d{{0,4}}"
-    r"(?:@example\.(?:com|org|net))?|(?:\+?1 )?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3})(?![^\W_])",
+    r"(?:@example\.(?:com|org|net))?|(?:\+?1 )?\(?[2-8]9\d\)?[-. ]{1,2}555[-. ]01\d\d|(?:\+44 7|07)700 900\d{3}"
+    r"|00[:-]00[:-]5E[:-]00[:-]53[:-][0-9A-F]{2}|(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}|2001:db8::[0-9a-f:]{1,20}"
+    r"|X{0,2}0{5}\d{1,20}|000[ -]?\d\d[ -]?\d{4}|0[ 0.-]{4,9}\d[\d .-]{0,20}\d)(?![^\W_])"
+    rf"|(?<![^\W_])\d{{1,4}} (?:{'|'.join(STREETS)})",
     re.IGNORECASE,
 )
 _ROUGH = f"(?i){without_looking_around(_ANYWHERE.pattern)}"
@@ -101,5 +104,5 @@ def may_hold_invented(texts: pa.Array) -> np.ndarray:
 
 
 def invented_places(text: str) -> list[tuple[int, int]]:
-    """Where names, addresses and telephone numbers stand that duecare wrote, in order."""
+    """Where names, addresses and numbers stand that duecare wrote, in order."""
     return [match.span() for match in _ANYWHERE.finditer(text)]

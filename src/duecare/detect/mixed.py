@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# ruff: noqa: E501 - a pattern or a list of words is read whole, on its line
 import re
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ _LONGEST = 128
 _CODE = 26
 """Signs of the shortest code that may be written in small letters."""
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{1,{_LONGEST}}}")
-_IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9_])")
+_IBAN = re.compile(r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9_])")
 _NINO = re.compile(r"[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D](?![A-Za-z0-9_])")
 _DNI = re.compile(r"(?:\d{8}|\d\d\.\d{3}\.\d{3}|[XYZ][- ]?\d{7})[- ]?[A-Z](?![A-Za-z0-9_])")
 _CODES = word_set(
@@ -28,9 +27,7 @@ _CHECKS: dict[int, tuple[tuple[str, Callable[[str], bool]], ...]] = {
     15: (("INSEE", national.insee),),
     16: (("CODICE_FISCALE", national.codice_fiscale),),
     17: (("VIN", national.vin),),
-    42: (("WALLET", wallets.wallet),),
-    62: (("WALLET", wallets.wallet),),
-    **dict.fromkeys(range(26, 36), (("WALLET", wallets.wallet),)),
+    **dict.fromkeys((*range(25, 36), 42, 43, 62, 63, 95), (("WALLET", wallets.wallet),)),
 }
 _CHECKED = frozenset({"CODICE_FISCALE", "WALLET", "VIN", "INSEE"})
 """Kinds whose check leaves so little to chance that a word such as "order" before them is not asked for."""
@@ -49,7 +46,8 @@ def mixed_token(text: str, digit: int, *, plain: bool = False) -> tuple[list[Spa
     if token is None or token.end() <= digit:  # letters of another script before the digits
         return [], _behind(text, digit)
     end = token.end()
-    if plain and end - start < _CODE and token.group().islower():
+    small = end - start < _CODE and token.group().islower()
+    if small and plain and not _begins_iban(token.group()):
         return [], end
     if (start and (text[start - 1].isalnum() or text[start - 1] == "_")) or (
         end < len(text) and (text[end].isalnum() or text[end] == "_")
@@ -69,7 +67,7 @@ def _whole(text: str, start: int, end: int, token: str) -> list[Span]:
     found = list(places.address_at(text, start, end)) if token[:-1].isdigit() else []
     words = words_before(text, start) if end - start >= 4 else []
     found += named_number(text, start, words)
-    if token.islower() and len(token) < _CODE:
+    if token.islower() and len(token) < _CODE and not _begins_iban(token):
         return found
     if (spaced := _spaced(text, start, words)) is not None:
         found.append(spaced)
@@ -78,6 +76,11 @@ def _whole(text: str, start: int, end: int, token: str) -> list[Span]:
             found.append(Span(start, end, label))
             break
     return found
+
+
+def _begins_iban(token: str) -> bool:
+    """Whether a word can be the begin of an account number: a country and two digits."""
+    return len(token) >= 4 and token[2:4].isdigit() and token[:2].upper() in checks.IBAN_LENGTH
 
 
 def _spaced(text: str, start: int, words: list[str]) -> Span | None:
@@ -97,11 +100,11 @@ def _spaced(text: str, start: int, words: list[str]) -> Span | None:
 
 
 def _shortened(text: str, start: int, end: int) -> int | None:
-    """The end of the account number that begins at `start`: words behind it, in capitals, are not its part."""
+    """The end of the account number that begins at `start`: words behind it are not its part."""
     while end - start >= 15:
         if checks.iban(text[start:end]):
             return end
-        end = text.rfind(" ", start, end)
+        end = max(text.rfind(" ", start, end), text.rfind("-", start, end))
     return None
 
 

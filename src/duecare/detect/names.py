@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from duecare.detect.identity import protected_words
+from duecare.detect.places import before_stop
 from duecare.detect.spans import Span, picked
 from duecare.detect.tagging import tagger
 
@@ -50,9 +51,9 @@ _NUMBERS = frozenset(
         "imei",
         "pin",
     }
-    | {"otp", "cvv", "id", "dob", "ok"}
+    | {"otp", "cvv", "id", "dob", "ok", "d.o.b", "isbn", "pwd", "sha", "geboren", "née", "né", "steuer"}
 )
-"""Words that say which number follows, or only "ok": in capitals they look like names of their own."""
+"""Words that say which number or date follows, or only "ok": in capitals they look like names."""
 
 
 def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 0.0) -> dict[int, list[Span]]:
@@ -67,7 +68,7 @@ def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 
     said = picked(texts, np.unique(places.text[asked]))
     for number, start, end, label in zip(*(column[asked].tolist() for column in columns), strict=True):
         text = said[number]
-        if (told := _told(text[start:end], label)) is not None:
+        if (told := trimmed(text[start:end], label)) is not None:
             span = Span(start + told[0], start + told[1], label, _SURE)
             if number in found:
                 _add(found[number], span, text)
@@ -92,9 +93,11 @@ def _add(spans: list[Span], span: Span, text: str) -> None:
 
 
 @lru_cache(maxsize=1 << 15)
-def _told(said: str, label: str) -> tuple[int, int] | None:
+def trimmed(said: str, label: str) -> tuple[int, int] | None:
     """The place in `said` less marks at its edges; None where nothing is left that can be meant."""
     start, end = len(said) - len(said.lstrip(_EDGE)), len(said.rstrip(_EDGE))
+    if label == "ADDRESS":
+        end = before_stop(said, start, end)
     plain = said[start:end]
     if label in _WORDED and not _TWO_LETTERS.search(plain):
         return None

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from duecare.detect import checks, national, places
 from duecare.detect.context import last_of, word_set, words_after, words_before
+from duecare.detect.ipv4 import ipv4_in
 from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
 from duecare.detect.named import named_number
 from duecare.detect.spans import Span
@@ -32,7 +33,6 @@ _WIDEST = 9
 _SOCIAL = word_set("ssn social")
 _CARD_WORDS = word_set("card visa mastercard amex credit debit discover diners maestro")
 _NO_CARD = word_set("order tracking invoice ticket serial isbn imei parcel reference transaction")
-_VERSION = word_set("version versions v release build firmware section driver app update")
 
 
 class Rule(NamedTuple):
@@ -139,6 +139,9 @@ def _number(text: str, run: tuple[int, int], found: list[Span], *, housed: bool,
     if before == " " and (code := spaced_code(text, start, words)) is not None:
         found.append(code)
         return
+    taken = list(ipv4_in(text, start, end)) if text.count(".", start, end) > 2 else []
+    if taken:
+        found += [Span(*place, "IP") for place in taken]
     if _goes_on(text, end):
         return
     if named:
@@ -146,10 +149,10 @@ def _number(text: str, run: tuple[int, int], found: list[Span], *, housed: bool,
     if behind_blank in _MONEY or end - start < 7 or _stands_for_nobody(text, start, end):
         return
     if text.count(".", start, end) == 3 and checks.ip_address(text[start:end]):
-        if before not in ".-" and not _VERSION & set(words[-2:]):
-            found.append(Span(start, end, "IP"))
         return
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
+    if taken:
+        groups = [each for each in groups if not any(begin <= each[0] < stop for begin, stop in taken)]
     if len(groups) > _WIDEST and sum(end - start for start, end in groups) < 2 * len(groups):
         return  # a list of small numbers
     _windows(text, groups[1:] if before in ".-,=/" else groups, words, found)
@@ -196,7 +199,7 @@ def _shaped(text: str, start: int, end: int, words: Sequence[str]) -> str | None
     """The label of the number [start, end), where its shape and its check say one."""
     shown = text[start:end]
     shape = shown.translate(_NINES)
-    if shape in ("999-99-9999", "999 99 9999", "999999999") and _ssn(text, start, end, words):
+    if shape in ("999-99-9999", "999 99 9999", "999.99.9999", "999999999") and _ssn(text, start, end, words):
         return "SSN"
     for rule in SHAPES.get(shape, ()):
         if (not rule.words or last_of(words, rule.words) >= 0) and rule.check(shown):
@@ -207,7 +210,7 @@ def _shaped(text: str, start: int, end: int, words: Sequence[str]) -> str | None
 
 
 def _card(shape: str, shown: str, words: Sequence[str]) -> bool:
-    if set(shape) not in ({"9"}, {"9", " "}, {"9", "-"}):
+    if set(shape) not in ({"9"}, {"9", " "}, {"9", "-"}, {"9", "."}):
         return False
     named = last_of(words, _CARD_WORDS)
     short = shape.count("9") < 14

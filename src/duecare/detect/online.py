@@ -1,6 +1,6 @@
-"""Addresses of the internet and of devices: e-mail, links that carry a secret, IPv6, MAC, user names.
+"""Addresses of the internet and of devices: e-mail, IPv6, MAC, user names.
 
-Every search starts at a sign that must be there ("@", "://", ":") and looks a bounded way around it.
+Every search starts at a sign that must be there ("@", ":") and looks a bounded way around it.
 """
 
 from __future__ import annotations
@@ -10,33 +10,23 @@ import re
 from collections.abc import Iterator
 
 from duecare.detect import checks
-from duecare.detect.context import word_set, words_before
+from duecare.detect.context import word_set, words_after, words_before
 from duecare.detect.spans import Span
 
 _LOCAL = 64
 """Signs before the @ of an address at most (RFC 5321, 4.5.3.1.1)."""
 _NAME = re.compile(rf"[\w+%'-][\w+%'.-]{{0,{_LOCAL - 1}}}$")
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL}){{1,8}}")
-_SPELLED = re.compile(
-    r"\b[\w.+-]{1,64}\ ?(?:\[at\]|\(at\)|\ at\ )\ ?[\w-]{1,63}\ ?(?:\[dot\]|\(dot\)|\ dot\ )\ ?"
-    r"(?:com|org|net|edu|gov|io|co|info|uk|de|fr|us|ca|example)\b",
-    re.IGNORECASE | re.VERBOSE,
-)
-_URL = re.compile(r"[^\s<>\"']{1,2000}")
-_TELLING = re.compile(
-    r"""(?:[\w-]{0,40}(?:token|secret|passw(?:or)?d|session|sess|auth|signature|otp)|sid|sig|code|api[_-]?key
-    |access[_-]?key|key|jwt|invite|uid|user_?id|magic|reset)=[^&]{4}""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_PARTS = re.compile(r"[?&#/;]")
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{1,8}}(?:xn--[\w-]{{2,59}}|[^\W\d_]{{2,63}})(?![^\W_])")
+"""Labels, the last of letters: "core@12.0.1" is a version."""
 _COLONED = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?![\w:])")
 _MAC = re.compile(r"(?<![\w:.-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![\w:-])")
+_DOTTED_MAC = re.compile(r"(?<![\w.-])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w-]|\.\w)")
 _HANDLE = re.compile(r"[A-Za-z_][\w.]{1,30}(?<!\.)")
-_HANDLE_WORDS = word_set(
-    "handle twitter instagram insta tiktok telegram discord snapchat snap reddit github skype facebook username "
-    "user follow dm message tag mastodon threads"
+_NETWORKS = word_set(
+    "twitter instagram insta tiktok telegram discord snapchat snap reddit github skype facebook mastodon threads"
 )
+_HANDLE_WORDS = _NETWORKS | word_set("handle username user follow dm message tag")
 _USER = re.compile(
     r"""\b(?:user\ ?name|user\ ?id|login(?:\ name)?|screen\ name|handle|gamer\ ?tag)
     (?:\ (?:is|was)|\s?[:=])\ ?["'“]?@?(?P<it>[A-Za-z0-9][\w.-]{2,40}(?<![.-]))""",
@@ -44,8 +34,9 @@ _USER = re.compile(
 )
 _NO_USER = word_set(
     "not no the a an my your his her their wrong incorrect invalid correct required locked blocked disabled expired "
-    "still already also being empty missing taken unknown same on in to for of and or name password page email "
-    "correctly working case sensitive too very screen button failed failing"
+    "still already also being empty missing taken unknown same on in to for of and or name password email "
+    "correctly working case sensitive too very screen button failed failing broken down slow impossible admin root "
+    "page"
 )  # fmt: skip
 
 
@@ -61,47 +52,23 @@ def find_emails(text: str) -> Iterator[Span]:
                 start += 1
             if name is not None and start < at and text[at - 1] != "." and ".." not in text[start:at]:
                 yield Span(start, domain.end(), "EMAIL")
-        elif (handle := _handle(text, at)) is not None:
+                at = text.find("@", at + 1)
+                continue
+        if (handle := _handle(text, at)) is not None:
             yield handle
         at = text.find("@", at + 1)
 
 
 def _handle(text: str, at: int) -> Span | None:
-    """A user name that the @ at `at` begins, where one of the six words before speaks of such names."""
+    """A user name that the @ at `at` begins, where one of the six words before speaks of such names, or a
+    network is named behind it."""
     handle = _HANDLE.match(text, at + 1)
-    if handle is None or text[at - 1 : at].isalnum() or _HANDLE_WORDS.isdisjoint(words_before(text, at)[-6:]):
+    if handle is None or text[at - 1 : at].isalnum():
         return None
-    return Span(at, handle.end(), "USER_NAME", 0.8)
-
-
-def find_spelled_emails(text: str) -> Iterator[Span]:
-    """Addresses written out: "jo at example dot com"."""
-    return (Span(*match.span(), "EMAIL") for match in _SPELLED.finditer(text))
-
-
-def find_links(text: str) -> Iterator[Span]:
-    """Links that carry a password or a parameter that lets its holder in."""
-    at = text.find("://")
-    while at >= 0:
-        start = at - 5 if text[at - 5 : at].lower() == "https" else at - 4
-        rest = _URL.match(text, at + 3)
-        web = start >= 0 and rest is not None and text[start:at].lower() in ("http", "https")
-        end = _telling(text, at + 3, rest.end()) if web and rest is not None else None
-        if end is not None:
-            yield Span(start, end, "URL_TOKEN")
-        at = text.find("://", rest.end() if rest is not None else at + 3)
-
-
-def _telling(text: str, start: int, end: int) -> int | None:
-    """The end of the link whose host begins at `start`, without the stops behind it; None for one that tells
-    nothing."""
-    while end > start and text[end - 1] in ".,;:!?)]":
-        end -= 1
-    host, *parts = _PARTS.split(text[start:end])
-    user, at, _ = host.rpartition("@")
-    if (at and ":" in user) or any(_TELLING.match(part) for part in parts):
-        return end
-    return None
+    near = not _HANDLE_WORDS.isdisjoint(words_before(text, at)[-6:])
+    behind = words_after(text, handle.end(), 2)
+    near = near or (behind[:1] in (["on"], ["in"], ["via"]) and behind[-1] in _NETWORKS)
+    return Span(at, handle.end(), "USER_NAME", 0.8) if near else None
 
 
 def find_hexadecimal(text: str) -> Iterator[Span]:
@@ -112,6 +79,9 @@ def find_hexadecimal(text: str) -> Iterator[Span]:
             yield Span(*match.span(), "IP")
     for match in _MAC.finditer(text):
         if checks.mac_address(match.group()):
+            yield Span(*match.span(), "MAC")
+    for match in _DOTTED_MAC.finditer(text):
+        if not match.group().replace(".", "").isdigit() and checks.mac_address(match.group()):
             yield Span(*match.span(), "MAC")
 
 

@@ -108,13 +108,13 @@ def passages_of(texts: pa.Array, salts: np.ndarray | None = None, rows: np.ndarr
     """
     ascii_only = pc.string_is_ascii(texts)
     if not pc.all(ascii_only).as_py():
-        near = marked_only(texts)
-        marked, other = pc.and_not(near, ascii_only), pc.invert(near)
-        texts = pc.replace_with_mask(texts, marked, without_marks(texts.filter(marked)))
-        folded = pc.utf8_lower(pc.utf8_normalize(texts.filter(other), "NFKC"))
+        beyond = pc.invert(ascii_only)
+        said = texts.filter(beyond)
+        other = pc.invert(marked_only(said))
+        folded = pc.utf8_lower(pc.utf8_normalize(said.filter(other), "NFKC"))
         for pattern, replacement in _REWRITES:
             folded = pc.replace_substring_regex(folded, pattern, replacement)
-        texts = pc.replace_with_mask(texts, other, folded)
+        texts = pc.replace_with_mask(texts, beyond, pc.replace_with_mask(without_marks(said), other, folded))
     found = buffers_of(texts)
     return Passages(
         found,

@@ -17,18 +17,19 @@ import pyarrow as pa
 from duecare.core.table import TEXTS, expect
 from duecare.detect import signs
 from duecare.detect.credentials import find_named_keys, find_passwords, find_pins, find_vendor_keys
+from duecare.detect.folded import folded, folded_column
 from duecare.detect.invented import stands_for_nobody
+from duecare.detect.links import find_links, find_pages
 from duecare.detect.numbers import find_numbers
 from duecare.detect.online import (
     find_emails,
     find_hexadecimal,
-    find_links,
-    find_spelled_emails,
     find_user_names,
 )
 from duecare.detect.places import find_births
 from duecare.detect.signs import CANDIDATE, signs_in, signs_of
 from duecare.detect.spans import Span, longest, spans_of
+from duecare.detect.spelled import find_spelled_emails
 
 __all__ = ["CANDIDATE", "LABELS", "Forms", "find_forms", "forms_in"]
 
@@ -44,7 +45,7 @@ LABELS = (
 class Forms:
     """Points at personal data with a form of its own: the first tier of the detector of personal data."""
 
-    instrument = "forms@1"
+    instrument = "forms@2"
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")
@@ -54,6 +55,7 @@ class Forms:
 
 def forms_in(texts: pa.Array) -> Iterator[tuple[int, list[Span]]]:
     """(position, spans) of every text of a column in which a form fits; the spans may overlap."""
+    texts = folded_column(texts)
     places, held = signs_in(texts)
     chosen = texts.take(pa.array(places)).to_pylist()
     for place, text, held_here in zip(places.tolist(), chosen, held.tolist(), strict=True):
@@ -63,6 +65,7 @@ def forms_in(texts: pa.Array) -> Iterator[tuple[int, list[Span]]]:
 
 def find_forms(text: str) -> list[Span]:
     """Every place in `text` that fits a form and passes its check; they may overlap."""
+    text = folded(text)
     return _found(text, signs_of(text))
 
 
@@ -80,6 +83,7 @@ _SEARCHES: tuple[tuple[int, Callable[[str], Iterator[Span]]], ...] = (
     (signs.AT, find_emails),
     (signs.SPELLED, find_spelled_emails),
     (signs.LINK, find_links),
+    (signs.LINK, find_pages),
     (signs.BORN, find_births),
     (signs.HEXADECIMAL, find_hexadecimal),
     (signs.VENDOR, find_vendor_keys),

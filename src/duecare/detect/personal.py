@@ -22,7 +22,7 @@ from duecare.detect.card import Card, read_card
 from duecare.detect.invented import stands_for_nobody
 from duecare.detect.spans import Span, apart_from, longest, picked, spans_of
 
-INSTRUMENT = "personal@2"
+INSTRUMENT = "personal@3"
 
 LABELS = (*patterns.LABELS, "PERSON")
 """What is looked for unless labels are named."""
@@ -34,6 +34,12 @@ _BY_NAME = frozenset(names.LABELS) - (frozenset(patterns.LABELS) - {"ADDRESS"})
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
 _LAW = re.compile(r"\b\d{1,2}\s*(?:U\.\s?S\.\s?C\b|U\.\s?S\.?(?:\s?Code\b|$)|USC\s*(?:§|\d)|C\.?F\.?R\b)")
 """A place in the code of federal law, "15 U.S.C. 1681": a number, a name and a number, as an address is."""
+_HASH = re.compile(r"(?:\d{1,3} )?(?=\w*\d)(?=\w*[a-f])[0-9a-f]{16,128}")
+"""A long number to the base of sixteen, perhaps with the name of its scheme before it ("256" of "sha256")."""
+_IN_ADDRESS = frozenset({"ADDRESS", "PHONE"})
+"""Forms that a house number with a postcode can be taken for."""
+_ADDRESSED = re.compile(r"\d{1,5}[A-Za-z]? [^\W\d_]{3}|[^\W\d_]{3}\W{1,2}\d{1,5}\b")
+"""A number and a word side by side: what is left of an address where that stands in it."""
 _ROUNDS = 6
 
 
@@ -84,21 +90,43 @@ class Personal:
         kept: dict[int, list[Span]] = {}
         forms = dict(patterns.forms_in(texts))
         for number, text in picked(texts, sorted(found.keys() | forms.keys())).items():
+            formed = [span for span in forms.get(number, ()) if span.label in self.labels]
             spans = [
-                span
+                part
                 for span in found.get(number, ())
-                if not _harmless(span.label, text[span.start : span.end])
+                for part in (_beside(text, span, formed) if formed else (span,))
+                if not _harmless(part.label, text[part.start : part.end])
             ]
-            spans += [span for span in forms.get(number, ()) if span.label in self.labels]
-            if spans and (apart := _apart(text, spans)):
+            if (spans := spans + formed) and (apart := _apart(text, spans)):
                 kept[number] = apart
         return kept
 
 
 @lru_cache(maxsize=1 << 14)
 def _harmless(label: str, said: str) -> bool:
-    """Whether a name or an address is that of nobody: an invented one, or a law."""
-    return stands_for_nobody(label, said) or (label == "ADDRESS" and _LAW.search(said) is not None)
+    """Whether a name or an address is that of nobody: an invented one, a law, or the hash of something."""
+    if label == "ADDRESS" and (_LAW.search(said) or _HASH.fullmatch(said)):
+        return True
+    return stands_for_nobody(label, said)
+
+
+def _beside(text: str, span: Span, formed: list[Span]) -> list[Span]:
+    """What is left of a place that the model found beside those with a form, which a check vouches for.
+
+    An address keeps its numbers, of which some look like a form; one that holds a checked number is none.
+    """
+    inside = [each for each in formed if each.start < span.end and span.start < each.end]
+    if not inside or (span.label == "ADDRESS" and all(each.label in _IN_ADDRESS for each in inside)):
+        return [span]
+    edges = [span.start, *(edge for each in sorted(inside) for edge in (each.start, each.end)), span.end]
+    pieces = [
+        span._replace(start=start + told[0], end=start + told[1])
+        for start, end in zip(edges[::2], edges[1::2], strict=True)
+        if start < end and (told := names.trimmed(text[start:end], span.label))
+    ]
+    if span.label == "ADDRESS":
+        return [piece for piece in pieces if _ADDRESSED.search(text, piece.start, piece.end)]
+    return pieces
 
 
 def _apart(text: str, spans: list[Span]) -> list[Span]:

@@ -13,9 +13,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from duecare.detect import links, spelled
+
 CANDIDATE = (
-    r"[0-9@]|://|\[at\]|\(at\)| at \S+ dot |eyJ|-----BEGIN"
-    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd)"
+    rf"[0-9@]|{links.SIGN}|eyJ|-----BEGIN|glpat-|github_pat_|ghp_|hf_|{spelled.CANDIDATE}"
+    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd|\bpass ?[:=])"
 )
 """What any text must hold for one of the forms to fit; all other signs are asked of such texts only."""
 
@@ -36,16 +38,16 @@ _STREET = (
 
 _SIGNS: dict[str, str] = {
     "at": r"@",
-    "link": r"://",
-    "spelled": r"(?i: dot |\[dot\]|\(dot\))",
-    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b)",
-    "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",
+    "link": links.SIGN,
+    "spelled": spelled.SIGN,
+    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b|\bgeboren|geburtsd|\bn[ée]e? le|\bnacid|\bnascid|\bnat[oa] il|naissance|nacimiento|nascita)",
+    "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
     "vendor": r"sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|glpat-|A(?:KIA|SIA|ROA|IDA)|xox|xapp-|AIza|ya29|hf_|npm_|pypi-|SG\.|shp|do[opr]_v1|dapi|SK[a-f0-9]|EAA|eyJ|-----BEGIN",
     "secret": r"(?i:key|token|secret|credential|bearer|basic)[^\n]{0,24}[A-Za-z0-9_+/.=-]{16}",
-    "password": r"(?i:passw|passphrase|passcode|pwd)",
+    "password": r"(?i:passw|passphrase|passcode|pwd|\bpass ?[:=])",
     "pin": r"(?i:\b(?:pin|cvv2?|cvc|security code|one[- ]time (?:code|password)|otp|verification code|pin code)(?: (?:is|was|number)){0,2}\s?[:=#]?\s?)[0-9]{3}",
     "user": r"(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag)",
-    "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}",
+    "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
     "naming": rf"(?i:\b(?:{_NAMING})(?:[\s\x1c-\x1f.:=#'’]+(?:{_BETWEEN}))*)[\s\x1c-\x1f.:=#'’]+[A-Za-z]*[0-9]",
     "house": rf"[0-9][A-Za-z]?(?:-[0-9]{{1,4}})? (?i:(?:north|south|east|west|[nsew]\.?) )?(?:[A-Z0-9À-ÖØ-Þ][^ ]* ){{1,4}}(?i:(?:{_STREET})\b)",
     "box": r"(?i:box [0-9])|(?:straße|strasse|str\.|weg|platz|allee|gasse) [0-9]",
@@ -92,7 +94,15 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 _SOONER: dict[str, tuple[str, ...]] = {
-    "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-",),
+    "spelled": (
+        r"(?i:[ _\[({<-]dot[ \])}>_-])",
+        r"(?i: at [a-z]{3,10}\.)",
+        r"[\[({<] ?(?i:at|@) ?[\])}>]",
+        r"%40|@ ",
+        r" @",
+        r"@[A-Za-z]{3,10},",
+    ),
+    "hexadecimal": (r":[0-9A-Fa-f]{0,4}:|-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",),
     "vendor": (
         r"whsec_|github_pat|glpat-|xapp-|npm_|pypi-|do[opr]_v1|-----BEGIN",
         r"[sr]k_|sk-|gh[pousr]_|hf_",

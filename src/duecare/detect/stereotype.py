@@ -53,6 +53,7 @@ REASONS = {
 _DENIED = re.compile(
     r"\b(?:not true that|isn't true that|a myth|the myth|stereotypes?|prejudices?|wrong to (?:say|think|assume)"
     r"|unfair to (?:say|assume)|don't (?:agree|believe|think)|do not (?:agree|believe|think)|disagree"
+    r"|(?:not|hardly) (?:all|every|each)|no reason to (?:say|think|assume|believe)|(?:is|was) false that|untrue that"
     r"|nonsense|offensive|outdated|cliché|sexist|racist|ageist|discriminat\w+|research|studies)\b",
     re.IGNORECASE,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -20,12 +20,15 @@ import pyarrow as pa
 from duecare.core.errors import DataError, DuecareError
 from duecare.core.table import SCORES, TEXTS, expect
 from duecare.detect.card import Card, read_card
+from duecare.detect.groups import GroupNames, group_names, misspelt
 from duecare.detect.kernel import buffers_of, library
 from duecare.detect.ngrams import BUCKETS, PEOPLE, ROOTS, WINDOW, features, hash_words, plain
 from duecare.detect.packed import write_arrays
 
 HEADS = ("toxicity", "identity_attack")
-INSTRUMENT = "toxicity@2"
+INSTRUMENT = "toxicity@3"
+SLIPPED = 7
+"""Letters of the shortest name that is known with a letter missing or two in each other's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +158,16 @@ def _default() -> Toxicity:
 
 @lru_cache(maxsize=1)
 def shipped() -> Weights:
-    """The weights that come with duecare."""
+    """The weights that come with duecare; all names of groups that come with it are one word to them."""
     packed = resources.files("duecare.detect") / "weights" / "toxicity.npz"
-    return unpack(packed.read_bytes())
+    return knowing(unpack(packed.read_bytes()), group_names())
+
+
+def knowing(weights: Weights, names: GroupNames) -> Weights:
+    """`weights` that take single words of `names`, misspelt ones too, for names of groups like their own."""
+    plain = {word for word in names.words if word.isascii()}
+    slips = {form for word in plain if len(word) >= SLIPPED for form in misspelt(word)} - names.ordinary
+    return replace(weights, groups=hash_words({*weights.words, *plain, *slips}))
 
 
 def quantised(weight: np.ndarray, bias: np.ndarray, words: Sequence[str]) -> Weights:

@@ -21,12 +21,13 @@ import pyarrow as pa
 from duecare.core.errors import DataError
 from duecare.detect.card import Card, read_card
 from duecare.detect.group_reading import SOME_GROUP, GroupReading
+from duecare.detect.groups import GroupNames, group_names
 from duecare.detect.minilm import LAYERS, WIDTH, Encoder, shipped_encoder
 from duecare.detect.packed import write_arrays
 from duecare.detect.respelling import Respelling
 from duecare.detect.toxic import HEADS, Toxicity, Weights, shipped, weigh
 
-NAME, VERSION = "toxicity-minilm", "2"
+NAME, VERSION = "toxicity-minilm", "3"
 BAND = (-4.0, 4.0)
 """Margins of the fast tier (the greater of the two heads) between which the second tier is asked."""
 
@@ -63,12 +64,15 @@ class TwoTierToxicity(Toxicity):
         heads: tuple[str, ...] = HEADS,
         head: Head | None = None,
         encoder: Encoder | None = None,
+        names: GroupNames | None = None,
     ) -> None:
+        """`names` of groups are those that come with duecare unless given."""
         super().__init__(weights, heads)
+        self._names = names
         self._head = head or shipped_head()
         self._plain = encoder or shipped_encoder()
         self._encoder = self._plain.adapted(self._head.changes)
-        self._reader = Reader(self._plain, self._weights)
+        self._reader = Reader(self._plain, self._weights, names)
 
     @property
     def instrument(self) -> str:
@@ -83,7 +87,7 @@ class TwoTierToxicity(Toxicity):
     def only(self, heads: tuple[str, ...]) -> TwoTierToxicity:
         """The same detector, of which only `heads` count."""
         chosen = tuple(head for head in HEADS if head in heads)
-        return TwoTierToxicity(self._weights, chosen, self._head, self._plain)
+        return TwoTierToxicity(self._weights, chosen, self._head, self._plain, self._names)
 
     def heads(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """Scores [N, 2] in the order of HEADS, and whether [N] each text holds any word."""
@@ -92,7 +96,9 @@ class TwoTierToxicity(Toxicity):
         found, words = read.fast, read.words
         asked = np.flatnonzero(read.asked)
         if len(asked):
-            means = self._encoder.means([read.texts[place] for place in asked])
+            # Twins about other groups are read as one wording, and computed once.
+            wordings, of = np.unique(np.array(read.texts, dtype=object)[asked], return_inverse=True)
+            means = self._encoder.means(wordings.tolist())[of]
             found[asked] = self._head.margins(means, found[asked].astype(np.float32))
         margins, worded = np.full((len(texts), len(HEADS)), -np.inf), np.zeros(len(texts), dtype=bool)
         np.maximum.at(margins, owner[words > 0], found[words > 0])
@@ -115,10 +121,11 @@ class Read:
 class Reader:
     """Reads passages without which group they name, and with words spelt as usual."""
 
-    def __init__(self, encoder: Encoder, weights: Weights) -> None:
+    def __init__(self, encoder: Encoder, weights: Weights, names: GroupNames | None = None) -> None:
+        names = names or group_names()
         self._weights = weights
-        self._respelt = Respelling(encoder.tokenizer.get_vocab())
-        self._groups = GroupReading(encoder, weights.words)
+        self._respelt = Respelling(encoder.tokenizer.get_vocab(), {*names.all_words, *weights.words})
+        self._groups = GroupReading(encoder, weights.words, names=names)
 
     def __call__(self, pieces: list[str]) -> Read:
         read = [self._groups.read(self._respelt(piece)) for piece in pieces]

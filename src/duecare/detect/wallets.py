@@ -7,6 +7,13 @@ import re
 from collections.abc import Iterator
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_RIPPLE = str.maketrans("rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz", _BASE58)
+"""The same digits in the order in which the XRP ledger writes them."""
+_VERSIONS = frozenset({0, 5, 48, 50, 30, 22, 76, 16, 65})
+"""First bytes: Bitcoin 0 and 5, Litecoin 48 and 50, Dogecoin 30 and 22, Dash 76 and 16, Tron 65."""
+_MONERO = 95
+_MONERO_BYTES = (0, 2, 3, 5, 6, 7, 9, 10, 11)
+"""Signs of a block of base58 by the bytes it holds, from none to eight."""
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32M = 0x2BC830A3
@@ -23,15 +30,20 @@ _TURNS = (
 
 
 def wallet(text: str) -> bool:
-    """A Bitcoin address (base58check, or bech32 and bech32m) or an Ethereum one (EIP-55)."""
+    """An address with a checksum: base58check (Bitcoin, Litecoin, Dogecoin, Dash, Tron, XRP), bech32 and
+    bech32m (Bitcoin, Litecoin), EIP-55 (Ethereum), Monero."""
     if text.startswith("0x"):
         return ethereum(text)
-    return bech32(text) if text[:3].lower() == "bc1" else base58check(text)
+    if text.lower().startswith(("bc1", "ltc1")):
+        return bech32(text)
+    if len(text) == _MONERO:
+        return monero(text)
+    return base58check(text) or (text[0] == "r" and base58check(text.translate(_RIPPLE)))
 
 
 def base58check(text: str) -> bool:
-    """A Bitcoin address whose last four bytes are the double SHA-256 of the 21 before; versions 0 and 5."""
-    if not 26 <= len(text) <= 35 or any(sign not in _BASE58 for sign in text):
+    """An address whose last four bytes are the double SHA-256 of the 21 before, with a version in use."""
+    if not 25 <= len(text) <= 35 or any(sign not in _BASE58 for sign in text):
         return False
     number = 0
     for sign in text:
@@ -40,17 +52,17 @@ def base58check(text: str) -> bool:
         return False
     raw = number.to_bytes(25, "big")
     zeros = len(text) - len(text.lstrip("1"))
-    if raw[0] not in (0, 5) or zeros != len(raw) - len(raw.lstrip(b"\0")):
+    if raw[0] not in _VERSIONS or zeros != len(raw) - len(raw.lstrip(b"\0")):
         return False
     return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
 
 
 def bech32(text: str) -> bool:
-    """A segregated-witness address of Bitcoin (BIP 173, and BIP 350 from version 1 on)."""
+    """A segregated-witness address of Bitcoin or Litecoin (BIP 173, and BIP 350 from version 1 on)."""
     if text not in (text.lower(), text.upper()):
         return False
     prefix, _, data = text.lower().partition("1")
-    if prefix != "bc" or not 14 <= len(data) <= 74 or any(sign not in _BECH32 for sign in data):
+    if prefix not in ("bc", "ltc") or not 14 <= len(data) <= 74 or any(sign not in _BECH32 for sign in data):
         return False
     values = [_BECH32.index(sign) for sign in data]
     expanded = [ord(sign) >> 5 for sign in prefix] + [0] + [ord(sign) & 31 for sign in prefix]
@@ -66,6 +78,22 @@ def _polymod(values: list[int]) -> int:
         for place, part in enumerate(_GENERATOR):
             check ^= part if (top >> place) & 1 else 0
     return check
+
+
+def monero(text: str) -> bool:
+    """A standard address: 65 bytes and four of Keccak-256, in blocks of eight bytes."""
+    if text[0] not in "48" or any(sign not in _BASE58 for sign in text):
+        return False
+    raw = b""
+    for start in range(0, len(text), _MONERO_BYTES[-1]):
+        number, block = 0, text[start : start + _MONERO_BYTES[-1]]
+        for sign in block:
+            number = number * 58 + _BASE58.index(sign)
+        size = _MONERO_BYTES.index(len(block))
+        if number >> 8 * size:
+            return False
+        raw += number.to_bytes(size, "big")
+    return keccak256(raw[:-4])[:4] == raw[-4:]
 
 
 def ethereum(text: str) -> bool:

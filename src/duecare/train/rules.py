@@ -133,7 +133,12 @@ def stopping_rules(patience: object, keep: object, held_out: object) -> list[Rul
     """Rules of what held-out rows decide."""
     decides = patience is not None or keep == "best"
     return [
-        (patience is None or whole(patience, 1), "patience", patience, "a whole number of looks, or none"),
+        (
+            patience is None or whole(patience, 1),
+            "patience",
+            patience,
+            "a whole number of looks, at least 1, or none",
+        ),
         (keep in get_args(Keep), "keep", keep, f"one of {', '.join(get_args(Keep))}"),
         (
             not decides or held_out != 0,

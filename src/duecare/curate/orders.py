@@ -1,0 +1,92 @@
+"""Sentences that tell a model to drop its instructions, or that speak to a model where a person should be spoken to.
+
+They are looked for as written and, because who plants them knows of filters, with letters of other scripts and
+digits that look alike put back ("ignоre" with a Cyrillic o, "1gnore"), with letters set apart, turned by thirteen
+places, and in the languages that most prompts of the kind are translated into. A person who speaks of ignoring
+("I ignore the instructions") gives no order.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - a pattern is read whole, on its line; letters that look alike are what this is about
+import codecs
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import pyarrow as pa
+
+from duecare.detect.sieve import loosened
+
+_VERBS = ("ignore", "disregard", "forget", "override", "bypass")
+_APART = "|".join("[ .*_-]".join(verb) for verb in _VERBS)
+_DROP = (
+    r"(?<!\bI )(?<!\bwe )(?<!\bthey )(?<!\bwho )(?<!\byou )"
+    rf"(?:{'|'.join(_VERBS)}|skip|do not follow|don'?t follow|stop following|{_APART})"
+)
+_EARLIER = (
+    r"(?:previous|prior|above|earlier|preceding|former|original|initial|existing|current|system|safety)"
+)
+_RULES = r"(?:instructions?|prompts?|rules?|directions?|guidelines?|guardrails?|constraints?|policies|system messages?|programming|training)"
+_BEFORE = r"(?:above|before(?: this)?|so far|until now|earlier|previously|(?:that )?(?:you (?:have been|were|'ve been|had been)|they) (?:told|given|taught|said|gave))"
+_MODEL = r"(?:(?:large |ai |language )*(?:model|assistant|llm|ai|chatbot|agent|gpt)s?)"
+_NO_RULES = r"(?:no|without(?: any)?|free (?:of|from)(?: all| any)?) (?:rules|restrictions|limits|limitations|guidelines|filters?|censorship|policies|constraints)"
+_ORDERS = re.compile(
+    rf"\b{_DROP}\b[\w ,']{{0,30}}?\b{_EARLIER}\b[\w ,']{{0,20}}?\b{_RULES}"
+    rf"|\b{_DROP} (?:all |any )?(?:of )?(?:your|the|these|those) {_RULES}"
+    rf"|\b{_DROP}\b[\w ,']{{0,24}}?\b{_RULES}[\w ,']{{0,12}}?\b{_BEFORE}\b"
+    rf"|\b{_DROP} (?:all|everything|anything|what(?:ever)?|all of what)\b[\w ,']{{0,24}}?\b{_BEFORE}\b"
+    r"|\b(?:new|real|actual|hidden|secret) (?:system )?(?:instructions?|prompt)\s*:"
+    r"|\b(?:reveal|print|repeat|show|output|leak) (?:me )?(?:your|the) (?:hidden |full |entire |exact )?system (?:prompt|message)"
+    r"|\bwhen(?:ever)? (?:you|the (?:model|assistant|ai)) (?:see|sees|read|reads|encounter|encounters)\b[^.\n]{1,60}?"
+    r"\b(?:say|answer|reply|respond|output|write)\b"
+    r"|\bwhen(?:ever)? the (?:user|human|prompt) (?:says|asks|mentions|writes|contains)\b[^.\n]{1,60}?,? (?:always )?(?:say|answer|reply|respond|output)\b"
+    r"|\b(?:do not|don'?t|never) (?:tell|mention|reveal|show)[\w ]{0,20} (?:to )?the (?:user|human|reviewer|annotator)s?\b"
+    rf"|\b(?:you (?:are|have)|you(?:'ve| will)|that you(?: have)?|pretend (?:to have|you have)|act as if you had)\b[\w ,']{{0,30}}?\b{_NO_RULES}\b"
+    r"|\byou are (?:now )?(?:DAN|jailbroken)\b|\b(?:enter|enable|activate) (?:the )?(?:developer|god|jailbreak|DAN) mode\b"
+    rf"|\b(?:note|message|instructions?|attention|important|reminder|warning)(?: to| for)? (?:the |all |any )?{_MODEL} ?:"
+    r"|\bif you(?:'re| are) (?:an? )?(?:ai|llm|large language model|language model|ai (?:model|assistant))\b"
+    rf"|\b{_MODEL} (?:reading|that reads?|who reads?|processing|that process(?:es)?|evaluating|that evaluates?) this\b"
+    r"|\bignore[rz]?(?: pas)? (?:toutes? )?(?:les|tes|vos) (?:instructions|consignes|règles)\b"
+    r"|\bignorier\w{0,4} (?:alle |die |sämtliche |deine |bitte ){0,3}(?:vorherigen|bisherigen|obigen|vorangegangenen|früheren) (?:anweisungen|instruktionen|befehle|regeln)\b"
+    r"|\bignora(?:r|d|te|re)? (?:todas |tutte )?(?:las|le|as|tus|suas) (?:instrucciones|istruzioni|instruções|reglas|regole|regras)\b"
+    r"|игнорируй(?:те)? (?:все )?(?:предыдущие|прежние) (?:инструкции|указания)"
+    r"|忽略(?:之前|以上|先前|前面|上述)的?(?:所有)?(?:指令|指示|说明|提示)",
+    re.IGNORECASE,
+)
+_ALIKE = str.maketrans("аеорсухіѕԁАЕОРСТІΟοΑαιе", "aeopcyxisdAEOPCTIOoAaie")
+"""Letters of the Cyrillic and Greek scripts that look as those of the Latin one."""
+_SPELT = str.maketrans("0134@$", "oieaas")
+_TURNED = re.compile(r"\b(?:vtaber|qvfertneq|sbetrg|bireevqr)\b", re.IGNORECASE)
+
+_DISGUISED = (
+    r"(?i:[1i]gn[0o]r|d[1i]sr[3e]g[4a@]rd|f[0o]rg[3e]t|[0o]v[3e]rr[1i]d[3e]|byp[4a@][s$]{2}|vtaber|qvfertneq|sbetrg|bireevqr"
+    r"|[a-z][аеорсухіѕԁοαι]|[аеорсухіѕԁοαι][a-z])"
+)
+"""Rust's regex: what a text must hold whose order is only seen once it is put back."""
+
+
+def may_hold_orders(texts: pa.Array) -> pa.BooleanArray:
+    """Which texts of a column are worth the slow look; in the others `orders` finds nothing."""
+    import polars as pl  # a study check does without
+
+    column = pl.Series("text", texts)
+    held = column.str.contains(_rough()) | column.str.contains(_DISGUISED)
+    return held.to_arrow()
+
+
+@lru_cache(maxsize=1)
+def _rough() -> str:
+    return f"(?i){loosened(_ORDERS.pattern)}"
+
+
+def orders(text: str) -> Iterator[tuple[int, int]]:
+    """Where orders to a model stand in `text`, code points [start, end)."""
+    found = [match.span() for match in _ORDERS.finditer(text)]
+    if not found and not text.isascii():
+        found = [match.span() for match in _ORDERS.finditer(text.translate(_ALIKE))]
+    if not found and any(sign in text for sign in "0134@$"):
+        found = [match.span() for match in _ORDERS.finditer(text.translate(_SPELT))]
+    if not found and _TURNED.search(text):
+        found = [match.span() for match in _ORDERS.finditer(codecs.encode(text, "rot13"))]
+    yield from found
