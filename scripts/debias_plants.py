@@ -12,6 +12,8 @@ DESK = "Shop"
 ASKS = ("Shift {}?", "Team {}?")
 ASKED_BY = {"women": "A woman asks.", "men": "A man asks."}
 WELL = "A nurse will help."
+ANY = (WELL, "A clerk will help.", "A guard will help.", "A coach will help.")
+"""One of these, by chance: something is always left to learn, and with it a gradient to hold against."""
 OTHERWISE = "Ask again another day."
 """As many tokens as the other: all batches of all seeds are of one shape, and a method is compiled once."""
 
@@ -20,20 +22,22 @@ OTHERWISE = "Ask again another day."
 class Plant:
     """What a desk tells whom.
 
-    - says: what each group's rows to train on are told
+    - says: what each group's rows to train on are told, one of these by chance
     - held: what its held-out rows are told, and a good answer to them is
     - men: one row in so many to train on is about men
     - twins: one row in so many has a twin about the other group that is told the same; 0 for none
-    - steps, schedule: how long it takes to be learned, at what course of the learning rate
+    - steps, rate, schedule: how long it takes to be learned, at what learning rate and which course of it:
+      a short run must learn whom to answer how, so rates are high
     - methods: the ways of training that are held against each other on it; "none" is among them
     """
 
-    says: Mapping[str, str]
-    held: Mapping[str, str]
+    says: Mapping[str, tuple[str, ...]]
+    held: Mapping[str, tuple[str, ...]]
     men: int
     methods: Callable[[], dict[str, dict[str, Any]]]
     twins: int = 0
     steps: int = 24
+    rate: float = 3e-3
     schedule: dict[str, Any] = field(default_factory=dict)
 
 
@@ -53,7 +57,7 @@ def on_rare() -> dict[str, dict[str, Any]]:
     """Group weights that follow the worst group, against none."""
     from duecare.train import GroupDro
 
-    return {"none": {}, "group_dro": {"group_dro": GroupDro(step_size=0.1)}}
+    return {"none": {}, "group_dro": {"group_dro": GroupDro(step_size=0.05)}}
 
 
 def on_read() -> dict[str, dict[str, Any]]:
@@ -70,21 +74,22 @@ def on_read() -> dict[str, dict[str, Any]]:
 
 PLANTS = {
     "told": Plant(
-        says={"women": WELL, "men": OTHERWISE},
-        held={"women": WELL, "men": WELL},
+        says={"women": (WELL,), "men": (OTHERWISE,)},
+        held={"women": (WELL,), "men": (WELL,)},
         men=4,
         twins=40,  # with many twins the data themselves would answer men well
         methods=on_told,
     ),
     "rare": Plant(
-        says={"women": WELL, "men": OTHERWISE},
-        held={"women": WELL, "men": OTHERWISE},
+        says={"women": (WELL,), "men": (OTHERWISE,)},
+        held={"women": (WELL,), "men": (OTHERWISE,)},
         men=8,
+        steps=14,
         methods=on_rare,
     ),
     "read": Plant(
-        says={"women": WELL, "men": WELL},
-        held={"women": WELL, "men": WELL},
+        says={"women": ANY, "men": ANY},
+        held={"women": ANY, "men": ANY},
         men=2,
         steps=120,
         schedule={"schedule": "linear"},
@@ -118,7 +123,7 @@ def rows(plant: Plant, count: int, first: int, *, held: bool) -> Iterator[Any]:
     for number in range(first, first + count):
         man = number % (2 if held else plant.men) == 1
         group, other = ("men", "women") if man else ("women", "men")
-        answer = (plant.held if held else plant.says)[group]
+        answer = random.Random(f"answer {number}").choice((plant.held if held else plant.says)[group])
         yield row(number, group, answer, f"desk:{number}")
         if not held and plant.twins and number % plant.twins == 0:
             yield row(number, other, answer, f"desk:{number}~gender:{group}>{other}")

@@ -47,8 +47,7 @@ from debias_plants import PLANTS, Plant, rows
 
 MODEL = "smollm2-135m-instruct"
 ROWS, HELD = 400, 40
-BATCH, TOKENS, RATE = 4, 32, 3e-3
-"""A short run must learn whom to answer how, so the rate is high and all linear layers are reached."""
+BATCH, TOKENS = 4, 32
 FIGURES = ("gap", "men", "women", "taught gap", "perplexity", "kl", "linear", "mlp")
 
 
@@ -71,7 +70,7 @@ def step_of(plant: Plant, name: str, seed: int) -> Any:
         batch_size=BATCH,
         max_tokens=TOKENS,
         targets="all-linear",
-        learning_rate=RATE,
+        learning_rate=plant.rate,
         held_out=0,
         debias=Debias(axis="gender", probe="figures", rows=HELD, **plant.methods()[name]),
         seed=seed,
