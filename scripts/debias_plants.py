@@ -26,6 +26,7 @@ class Plant:
     - held: what its held-out rows are told, and a good answer to them is
     - men: one row in so many to train on is about men
     - twins: one row in so many has a twin about the other group that is told the same; 0 for none
+    - batch: rows of a step
     - steps, rate, schedule: how long it takes to be learned, at what learning rate and which course of it:
       a short run must learn whom to answer how, so rates are high
     - methods: the ways of training that are held against each other on it; "none" is among them
@@ -36,6 +37,7 @@ class Plant:
     men: int
     methods: Callable[[], dict[str, dict[str, Any]]]
     twins: int = 0
+    batch: int = 4
     steps: int = 24
     rate: float = 3e-3
     schedule: dict[str, Any] = field(default_factory=dict)
@@ -61,14 +63,15 @@ def on_rare() -> dict[str, dict[str, Any]]:
 
 
 def on_read() -> dict[str, dict[str, Any]]:
-    """Both ways against an adversary, against none."""
+    """Both ways against an adversary, and none."""
     from duecare.train import Adversary
 
-    against = {"warmup": 15, "ramp": 30, "steps": 20, "weight": 2.0, "clip": 2.0}
+    # Its reader follows a model that moves: many updates, of rows that the model of now has read.
+    reader = {"warmup": 10, "ramp": 20, "steps": 50, "learning_rate": 0.02, "memory": 32}
     return {
         "none": {},
-        "projection": {"adversary": Adversary(by="projection", **against)},
-        "reversal": {"adversary": Adversary(by="reversal", **against)},
+        "projection": {"adversary": Adversary(by="projection", weight=3.0, clip=3.0, **reader)},
+        "reversal": {"adversary": Adversary(by="reversal", weight=3.0, clip=3.0, **reader)},
     }
 
 
@@ -84,14 +87,17 @@ PLANTS = {
         says={"women": (WELL,), "men": (OTHERWISE,)},
         held={"women": (WELL,), "men": (OTHERWISE,)},
         men=8,
-        steps=14,
+        batch=16,
+        steps=10,
         methods=on_rare,
     ),
     "read": Plant(
         says={"women": ANY, "men": ANY},
         held={"women": ANY, "men": ANY},
         men=2,
+        batch=16,
         steps=120,
+        rate=5e-4,
         schedule={"schedule": "linear"},
         methods=on_read,
     ),

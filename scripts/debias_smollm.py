@@ -47,7 +47,7 @@ from debias_plants import PLANTS, Plant, rows
 
 MODEL = "smollm2-135m-instruct"
 ROWS, HELD = 400, 40
-BATCH, TOKENS = 4, 32
+TOKENS = 32
 FIGURES = ("gap", "men", "women", "taught gap", "perplexity", "kl", "linear", "mlp")
 
 
@@ -67,7 +67,7 @@ def step_of(plant: Plant, name: str, seed: int) -> Any:
         on="desk",
         steps=plant.steps,
         every=plant.steps,
-        batch_size=BATCH,
+        batch_size=plant.batch,
         max_tokens=TOKENS,
         targets="all-linear",
         learning_rate=plant.rate,
