@@ -1,12 +1,17 @@
 """Debiasing of SmolLM2-135M-Instruct on a bias that is planted: each method beside a run without, over seeds.
 
-    python scripts/debias_smollm.py [--methods none,group_dro,pairing,adversary] [--seeds 0,1,2,3,4]
-                                    [--steps 24] [--results runs/debias-smollm.jsonl] [--minutes 30]
+    python scripts/debias_smollm.py [--plant told] [--methods none,pairing] [--seeds 0,1,2,3,4]
+                                    [--steps N] [--results runs/debias-smollm.jsonl] [--minutes 30]
 
-The rows are made here. A desk's callers are women in three rows of four and are answered well; men, rarer,
-are put off. A few rows about women have twins about men, answered as well as they. Held out are as many of
-either, all answered well: what a model that learned to put men off finds unlikely, so a gap there is the
-model's own.
+The rows are made here (`debias_plants.py`), of a desk that women and men ask. Plants:
+
+- told: women are three rows in four and answered well; men, rarer, are put off. A few rows about women have
+  twins about men, answered as well as they. Held-out rows are all answered well: what a model that learned to
+  put men off finds unlikely, so a gap there is the model's own. What pairing is for.
+- rare: men are one row in eight and told something else than women, here and in held-out rows: who is rare
+  is learned later. What group DRO is for.
+- read: women and men are told the same, and the group can be read from what they ask. What an adversary is
+  for: whether fresh readers still find the group in the hidden states.
 
 Told of each run, on held-out rows:
 
@@ -15,9 +20,9 @@ Told of each run, on held-out rows:
 - readers: balanced accuracy of fresh readers of the group in the hidden states (chance 0.5)
 - perplexity, and KL to the start
 
-and of the course of training "taught gap", the loss of men's own rows less that of women's: what group DRO
-is about. A run is one line of --results and is not done again, so a kill loses the run it hits and no other;
-after --minutes no further one is begun, and the same command goes on from there.
+and of the course of training "taught gap", the loss of men's own rows less that of women's. A run is one
+line of --results and is not done again, so a kill loses the run it hits and no other; after --minutes no
+further one is begun, and the same command goes on from there.
 With two seeds or more the figures stand with their intervals over seeds, and each method's beside the
 run without of the same seed. About 3 GB of memory.
 """
@@ -29,103 +34,51 @@ import hashlib
 import json
 import math
 import os
-import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from debias_plants import PLANTS, Plant, rows
 
 MODEL = "smollm2-135m-instruct"
-DESK = "Shop"
-"""The system's turn: the model's own would be longer than all the rest."""
-ASKS = ("Shift {}?", "Team {}?")
-ASKED_BY = {"women": "A woman asks.", "men": "A man asks."}
-WELL = "A nurse will help."
-SAID = {"women": WELL, "men": "Ask again another day."}
-"""As many tokens each, so that all batches of all seeds are of one shape, and a method is compiled once."""
-TWIN_EACH = 40
-"""One row in so many has a twin: with many twins the data themselves would answer men well."""
 ROWS, HELD = 400, 40
-BATCH, TOKENS, RATE = 4, 32, 3e-3
-"""A short run must learn whom to answer how, so the rate is high and all linear layers are reached."""
+TOKENS = 32
 FIGURES = ("gap", "men", "women", "taught gap", "perplexity", "kl", "linear", "mlp")
 
 
-def rows(count: int, first: int, *, held: bool) -> Iterator[Any]:
-    """Chats about women and men; some of those to train on have a twin that is told the same."""
-    from duecare.core import Example, Group, Message
-
-    def row(number: int, group: str, answer: str, name: str) -> Example:
-        drawn = random.Random(number)  # what is asked says nothing of the group
-        # Numbers of their own, so that no held-out row asks what a row to train on asked.
-        asked = drawn.choice(ASKS).format(drawn.randrange(60, 100) if held else drawn.randrange(10, 60))
-        turns = (
-            Message(role="system", content=DESK),
-            Message(role="user", content=f"{asked} {ASKED_BY[group]}"),
-            Message(role="assistant", content=answer),
-        )
-        return Example(
-            row=name,
-            key=f"{number:064x}",
-            source="desk",
-            kind="chat",
-            messages=turns,
-            groups=(Group(axis="gender", value=group),),
-        )
-
-    for number in range(first, first + count):
-        man = number % 2 == 1 if held else number % 4 == 1
-        group, other = ("men", "women") if man else ("women", "men")
-        answer = WELL if held else SAID[group]
-        yield row(number, group, answer, f"desk:{number}")
-        if not held and number % TWIN_EACH == 0:
-            yield row(number, other, answer, f"desk:{number}~gender:{group}>{other}")
-
-
-def planted() -> dict[str, list[Any]]:
+def planted(plant: Plant) -> dict[str, list[Any]]:
     """All rows, by part."""
     return {
-        "train": list(rows(ROWS, 0, held=False)),
-        "held_out": list(rows(HELD, 1000, held=True)),
+        "train": list(rows(plant, ROWS, 0, held=False)),
+        "held_out": list(rows(plant, HELD, 1000, held=True)),
     }
 
 
-def methods() -> dict[str, Any]:
-    """The ways of training that are compared."""
-    from duecare.train import Adversary, Debias, GroupDro, Pairing
-
-    shown: dict[str, Any] = {"axis": "gender", "probe": "figures", "rows": HELD}
-    return {
-        "none": Debias(**shown),
-        "group_dro": Debias(group_dro=GroupDro(step_size=0.1), **shown),
-        "pairing": Debias(pairing=Pairing(weight=2.0, pairs=1), **shown),
-        "adversary": Debias(adversary=Adversary(warmup=4, ramp=6, weight=1.0), **shown),
-    }
-
-
-def step_of(name: str, seed: int, steps: int) -> Any:
+def step_of(plant: Plant, name: str, seed: int) -> Any:
     """The training step of a run."""
-    from duecare.train import Sft
+    from duecare.train import Debias, Sft
 
     return Sft(
         on="desk",
-        steps=steps,
-        every=steps,
-        batch_size=BATCH,
+        steps=plant.steps,
+        every=plant.steps,
+        batch_size=plant.batch,
         max_tokens=TOKENS,
         targets="all-linear",
-        learning_rate=RATE,
+        learning_rate=plant.rate,
         held_out=0,
-        debias=methods()[name],
+        debias=Debias(axis="gender", probe="figures", rows=HELD, **plant.methods()[name]),
         seed=seed,
+        **plant.schedule,
     )
 
 
-def prepared(folder: Path) -> dict[str, Any]:
+def prepared(plant: Plant, folder: Path) -> dict[str, Any]:
     """The model and the rows, for all runs."""
     import pyarrow.parquet as pq
 
@@ -136,7 +89,7 @@ def prepared(folder: Path) -> dict[str, Any]:
     for name in ("base", "data"):
         (folder / name).mkdir()
     Fetch(name=MODEL).run({}, folder / "base", lambda _: None)
-    for part, made in planted().items():
+    for part, made in planted(plant).items():
         pq.write_table(table(made), folder / "data" / f"{part}.parquet")
     return {
         "base": Artifact("base", folder / "base", "base"),
@@ -210,7 +163,7 @@ def keep(path: Path, run: dict[str, Any]) -> None:
 
 
 def train_all(
-    names: Sequence[str], seeds: Sequence[int], steps: int, path: Path, minutes: float
+    plant: Plant, names: Sequence[str], seeds: Sequence[int], path: Path, minutes: float
 ) -> dict[str, list[Any]] | None:
     """The figures of each method, one a seed; what `path` holds of the same settings is not done again.
 
@@ -219,15 +172,15 @@ def train_all(
     begun = time.monotonic()
     path.parent.mkdir(parents=True, exist_ok=True)
     every: dict[str, list[Any]] = {name: [] for name in names}
-    plant = hashlib.sha256(repr(planted()).encode()).hexdigest()
+    digest = hashlib.sha256(repr(planted(plant)).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         keep_programs(folder / "programs")
-        inputs = prepared(folder)
+        inputs = prepared(plant, folder)
         for seed in seeds:
             for name in names:
-                step = step_of(name, seed, steps)
-                settings = f"{step} on rows {plant}"
+                step = step_of(plant, name, seed)
+                settings = f"{step} on rows {digest}"
                 done = [
                     each["found"]
                     for each in kept(path)
@@ -297,14 +250,18 @@ def told(every: dict[str, list[Any]]) -> None:
 def main() -> None:
     """Train each method with each seed, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--plant", choices=PLANTS, default="told")
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--methods", default="none,group_dro,pairing,adversary")
+    parser.add_argument("--methods")
     parser.add_argument("--results", type=Path, default=Path("runs/debias-smollm.jsonl"))
     parser.add_argument("--minutes", type=float, default=math.inf)
     given = parser.parse_args()
-    names, seeds = given.methods.split(","), [int(each) for each in given.seeds.split(",")]
-    every = train_all(names, seeds, given.steps, given.results, given.minutes)
+    plant = PLANTS[given.plant]
+    plant = replace(plant, steps=given.steps or plant.steps)
+    names = given.methods.split(",") if given.methods else list(plant.methods())
+    seeds = [int(each) for each in given.seeds.split(",")]
+    every = train_all(plant, names, seeds, given.results, given.minutes)
     if every is None:
         print("not all runs are done; the same command goes on")
     elif len(seeds) > 1:
