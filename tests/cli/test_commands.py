@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from duecare.cli.main import app
+from duecare.curate.engine import Local
 from duecare.ledger import entries
 
 STUDY = """\
@@ -156,6 +157,25 @@ def test_processes_change_no_artifact(here):
         for run in (here / "runs" / "tidy", here / "other")
     ]
     assert outputs[0] == outputs[1]
+
+
+def test_a_run_works_on_the_engine_that_is_named(here, monkeypatch):
+    carried = []
+
+    class Seen:
+        def __init__(self, name, workers):
+            self.named = name, workers
+
+        def carry(self, work, parts):
+            carried.append((work.name, *self.named))
+            return Local().carry(work, parts)
+
+    lines = (here / "chats.jsonl").read_text()
+    (here / "chats.jsonl").write_text(lines * 200)  # one partition is worked on without an engine
+    monkeypatch.setattr("duecare.curate.engine.engine_of", Seen)
+    said = call("run", "study.yaml", "--engine", "ray", "--workers", 3)
+    assert said.exit_code == 0, said.output
+    assert ("toxicity", "ray", 3) in carried
 
 
 def test_an_engine_that_is_not_known_is_refused(here):

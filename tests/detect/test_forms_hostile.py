@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from itertools import product
 from types import FrameType
 from typing import Any
 
@@ -16,7 +17,7 @@ from test_forms import TRUE
 
 from duecare.core.table import TEXTS
 from duecare.detect import credentials, mixed, named, numbers, online, places, signs
-from duecare.detect.patterns import Forms, find_forms, forms_in
+from duecare.detect.patterns import _SEARCHES, Forms, find_forms, forms_in
 from duecare.detect.signs import signs_in, signs_of
 from duecare.detect.spans import apart_from, longest
 
@@ -213,3 +214,46 @@ def test_signs_of_numbers_leave_out_nothing_that_is_found_without_them() -> None
         assert held & signs.NUMBER or not all_, text
         seen["housed" if housed else "named" if named_ else "neither"] += bool(all_) or not (housed or named_)
     assert min(seen.values()) > 500
+
+
+WRITTEN = (
+    ("|db_|my ", "pass|PASS|password|Passwd|pwd|passcode", "=| = |: |\t=| is ", "hunter22x9|Blue-sky"),
+    (
+        "|b. ",
+        "born on|Birthday:|DOB|d.o.b.|Geburtstag:|geburtsdatum ist|geboren am|née le|date de naissance:"
+        "|nacida el|fecha de nacimiento|nato il|data di nascita:|nascida em|Data de nascimento:",
+        " ",
+        "12.03.1980|12/03/1980|1980-03-12",
+    ),
+    ("it was ", "12/03/1980|3 May 1980", " (|, ", "my birthday|date of birth|d.o.b"),
+    (
+        "jo|jo.may",
+        " at | [at] |(at)|-at-|_at_|@|<@>",
+        "acme|mail dot acme",
+        " dot |[dot]|(.) | [.] |_dot_",
+        "com|org",
+    ),
+    ("jo", " at |@| @ |@ |%40|(at)", "gmail|web", ".|,| . ", "com|de"),
+    ("|my ", "login|user name|UserID|handle|gamertag|screen name", " is |: |=", "jsmith|@jo_9"),
+    ("|my_", "api_key|Token|client secret|bearer|basic", " is |=|: | ", "q8Zk2Lm9Xv4Tn7Rb|q8~k2Lm9~v4Tn7Rb3"),
+    ("|the ", "PIN|cvv2|OTP|security code|one-time code", " |: | is ", "4711|123"),
+    ("https://|www.|", "x.test/|t.me/|github.com/|twitter.com/", "jsmith|reset/q8Zk2Lm9Xv4Tn7Rb|?key=q8Zk2"),
+    ("|mac ", "3c:22:fb:1a:0e:9d|3C-22-FB-1A-0E-9D|3c22.fb1a.0e9d|2a02:8109::1|::ab:cd:12"),
+    ("|key ", "ghp_|hf_|glpat-|AKIA|sk-", "Q8ZK2LM9XV4TN7RB3C5D|Q8ZK2LM9XV4TN7RB3C5DQ8ZK"),
+    ("|so ", "jo@acme.org|jo+a@b.co.uk|follow @jsmith|@jsmith on Instagram"),
+)  # fmt: skip
+"""Pieces of what each search looks for; with some, every way to join them is a text."""
+
+
+def test_no_search_finds_what_its_sign_leaves_out() -> None:
+    """As its sign alone decides whether it is asked at all."""
+    found = [0] * len(_SEARCHES)
+    for pieces in WRITTEN:
+        for each in product(*(piece.split("|") for piece in pieces)):
+            text = "".join(each)
+            for place, (sign, find) in enumerate(_SEARCHES):
+                if any(True for _ in find(text)):
+                    found[place] += 1
+                    assert signs_of(text) & sign, (find.__name__, text)
+                    assert re.search(signs.CANDIDATE, text), text
+    assert min(found) > 4, found

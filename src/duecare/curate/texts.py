@@ -31,9 +31,9 @@ def worst(batch: pa.RecordBatch, scorer: Scorer) -> tuple[pa.RecordBatch, np.nda
     scores = scorer(texts(batch))
     value = scores.column("value").to_numpy(zero_copy_only=False).astype(np.float64)
     highest, at = np.full(len(batch), np.nan), np.full(len(batch), -1)
-    known = np.flatnonzero(~np.isnan(value))
-    known = known[np.lexsort((known, -value[known], owners(batch)[known]))]  # of equal ones the first
-    rows, first = np.unique(owners(batch)[known], return_index=True)
+    owner, known = owners(batch), np.flatnonzero(~np.isnan(value))
+    known = known[np.lexsort((known, -value[known], owner[known]))]  # of equal ones the first
+    rows, first = np.unique(owner[known], return_index=True)
     highest[rows], at[rows] = value[known[first]], known[first]
     return scores, highest, at
 

@@ -17,7 +17,7 @@ from duecare.detect import links, spelled
 
 CANDIDATE = (
     rf"[0-9@]|{links.SIGN}|eyJ|-----BEGIN|glpat-|github_pat_|ghp_|hf_|{spelled.CANDIDATE}"
-    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd|\bpass ?[:=])"
+    r"|(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag|passw|passphrase|passcode|pwd|pass[\s\x1c-\x1f]?[:=])"
 )
 """What any text must hold for one of the forms to fit; all other signs are asked of such texts only."""
 
@@ -40,11 +40,11 @@ _SIGNS: dict[str, str] = {
     "at": r"@",
     "link": links.SIGN,
     "spelled": spelled.SIGN,
-    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b|\bgeboren|geburtsd|\bn[ée]e? le|\bnacid|\bnascid|\bnat[oa] il|naissance|nacimiento|nascita)",
+    "born": r"(?i:\bborn\b|\bbirth|\bd\.?o\.?b\b|\bgeboren|geburts(?:d|tag)|\bn[ée]e? le|\bnacid|\bnat[oa] il|naissance|nacimiento|nasci[dmt])",
     "hexadecimal": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:|::[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
     "vendor": r"sk-|[sr]k_|whsec_|gh[pousr]_|github_pat|glpat-|A(?:KIA|SIA|ROA|IDA)|xox|xapp-|AIza|ya29|hf_|npm_|pypi-|SG\.|shp|do[opr]_v1|dapi|SK[a-f0-9]|EAA|eyJ|-----BEGIN",
-    "secret": r"(?i:key|token|secret|credential|bearer|basic)[^\n]{0,24}[A-Za-z0-9_+/.=-]{16}",
-    "password": r"(?i:passw|passphrase|passcode|pwd|\bpass ?[:=])",
+    "secret": r"(?i:key|token|secret|credential|bearer|basic)[^\n]{0,24}[A-Za-z0-9_~+/.=-]{16}",
+    "password": r"(?i:passw|passphrase|passcode|pwd|pass[\s\x1c-\x1f]?[:=])",
     "pin": r"(?i:\b(?:pin|cvv2?|cvc|security code|one[- ]time (?:code|password)|otp|verification code|pin code)(?: (?:is|was|number)){0,2}\s?[:=#]?\s?)[0-9]{3}",
     "user": r"(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag)",
     "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
@@ -97,7 +97,7 @@ _SOONER: dict[str, tuple[str, ...]] = {
     "spelled": (
         r"(?i:[ _\[({<-]dot[ \])}>_-])",
         r"(?i: at [a-z]{3,10}\.)",
-        r"[\[({<] ?(?i:at|@) ?[\])}>]",
+        r"[\[({<] ?(?i:at|@|\.) ?[\])}>]",
         r"%40|@ ",
         r" @",
         r"@[A-Za-z]{3,10},",

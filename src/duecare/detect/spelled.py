@@ -19,10 +19,11 @@ _BRACED_AT = r"\ ?[\[({<]\ ?(?:at|@)\ ?[\])}>]\ ?"
 _DOT = r"(?:\ ?[\[({<]\ ?(?:dot|\.)\ ?[\])}>]\ ?|\ dot\ |[-_]dot[-_])"
 _LOCAL = rf"(?<![\w.+-])(?:[\w+]{{1,32}}(?:{_DOT}|[.-]))?[\w.+]{{1,64}}"
 _EVERYBODYS = r"(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|msn|icloud|aol|proton|protonmail|gmx|web|mail|yandex|zoho)"
-SIGN = rf"(?i: dot |[\[({{<] ?(?:at|dot|@) ?[\])}}>]|[-_]dot[-_]| at {_EVERYBODYS}\.| @ ?{_EVERYBODYS}|@ {_EVERYBODYS}|@{_EVERYBODYS},|%40)"
+SIGN = rf"(?i: dot |[\[({{<] ?(?:at|dot|@|\.) ?[\])}}>]|[-_]dot[-_]| at {_EVERYBODYS}\.| @ ?{_EVERYBODYS}|@ {_EVERYBODYS}|@{_EVERYBODYS},|%40)"
 """What every text with such an address holds, for either engine of regular expressions."""
 CANDIDATE = (
-    rf"(?i:[\[({{<] ?at ?[\])}}>]| at \S+ ?[\[({{<]? ?dot|[-_]at[-_][^\n]{{1,99}}dot[-_]| at {_EVERYBODYS}\.)"
+    r"(?i:[\[({<] ?at ?[\])}>]| at \S+ ?(?:[\[({<]? ?dot|[\[({<] ?\.)|[-_]at[-_][^\n]{1,99}(?:dot|[\[({<] ?\.)"
+    rf"| at {_EVERYBODYS}\.)"
 )
 """What it holds besides, where it has neither a digit nor an @."""
 _SPELLED = re.compile(
