@@ -143,6 +143,13 @@ NEARLY = [
     ("EMAIL", "the price @ 3.50 or a@b"),
     ("EMAIL", "npm install @angular/core@12.0.1 and x@y.z"),
     ("EMAIL", "look at the dot it drew, at this dot plot, (at) home. now"),
+    ("EMAIL", "She works at yahoo.com, look at outlook.com: we met at web.de. Sign up at gmail.com"),
+    ("EMAIL", "I work at acme dot com, and at acme dot org, look-at-me-dot-com"),
+    (
+        "URL_TOKEN",
+        "https://a.test/services/24-hour-plumber-in-leeds a.test/share/2024-09-12_annual_report.html",
+    ),
+    ("SECRET", '"password": "must be at least 8 characters", password = "Use 8-20 letters"'),
     ("IP", "clause 4.3.2.1 and 81.2.69.142.7"),
     ("IBAN", "de89 3704 0044 0532 0130 01"),
     ("MAC", "1234.5678.9012 and 3c22.fb1a.0e9d.11"),

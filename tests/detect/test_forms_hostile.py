@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_forms import TRUE
 
 from duecare.core.table import TEXTS
-from duecare.detect import credentials, mixed, named, numbers, online, places, signs
+from duecare.detect import credentials, ipv4, links, mixed, named, numbers, online, places, signs, spelled
 from duecare.detect.patterns import _SEARCHES, Forms, find_forms, forms_in
 from duecare.detect.signs import signs_in, signs_of
 from duecare.detect.spans import apart_from, longest
@@ -73,7 +73,8 @@ def calls_of(text: str) -> int:
 HOSTILE = ["1 ", "a1", "@", "a@", "a@b.", "1-", "1.1.1.1 ", "12 Elm ", "password is ", "key token secret ",
            "http://a?", "1:", "a'", "a.", "born on 3 ", "account number ", "AB 12 ", "(1", "0x", "eyJ",
            "sk-a", "-----BEGIN ", "bc1q", "x 123-45-", "+1 ", "4111 ", "DE89 3704 ", "@@@ handle ", "00",
-           "١", "²", "box 1 "]  # fmt: skip
+           "١", "²", "box 1 ", "jo at ", "jo dot ", "x%40", "a @ ", "github.com/", "u/",
+           "1.2.3.4 ", 'pwd "a" ']  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
@@ -107,7 +108,7 @@ def test_the_count_sees_work_that_grows_with_the_square() -> None:
 
 PATTERNS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (credentials, mixed, named, numbers, online, places, signs)
+    for module in (credentials, ipv4, links, mixed, named, numbers, online, places, signs, spelled)
     for name, value in vars(module).items()
     if isinstance(value, re.Pattern)
 }

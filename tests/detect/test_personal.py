@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from duecare.detect import checks
-from duecare.detect.personal import LABELS, find_personal
+from duecare.detect.personal import LABELS, _beside, _taken, find_personal
+from duecare.detect.spans import Span
 
 FOUND = [
     ("write to jo.smith+x@mail.example.org please", "EMAIL", "jo.smith+x@mail.example.org"),
@@ -101,6 +102,27 @@ def test_what_was_taken_out_is_not_found_again() -> None:
 )
 def test_a_check_goes_before_a_guess(text: str, labels: list[str]) -> None:
     assert [span.label for span in find_personal(text)] == labels
+
+
+def test_forms_that_overlap_are_cut_out_of_a_guess_once() -> None:
+    """A form within a form does not give its rest back to the name around both."""
+    text = "Anna Berg 0123456789 of Acme"
+    forms = [Span(10, 20, "ACCOUNT"), Span(12, 15, "SECRET")]
+    left = _beside(text, Span(0, len(text), "ORGANIZATION"), _taken(forms))
+    assert [text[span.start : span.end] for span in left] == ["Anna Berg", "of Acme"]
+    assert _beside(text, Span(0, 9, "PERSON"), _taken(forms)) == [Span(0, 9, "PERSON")]
+    street = [Span(3, 8, "PHONE"), Span(3, 8, "ADDRESS")]
+    assert _beside("12 Elm Street", Span(0, 13, "ADDRESS"), _taken(street)) == [Span(0, 13, "ADDRESS")]
+
+
+@pytest.mark.timeout(20)
+def test_names_and_forms_by_the_ten_thousand_are_set_apart_soon() -> None:
+    """Each name is held against the forms beside it, not against all: that took minutes."""
+    piece, count = "Ana Berg 123-45-6789; ", 100_000
+    text = piece * count
+    taken = _taken([Span(at, at + 11, "SSN") for at in range(9, len(text), len(piece))])
+    for at in range(0, len(text), len(piece)):
+        assert _beside(text, Span(at, at + 8, "PERSON"), taken) == [Span(at, at + 8, "PERSON")]
 
 
 def test_an_address_leaves_the_full_stop_of_its_sentence() -> None:

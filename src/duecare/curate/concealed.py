@@ -44,8 +44,8 @@ _MARKUP = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HTML = re.compile(
-    r"<!--(?P<said>[^>]{12,}?)-->"
-    r"|<[a-z]+[^<>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0[;\"' ]"
+    r"<!--(?P<said>(?:(?!<!--)[^>]){12,}?)-->"
+    r"|<[a-z]++[^<>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0[;\"' ]"
     r"|(?:left|top|text-indent)\s*:\s*-\d{3,5}px|(?<!-)color\s*:\s*(?:white|\#fff(?:fff)?)\b(?![^<>]{0,200}background))"
     r"[^<>]{0,200}>"
     r"|^\[(?://|comment|_)\]:\s*(?:\#|<>)\s*[(\"'](?P<noted>[^\n]{12,})[)\"']",

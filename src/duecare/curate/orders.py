@@ -3,7 +3,8 @@
 They are looked for as written and, because who plants them knows of filters, with letters of other scripts and
 digits that look alike put back ("ignоre" with a Cyrillic o, "1gnore"), with letters set apart, turned by thirteen
 places, and in the languages that most prompts of the kind are translated into. A person who speaks of ignoring
-("I ignore the instructions") gives no order.
+("I ignore the instructions", "never forget the rules") gives no order, nor has one who may travel "without any
+restrictions".
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ from duecare.detect.sieve import loosened
 _VERBS = ("ignore", "disregard", "forget", "override", "bypass")
 _APART = "|".join("[ .*_-]".join(verb) for verb in _VERBS)
 _DROP = (
-    r"(?<!\bI )(?<!\bwe )(?<!\bthey )(?<!\bwho )(?<!\byou )"
+    r"(?<!\bI )(?<!\bwe )(?<!\bthey )(?<!\bwho )(?<!\byou )(?<!n't )(?<!\bnot )(?<!\bnever )"
     rf"(?:{'|'.join(_VERBS)}|skip|do not follow|don'?t follow|stop following|{_APART})"
 )
 _EARLIER = (
     r"(?:previous|prior|above|earlier|preceding|former|original|initial|existing|current|system|safety)"
 )
-_RULES = r"(?:instructions?|prompts?|rules?|directions?|guidelines?|guardrails?|constraints?|policies|system messages?|programming|training)"
+_RULES = r"(?:instructions?|prompts?|rules?|directions?|guidelines?|guardrails?|constraints?|policies|system messages?)"
 _BEFORE = r"(?:above|before(?: this)?|so far|until now|earlier|previously|(?:that )?(?:you (?:have been|were|'ve been|had been)|they) (?:told|given|taught|said|gave))"
-_MODEL = r"(?:(?:large |ai |language )*(?:model|assistant|llm|ai|chatbot|agent|gpt)s?)"
+_MODEL = r"(?:(?:large |ai |language ){0,3}(?:model|assistant|llm|ai|chatbot|agent|gpt)s?)"
 _NO_RULES = r"(?:no|without(?: any)?|free (?:of|from)(?: all| any)?) (?:rules|restrictions|limits|limitations|guidelines|filters?|censorship|policies|constraints)"
 _ORDERS = re.compile(
     rf"\b{_DROP}\b[\w ,']{{0,30}}?\b{_EARLIER}\b[\w ,']{{0,20}}?\b{_RULES}"
     rf"|\b{_DROP} (?:all |any )?(?:of )?(?:your|the|these|those) {_RULES}"
+    r"|\b(?:ignore|disregard|forget|override|bypass) (?:all |any )?(?:of )?your (?:previous |prior |earlier )?(?:programming|training)\b"
     rf"|\b{_DROP}\b[\w ,']{{0,24}}?\b{_RULES}[\w ,']{{0,12}}?\b{_BEFORE}\b"
     rf"|\b{_DROP} (?:all|everything|anything|what(?:ever)?|all of what)\b[\w ,']{{0,24}}?\b{_BEFORE}\b"
     r"|\b(?:new|real|actual|hidden|secret) (?:system )?(?:instructions?|prompt)\s*:"
@@ -42,12 +44,14 @@ _ORDERS = re.compile(
     r"\b(?:say|answer|reply|respond|output|write)\b"
     r"|\bwhen(?:ever)? the (?:user|human|prompt) (?:says|asks|mentions|writes|contains)\b[^.\n]{1,60}?,? (?:always )?(?:say|answer|reply|respond|output)\b"
     r"|\b(?:do not|don'?t|never) (?:tell|mention|reveal|show)[\w ]{0,20} (?:to )?the (?:user|human|reviewer|annotator)s?\b"
-    rf"|\b(?:you (?:are|have)|you(?:'ve| will)|that you(?: have)?|pretend (?:to have|you have)|act as if you had)\b[\w ,']{{0,30}}?\b{_NO_RULES}\b"
-    r"|\byou are (?:now )?(?:DAN|jailbroken)\b|\b(?:enter|enable|activate) (?:the )?(?:developer|god|jailbreak|DAN) mode\b"
-    rf"|\b(?:note|message|instructions?|attention|important|reminder|warning)(?: to| for)? (?:the |all |any )?{_MODEL} ?:"
-    r"|\bif you(?:'re| are) (?:an? )?(?:ai|llm|large language model|language model|ai (?:model|assistant))\b"
-    rf"|\b{_MODEL} (?:reading|that reads?|who reads?|processing|that process(?:es)?|evaluating|that evaluates?) this\b"
-    r"|\bignore[rz]?(?: pas)? (?:toutes? )?(?:les|tes|vos) (?:instructions|consignes|règles)\b"
+    rf"|\byou(?: are|'re| have|'ve| will|'ll)?\b[\w ,']{{0,20}}?\b(?:{_MODEL}|answer|respond|reply|write|act|speak)\b[\w ,']{{0,20}}?\b{_NO_RULES}\b"
+    rf"|\b(?:pretend|imagine|as if)(?: that)?(?: to| you)? (?:have|had|are|were)\b[\w ,']{{0,30}}?\b{_NO_RULES}\b"
+    r"|\byou are (?:now )?(?:(?-i:DAN)|jailbroken)\b|\b(?:enter|enable|activate) (?:the )?(?:jailbreak|(?-i:DAN)) mode\b"
+    r"|\byou are (?:now )?in (?:developer|god|jailbreak) mode\b"
+    rf"|\b(?:note|message|instructions?|attention|important|reminder|warning) (?:to|for) (?:the |all |any )?(?!agent){_MODEL} ?:"
+    r"|\bif you(?:'re| are) (?:an? )?(?:ai(?: model| assistant)?|llm|(?:large )?language model)\b(?! (?!(?:that|who|reading|processing|please|you)\b)\w)"
+    rf"|\b(?!agent|assistant){_MODEL} (?:reading|that reads?|who reads?|processing|that process(?:es)?|evaluating|that evaluates?) this\b"
+    r"|(?<!\bil )(?<!\belle )(?<!\bqui )(?<!\bon )\bignore[rz]?(?: pas)? (?:toutes? )?(?:les|tes|vos) (?:instructions|consignes|règles)\b"
     r"|\bignorier\w{0,4} (?:alle |die |sämtliche |deine |bitte ){0,3}(?:vorherigen|bisherigen|obigen|vorangegangenen|früheren) (?:anweisungen|instruktionen|befehle|regeln)\b"
     r"|\bignora(?:r|d|te|re)? (?:todas |tutte )?(?:las|le|as|tus|suas) (?:instrucciones|istruzioni|instruções|reglas|regole|regras)\b"
     r"|игнорируй(?:те)? (?:все )?(?:предыдущие|прежние) (?:инструкции|указания)"

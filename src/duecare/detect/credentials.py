@@ -73,6 +73,10 @@ _NO_PASSWORD = word_set(
     "unknown same something somewhere anything nothing working protected too very weak strong secure blocked locked "
     "none null true false string text password"
 )  # fmt: skip
+_OF_RULES = word_set(
+    "must characters character digit digits letter letters number numbers symbols minimum contain contains code"
+)
+"""Words that ask for a password: "at least 8 characters"."""
 
 
 def find_vendor_keys(text: str) -> Iterator[Span]:
@@ -99,6 +103,8 @@ def find_passwords(text: str) -> Iterator[Span]:
 
     for match in _QUOTED.finditer(text):
         shown = match.group(match.lastgroup or 0)
+        if not _OF_RULES.isdisjoint(shown.lower().split()):
+            continue
         named = match.group()[: -len(shown) - 2].rstrip()[-1:] in ("=", ":")
         if any(map(str.isdigit, shown)) or (named and shown.lower() not in _NO_PASSWORD and shown.isalnum()):
             yield Span(match.end() - 1 - len(shown), match.end() - 1, "SECRET", 0.8)

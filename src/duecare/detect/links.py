@@ -30,6 +30,7 @@ _LETS_IN = word_set(
 )
 _LEAST = 16
 """Signs of a part of a path that is a token."""
+_JOINTS = re.compile(r"[-_.]")
 _PAGE = re.compile(
     r"""(?<![\w.@-])(?:https?://)?(?:(?:www|m|old|mobile|[a-z]{2})\.)?(?:
     (?:linkedin\.com/in|reddit\.com/u(?:ser)?|snapchat\.com/add|facebook\.com/profile\.php\?id=|youtube\.com/(?:c|user))/?
@@ -93,5 +94,11 @@ def _lets_in(parts: list[str]) -> bool:
     for place, part in enumerate(parts):
         if part.lower() in _LETS_IN:
             rest = (each for each in parts[place + 1 :] if len(each) >= _LEAST)
-            return any(random_looking(each) for each in rest)
+            return any(random_looking(each) and not _title(each) for each in rest)
     return False
+
+
+def _title(part: str) -> bool:
+    """Whether a part of a path is words and numbers, such as "2024-annual-report": no token."""
+    pieces = _JOINTS.split(part)
+    return len(pieces) > 2 and all(piece.isalpha() or piece.isdigit() for piece in pieces)

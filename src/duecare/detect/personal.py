@@ -9,9 +9,11 @@ what is found is looked for again in the text so redacted, until nothing is.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from itertools import accumulate
+from operator import itemgetter
 
 import pyarrow as pa
 
@@ -91,10 +93,11 @@ class Personal:
         forms = dict(patterns.forms_in(texts))
         for number, text in picked(texts, sorted(found.keys() | forms.keys())).items():
             formed = [span for span in forms.get(number, ()) if span.label in self.labels]
+            taken = _taken(formed)
             spans = [
                 part
                 for span in found.get(number, ())
-                for part in (_beside(text, span, formed) if formed else (span,))
+                for part in (_beside(text, span, taken) if taken else (span,))
                 if not _harmless(part.label, text[part.start : part.end])
             ]
             if (spans := spans + formed) and (apart := _apart(text, spans)):
@@ -110,15 +113,28 @@ def _harmless(label: str, said: str) -> bool:
     return stands_for_nobody(label, said)
 
 
-def _beside(text: str, span: Span, formed: list[Span]) -> list[Span]:
+def _taken(formed: list[Span]) -> list[tuple[int, int, bool]]:
+    """Where forms stand, in order, those that overlap as one, and whether an address may hold them."""
+    places: list[tuple[int, int, bool]] = []
+    for span in sorted(formed):
+        start, end, within = span.start, span.end, span.label in _IN_ADDRESS
+        if places and start < places[-1][1]:
+            before = places.pop()
+            start, end, within = before[0], max(before[1], end), before[2] and within
+        places.append((start, end, within))
+    return places
+
+
+def _beside(text: str, span: Span, taken: list[tuple[int, int, bool]]) -> list[Span]:
     """What is left of a place that the model found beside those with a form, which a check vouches for.
 
     An address keeps its numbers, of which some look like a form; one that holds a checked number is none.
     """
-    inside = [each for each in formed if each.start < span.end and span.start < each.end]
-    if not inside or (span.label == "ADDRESS" and all(each.label in _IN_ADDRESS for each in inside)):
+    first = bisect_right(taken, span.start, key=itemgetter(1))
+    inside = taken[first : bisect_left(taken, span.end, first, key=itemgetter(0))]
+    if not inside or (span.label == "ADDRESS" and all(within for _, _, within in inside)):
         return [span]
-    edges = [span.start, *(edge for each in sorted(inside) for edge in (each.start, each.end)), span.end]
+    edges = [span.start, *(edge for place in inside for edge in place[:2]), span.end]
     pieces = [
         span._replace(start=start + told[0], end=start + told[1])
         for start, end in zip(edges[::2], edges[1::2], strict=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from duecare.detect.context import word_set
 from duecare.detect.spans import Span
 
 _TOP = r"(?:com|org|net|edu|gov|io|co|info|biz|eu|uk|de|fr|es|nl|ch|pl|ru|jp|cn|au|br|us|ca|example)"
@@ -36,8 +37,18 @@ _SPELLED = re.compile(
     r"|[\w.+-]{1,64}%40(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,12}",  # in the address of a page
     re.IGNORECASE | re.VERBOSE,
 )
+_BEGINS = re.compile(r"[^\W_]+(?=[ @\[({<]|[-_]at[-_])")
+_NO_LOCAL = word_set(
+    "look looks looking looked work works working worked is are was were be been being am me us it you him them he she they "
+    "meet meets met stay stays stayed live lives lived found find finds available hosted here there and or but in up on out that "
+    "this arrive arrived sat sits pointed points"
+)
+"""Words that stand before "at" in prose: "she works at yahoo.com"."""
 
 
 def find_spelled_emails(text: str) -> Iterator[Span]:
     """Addresses written out: "jo at example dot com"."""
-    return (Span(*match.span(), "EMAIL") for match in _SPELLED.finditer(text))
+    for match in _SPELLED.finditer(text):
+        begins = _BEGINS.match(match.group())
+        if begins is None or begins.group().lower() not in _NO_LOCAL:
+            yield Span(*match.span(), "EMAIL")
