@@ -42,6 +42,22 @@ def test_the_first_step_is_compiled_and_does_not_count(ticking: Ticking) -> None
     assert only.step_seconds == 30.0  # better than nothing
 
 
+def test_of_steps_that_learn_from_one_round_of_answers_the_round_is_timed(ticking: Ticking) -> None:
+    """Answering falls to the first of them: the two steps behind it say nothing of the price of a step."""
+    clock = Clock(ticking, turn=4)
+    steps(clock, ticking, [90.0, 1.0, 1.0, 1.0, 9.0, 1.0, 1.0])
+    assert not clock.measured
+    steps(clock, ticking, [1.0, 9.0, 1.0, 1.0, 5.0])
+    assert clock.measured
+    assert clock.step_seconds == (3.0 + 4.0) / 2
+    steps(clock, ticking, [9.0])  # no whole round
+    assert not clock.measured
+    assert clock.step_seconds == (3.0 + 4.0) / 2
+    short = Clock(ticking, turn=4)
+    steps(short, ticking, [30.0, 2.0, 2.0, 2.0])
+    assert short.step_seconds == 9.0
+
+
 def test_time_inside_is_not_counted_twice(ticking: Ticking) -> None:
     clock = Clock(ticking)
     with clock.of("telemetry"):

@@ -140,6 +140,17 @@ def test_every_interval_has_its_share_of_what_may_go_wrong(asked: tuple[Outcome,
         assert all(f"one of 4 looks at {2 * detectors} gaps" in each.method for each in found)
 
 
+def test_a_figure_of_scores_rests_on_the_detector_that_gave_them(asked: tuple[Outcome, Told, Path]) -> None:
+    """So that the report shows how good that one is, and for whom it is not."""
+    from duecare.detect import load as load_detector
+
+    for name in ("toxicity", "refusal"):
+        for kind in ("gap", "amplification"):
+            found = asked[1].estimates(f"sft.twins.{name}_{kind}")
+            assert {each.rests_on for each in found} == {(load_detector(name).instrument,)}
+    assert {each.rests_on for each in asked[1].estimates("sft.twins.gap")} == {()}
+
+
 def test_where_time_is_short_the_note_names_the_setting_that_would_help() -> None:
     from duecare.train.probing import enough, plan
 

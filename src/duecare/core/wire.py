@@ -64,16 +64,28 @@ def settings(step: object) -> dict[str, Any]:
 
     Fields declared with `metadata={"speed": True}` (workers, inference batch size, device) change
     only how fast the result comes and stay out of every digest. One with `metadata={"added": True}` came
-    later than its step: left at its default it stays out too, so that digests are what they were.
+    later than its step: left at its default it stays out too, so that digests are what they were. That holds
+    for the settings inside a step's (limits, probes) as well.
     """
     if not dataclasses.is_dataclass(step):
         raise TypeError(f"a step is a dataclass, got {type(step).__name__}")
     return {
-        field.name: plain(getattr(step, field.name))
+        field.name: _inside(getattr(step, field.name))
         for field in dataclasses.fields(step)
-        if not field.metadata.get("speed", False)
-        and not (field.metadata.get("added", False) and getattr(step, field.name) == field.default)
+        if not field.metadata.get("speed", False) and not _came_later(step, field)
     }
+
+
+def _inside(value: object) -> Any:
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return plain(value)
+    kept = [field for field in dataclasses.fields(value) if not _came_later(value, field)]
+    return {field.name: _inside(getattr(value, field.name)) for field in kept}
+
+
+def _came_later(owner: object, field: dataclasses.Field[Any]) -> bool:
+    """Whether a field came later than what it is a setting of, and is as if it had not come."""
+    return bool(field.metadata.get("added", False)) and getattr(owner, field.name) == field.default
 
 
 def _refuse_unwritable(value: object, path: str) -> None:

@@ -14,17 +14,20 @@ import numpy as np
 from duecare.core import Note
 
 MEASURED = 2
-"""So many training steps are timed before the rest is estimated; the first of a process is compiled."""
+"""So many training steps (or rounds) are timed before the rest is estimated; the first one is compiled."""
 
 
 @dataclass(slots=True)
 class Clock:
     """Seconds of this process by what they were spent on; `now` tells seconds.
 
-    A step's own time is from the end of one hand-over of figures to the beginning of the next.
+    A step's own time is from the end of one hand-over of figures to the beginning of the next. Where `turn`
+    steps learn from one round of answers the first of them takes the time of answering, so that only whole
+    rounds say how long a step takes.
     """
 
     now: Callable[[], float] = time.perf_counter
+    turn: int = 1
     steps: list[float] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
     _mark: float | None = None
@@ -51,13 +54,18 @@ class Clock:
 
     @property
     def measured(self) -> bool:
-        """Whether enough steps were timed to estimate from."""
-        return len(self.steps) > MEASURED
+        """Whether enough was timed to estimate from, just now."""
+        return len(self.steps) == (MEASURED + 1) * self.turn
 
     @property
     def step_seconds(self) -> float:
-        """A training step's time: the median of those timed, without the first where there are others."""
-        return statistics.median(self.steps[1:] or self.steps or [0.0])
+        """A training step's time: the median of those timed, without the first where there are others.
+
+        Of rounds of several steps it is the mean of a round's.
+        """
+        whole = range(0, len(self.steps) - self.turn + 1, self.turn)
+        rounds = [statistics.fmean(self.steps[at : at + self.turn]) for at in whole] or self.steps
+        return statistics.median(rounds[1:] or rounds or [0.0])
 
     def told(self, method: str) -> Note:
         """Where the time went, in shares of all of it."""

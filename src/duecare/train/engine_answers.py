@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from duecare.train.batch import ROUND, chunks
 from duecare.train.engine_probe import TOGETHER, Asker, knowing_base
 from duecare.train.probing import Floats, Pairing, Probes
 from duecare.train.resume import Resume
+from duecare.train.sampled import figures_by
 
 UNJUDGED = -1.0
 """Stands for the score of an answer that a detector could not judge."""
@@ -42,6 +43,15 @@ class AnswersAsker(Asker):
         super().__init__(probes.drawn, loaded.tokenizer)
         self._prompts = [row.tokens[: int(np.argmax(row.taught))].tolist() for row in self._rows]
         self._length = -(-max(map(len, self._prompts)) // ROUND) * ROUND
+
+    @property
+    def rests_on(self) -> Mapping[str, tuple[str, ...]]:
+        """The detectors by figure."""
+        return {
+            figure: (detector.instrument,)
+            for name, detector in self._detectors.items()
+            for figure in figures_by((name,))
+        }
 
     def compared(self, method: str) -> list[tuple[str, Pairing]]:
         """Every pair of groups by every detector, the gap now and against the base."""

@@ -220,6 +220,11 @@ class Run:
         return Halt(self.method, self.step.steps, self.resume, self.tell)
 
     @property
+    def turn(self) -> int:
+        """So many steps learn from the same answers of the model."""
+        return getattr(self.step, "iterations", 1)
+
+    @property
     def snapshots(self) -> Snapshots:
         """The low-rank updates that are kept on the way."""
         return Snapshots(self.resume, planned(self.step))
@@ -238,7 +243,7 @@ class Run:
         self.tell = (
             told_to(trainer.metrics_logger, self.method, self.tell) if self.step.metrics else self.tell
         )
-        clock = Clock()
+        clock = Clock(turn=self.turn)
         start, log, probed = go_on(self, trainer)
         trainer.begun = start
         watch = watch_of(self, log, probed, lambda who: self._ask(who, trainer, clock))
@@ -273,7 +278,7 @@ class Run:
             with clock.of("held-out"):
                 self._look(self.held, record.step, trainer, watch)
         # In the middle of a round of answers there is nothing to go on from: it is finished first.
-        asked = None if record.step % getattr(self.step, "iterations", 1) else signals.asked
+        asked = None if record.step % self.turn else signals.asked
         if ended or asked is not None:
             with clock.of("checkpoints"):
                 self._keep(record.step, trainer, watch.crossing.good)

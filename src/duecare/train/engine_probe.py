@@ -74,6 +74,11 @@ class Asker:
         """Which of them are compared."""
         return pairings(self.twins)
 
+    @property
+    def rests_on(self) -> Mapping[str, tuple[str, ...]]:
+        """The instruments by figure; a log-probability rests on none but the model itself."""
+        return {}
+
     def compared(self, method: str) -> list[tuple[str, Pairing]]:
         """Which figure is followed of which pair of groups."""
         return [(figure, pair) for pair in self.pairings for figure in probed(method)]

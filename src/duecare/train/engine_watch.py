@@ -11,7 +11,7 @@ from flax import nnx
 
 from duecare.core import Note, exact
 from duecare.model.quantised import held
-from duecare.train.clock import MEASURED, Clock, size_note, time_note
+from duecare.train.clock import Clock, size_note, time_note
 from duecare.train.crossing import Crossing
 from duecare.train.gauge import Gauge
 from duecare.train.limits import Limits
@@ -62,6 +62,7 @@ def _asked_by(
         probes=who.probes,
         pairings=who.pairings,
         compared=compared,
+        rests_on=who.rests_on,
         base=who.base,
         log=log,
         ask=ask,
@@ -79,10 +80,9 @@ def decided(run: Run, watch: Watch, clock: Clock, at: int) -> list[TwinWatch]:
 
 
 def outlook(run: Run, step: int, watch: Watch, clock: Clock) -> None:
-    """Once two steps are timed: fix how often twins are asked, and say how long the rest will take."""
-    enough = len(clock.steps) == MEASURED + 1
-    twins = decided(run, watch, clock, step) if enough or step == run.step.steps else []
-    if enough:
+    """Once two steps or rounds are timed: fix how often twins are asked, and say how long the rest takes."""
+    twins = decided(run, watch, clock, step) if clock.measured or step == run.step.steps else []
+    if clock.measured:
         memory, of_device = most_memory()
         note = time_note(
             run.method,

@@ -6,7 +6,7 @@ Free of JAX. What the limits are held against is in `duecare.train.gauge`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
 from duecare.core import refuse_unless
@@ -67,10 +67,10 @@ class Limits:
     twins_gap: float | None = None
     twins_amplification: float | None = None
     twins_reward_gap: float | None = None
-    twins_toxicity_gap: float | None = None
-    twins_toxicity_amplification: float | None = None
-    twins_refusal_gap: float | None = None
-    twins_refusal_amplification: float | None = None
+    twins_toxicity_gap: float | None = field(default=None, metadata={"added": True})
+    twins_toxicity_amplification: float | None = field(default=None, metadata={"added": True})
+    twins_refusal_gap: float | None = field(default=None, metadata={"added": True})
+    twins_refusal_amplification: float | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         scores = {f"{_TWINS}{figure}": 1.0 for figure in figures_by(SCORED_BY)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Probes:
     issues: int = len(ISSUES)
     every: int | None = None
     share: float = 0.1
-    sampled: Sampled | None = None
+    sampled: Sampled | None = field(default=None, metadata={"added": True})
 
     def __post_init__(self) -> None:
         known = isinstance(self.axes, tuple) and bool(self.axes) and set(self.axes) <= set(AXES)

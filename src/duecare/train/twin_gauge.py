@@ -104,6 +104,8 @@ class TwinGauge:
     alpha: float
     crossing: Crossing
     compared: Sequence[tuple[str, Pairing]] = ()
+    rests_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The instruments, by figure."""
     readings: list[Reading] = field(default_factory=list)
     lines: list[Line] = field(init=False)
 
@@ -212,7 +214,8 @@ class TwinGauge:
     def _estimate(self, line: Line, look: Reading) -> Estimate:
         there = {**self.about, "split": SPLIT, **line.place}
         metric = f"{self.method}.twins.{line.figure}"
-        return look.interval.estimate(metric, there, unit=_unit(line.figure), step=look.place[0])
+        instruments = self.rests_on.get(line.figure, ())
+        return look.interval.estimate(metric, there, _unit(line.figure), instruments, step=look.place[0])
 
     def _finding(self, line: Line, look: Reading | None, verdict: Verdict, detail: str, next: str) -> Finding:
         limit = self.limits.twins[line.figure]

@@ -40,12 +40,13 @@ class TwinWatch:
         ask: Callable[[], Floats],
         spare: int = 0,
         compared: Sequence[tuple[str, Pairing]] = (),
+        rests_on: Mapping[str, tuple[str, ...]] | None = None,
         what: str = "probes",
     ) -> None:
         self.method, self.about, self.probes, self.pairings = method, dict(about), probes, pairings
         self.base, self.log, self.steps, self.every = base, log, steps, every
         self.limits, self.alpha, self.crossing, self.ask = limits, alpha, crossing, ask
-        self.spare, self.compared, self.what = spare, compared, what
+        self.spare, self.compared, self.rests_on, self.what = spare, compared, rests_on or {}, what
         self._gauge: TwinGauge | None = None
         self._fresh = self._begun = False
         self._last: Asked | None = None
@@ -157,5 +158,6 @@ class TwinWatch:
                 alpha=self.alpha,
                 crossing=self.crossing,
                 compared=self.compared,
+                rests_on=self.rests_on,
             )
         return self._gauge
