@@ -43,6 +43,14 @@ def test_known_names_are_one_wording(reading: group_reading.GroupReading, text: 
     assert reading.read(text)[0] == read
 
 
+def test_a_name_before_a_full_stop_is_read_as_one_whatever_follows(
+    reading: group_reading.GroupReading,
+) -> None:
+    """ "American Indians" and "Mexican Americans" are names too, but not over the end of a sentence."""
+    assert reading.read("I like every American. Indians came.")[0] == "I like every minority. minority came."
+    assert reading.read("Every American Indian came.")[0] == "Every minority came."
+
+
 def test_most_unknown_names_are_found_and_few_other_words(reading: group_reading.GroupReading) -> None:
     """Names of invented peoples that training had no sight of; the controls are words that must stay."""
     made = [

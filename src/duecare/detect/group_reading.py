@@ -104,20 +104,23 @@ class GroupReading:
         """`text` with SOME_GROUP for every name of a group, and how many there were."""
         matches = list(_WORD.finditer(text))
         words = self._listed.meant([match[0].lower() for match in matches])
-        reach = self._reach(words, text, matches)
         # A word joins the one before it over a blank, not over a full stop.
         joined = [
             _GAP.fullmatch(text, one.end(), other.start()) is not None for one, other in pairwise(matches)
         ]
+        reach = [
+            size if all(joined[place : place + size - 1]) else int(words[place] in self._listed)
+            for place, size in enumerate(self._reach(words, text, matches))
+        ]
         parts, end, count, place = [], 0, 0, 0
         while place < len(words):
             last = place + reach[place] - 1
-            if last < place or not all(joined[place:last]):
+            if last < place:
                 place += 1
                 continue
             while last + 1 < len(words) and joined[last]:
                 more = max(reach[last + 1], int(words[last + 1] in _PEOPLE))
-                if not more or not all(joined[last : last + more]):
+                if not more:
                     break
                 last += more
             parts += [text[end : matches[place].start()], SOME_GROUP]

@@ -84,6 +84,10 @@ class Listed:
             if form not in known and form not in names.ordinary
         }
 
+    def __contains__(self, word: str) -> bool:
+        """Whether a word, lower case, is a name by itself."""
+        return word in self._words
+
     def meant(self, words: Sequence[str]) -> list[str]:
         """`words`, lower case, those one slip away from a word of the list as it has them."""
         return [self._meant.get(word, word) for word in words]
