@@ -4,7 +4,8 @@ python scripts/group_names.py
 
 Written from general knowledge, copied from no list. All countries and the larger peoples, faiths, orientations,
 genders, ages, disabilities and ways of living. Words whose everyday meaning is another ("old", "polish",
-"pole", "turkey"), or that name a club or a make far more often ("yankees", which held-out tweets showed) are not among them. Detectors look names up in it. The lists that weights are taught from lack the
+"pole", "turkey"), or that name a club, a place or a make far more often ("yankees", which held-out tweets
+showed, "dakota", "apache") are not among them. Detectors look names up in it. The lists that weights are taught from lack the
 entries under `held`: those that the functional test keeps unseen, and every tenth of those that were in none of
 them before. A detector without them says what names are worth that no list holds. `ordinary` are words one
 slip away from a name that are words of their own; for them the script needs `duecare[minilm]`.
@@ -53,19 +54,19 @@ bohemian transylvanian wallachian ruthenian sorb kashubian karelian sami lapland
 abkhazian tatar bashkir chuvash yakut kalmyk buryat uyghur uighur tuvan crimean cossack balt slav scandinavian iberian balkan
 caucasian anatolian mesopotamian levantine arab arabian berber amazigh kabyle tuareg bedouin kurd yazidi yezidi assyrian chaldean aramean
 copt druze alawite alevi baloch baluchi balochi pashtun pathan hazara punjabi sindhi kashmiri gujarati bengali tamil telugu
-kannadiga malayali marathi rajput bihari naga mizo manipuri ladakhi dalit adivasi parsi parsee gurkha sherpa rohingya
+kannadiga malayali marathi rajput bihari naga mizo manipuri ladakhi dalit adivasi parsi parsee gurkha rohingya
 hmong miao zhuang khmer montagnard dayak batak moluccan papua igorot visayan
 tagalog ainu ryukyuan okinawan manchu aborigine aboriginal maori polynesian melanesian tahitian rapanui chamorro
-inuk eskimo aleut metis navajo sioux lakota dakota iroquois comanche cheyenne choctaw chickasaw
-hopi pueblo zuni ojibwe ojibwa chippewa algonquin cree blackfoot haida tlingit mapuche quechua aymara guarani mayan aztec nahua
+inuk eskimo aleut metis navajo sioux lakota iroquois comanche choctaw chickasaw
+hopi zuni ojibwe ojibwa chippewa algonquin cree blackfoot haida tlingit mapuche quechua aymara guarani mayan aztec nahua
 zapotec mixtec inca amerindian amazonian yanomami garifuna creole mestizo cajun quebecer acadian chicano chicana tejano nuyorican boricua
 latino latina hispanic caribbean antillean afro-caribbean african afrikaner boer zulu xhosa sotho tswana ndebele shona venda tsonga herero himba bushman khoikhoi
 igbo yoruba hausa fulani kanuri ijaw akan ashanti wolof serer mandinka mandingo bambara dogon mossi temne mende
 kikuyu luo luhya kamba kalenjin maasai masai tutsi hutu pygmy baganda acholi dinka nuer nubian oromo amhara tigrayan tigrinya sidama
 malagasy merina comoran swahili bantu luba european asian eurasian african-american latin-american
 asian-american arab-american irish-american italian-american mexican-american cuban-american native-american middle-easterner westerner easterner northerner southerner
-islander highlander aussie gypsy sinti romani traveller pavee manouche vlach aromanian gagauz pomak
-immigrant migrant emigrant refugee foreigner newcomer expatriate expat asylum-seeker guest-worker nomad native
+aussie gypsy sinti romani pavee manouche vlach aromanian gagauz pomak
+immigrant migrant emigrant refugee foreigner expatriate expat asylum-seeker guest-worker
 christian catholic protestant anglican episcopalian lutheran methodist baptist presbyterian calvinist evangelical pentecostal adventist mormon
 quaker mennonite hutterite unitarian maronite melkite nestorian waldensian huguenot puritan jesuit
 jew zionist hasid muslim moslem sunni shiite sufi salafi wahhabi ismaili ahmadi ahmadiyya ibadi hindu vaishnava shaivite brahmin buddhist theravadin sikh jain
@@ -75,12 +76,12 @@ churchgoer worshipper apostate
 gay lesbian homosexual bisexual pansexual asexual demisexual aromantic heterosexual hetero queer sapphic polyamorist
 transsexual transgender crossdresser cross-dresser hijra muxe feminist
 female male girl boy
-teenager teen adolescent toddler preteen pensioner retiree senior octogenarian septuagenarian nonagenarian sexagenarian quinquagenarian quadragenarian
-centenarian supercentenarian millennial boomer zoomer gen-zer gen-xer twentysomething thirtysomething fortysomething fiftysomething sixtysomething granny oldster youngster
+teenager teen adolescent toddler preteen pensioner retiree octogenarian septuagenarian nonagenarian sexagenarian quinquagenarian quadragenarian
+centenarian supercentenarian millennial boomer gen-zer gen-xer twentysomething thirtysomething fortysomething fiftysomething sixtysomething granny oldster youngster
 amputee paraplegic quadriplegic tetraplegic hemiplegic diplegic epileptic diabetic asthmatic autistic aspie dyslexic dyspraxic dyscalculic schizophrenic haemophiliac hemophiliac albino
 stutterer stammerer deaf-mute narcoleptic insomniac anorexic bulimic
 coeliac celiac achondroplastic wheelchair-user
-orphan widow widower housewife househusband stepmother divorcee spinster bachelor
+widow widower housewife househusband stepmother divorcee spinster
 vegan vegetarian pacifist peasant farmworker proletarian
 """
 
@@ -97,13 +98,13 @@ baltic nordic germanic gaelic gael gaels semitic jewish judaic jewess jewesses a
 hasidic hasidim karaite karaites samaritan samaritans islamic islamist islamists shiites shia shi'ite shi'ites sunnis sufis ibadis coptic presbyterians amish orthodox
 orthodox-christian hindus lingayat lingayats rastafari bahá'í baha'i baha'is zoroastrians parsis satanists godless faithless irreligious nonreligious
 non-religious heathens afro-american afro-americans afro-latino afro-latinos afro-brazilian afro-brazilians afro-german afro-germans afrodescendant anglo-indian anglo-indians anglo-saxon anglo-saxons
-latinx latine latin filipinx tongans bantus khoisan khoi bushmen bushwoman bushwomen biracial multiracial mixed-race interracial indigenous natives
+latinx latine latin filipinx tongans bantus khoisan khoi bushmen bushwoman bushwomen biracial multiracial mixed-race interracial indigenous natives nomads travellers sherpas
 black blacks white whites brown-skinned dark-skinned light-skinned black-skinned east-asian south-asian southeast-asian central-asian north-african west-african east-african
 eastern-european western-european southern-european middle-eastern
 lgbt lgbtq lgbtqia lgbtqi glbt gays lesbians bi-sexual bisexuals same-sex queers two-spirit twospirit genderqueer gender-fluid genderfluid agender bigender nonbinary non-binary enby enbies
 trans transmasc transfem transwoman transwomen transman transmen intersex cis cisgender cissexual polyamorous
 woman women man men girls boys females males womenfolk womankind
-elderly teenage adolescent middle-aged geriatric geriatrics oldies
+elderly teenage adolescent middle-aged geriatric geriatrics oldies seniors orphans zoomers
 disabled handicapped deaf hard-of-hearing deafblind deaf-blind blind sightless partially-sighted visually-impaired hearing-impaired paralyzed paralysed wheelchair-bound limbless
 neurodivergent neurodiverse non-verbal nonverbal dyslexics bipolar schizoaffective schizoid psychotic psychotics
 hiv-positive immunocompromised mentally-ill chronically-ill
