@@ -116,7 +116,7 @@ def many(
     return {"examples": Artifact(job="read:a", path=folder, digest="0" * 64)}
 
 
-def drive(engine: str, folder: str, kill_at: str) -> None:
+def drive(engine: str, folder: str, kill_at: str, workers: str = "2") -> None:
     """A run on `engine` over FOLDER/in to FOLDER/out; killed as soon as so many partitions are written."""
 
     def tell(told: object) -> None:
@@ -125,7 +125,7 @@ def drive(engine: str, folder: str, kill_at: str) -> None:
 
     place = Path(folder)
     read = {"examples": Artifact(job="read:a", path=place / "in", digest="0" * 64)}
-    with working_on(engine_of(engine, 2)):
+    with working_on(engine_of(engine, int(workers))):
         sift(read, place / "out", tell, Shouting(log=str(place / "log"), seconds=0.3))
 
 

@@ -227,6 +227,19 @@ def test_a_run_whose_process_is_killed_goes_on_and_leaves_no_orphans(name: str, 
     assert written(out) == written(tmp_path / "plain")
 
 
+@pytest.mark.engines
+@pytest.mark.parametrize("name", ["daft", "ray"])
+def test_more_processes_than_processors_do_not_wait_for_ever_on_ray(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAFT_RUNNER", "ray")
+    many(tmp_path / "in", 2)
+    folder(tmp_path / "out")
+    call = [sys.executable, WORKS, "drive", name, str(tmp_path), "0", str((os.cpu_count() or 1) + 2)]
+    assert subprocess.run(call, check=False, stderr=subprocess.DEVNULL, timeout=120).returncode == 0
+    assert len((tmp_path / "log").read_text().split()) == 2
+
+
 @contextmanager
 def small_disk(place: Path, kilobytes: int) -> Iterator[bool]:
     """A folder on a disk of so many kilobytes; False where this machine lets nobody mount one."""

@@ -75,10 +75,12 @@ class _Handed:
 @contextmanager
 def _carrier(work: Work, parcels: Parcels, workers: int) -> Iterator[Callable[[], Carrier]]:
     """What brings the carrier to where it works: on Ray, whose store may spill to a disk, without the key."""
-    if daft.get_or_create_runner().name != "ray":
+    if daft.get_or_infer_runner_type() != "ray":
         yield _Handed(Carrier(work, parcels))
         return
-    from duecare.curate.engine_ray import keeping
+    from duecare.curate.engine_ray import keeping  # starts Ray: Daft starts one with too few processors
 
+    if "DAFT_RAY_ADDRESS" in os.environ:
+        daft.get_or_create_runner()  # a cluster that Daft alone is told of
     with keeping(work, parcels, workers) as kept:
         yield kept.carrier
