@@ -6,6 +6,7 @@ Its runner is set as Daft sets it (DAFT_RUNNER). Needs `pip install 'daft>=0.7.2
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from duecare.curate.elsewhere import Carrier, Sent, Waves, end_with_parent
 from duecare.curate.partition import Made, Partition, Work
 from duecare.vault import Parcels
 
-if tuple(int(each) for each in daft.__version__.split(".")[:2]) != (0, 7):
+if not (0, 7, 26) <= tuple(map(int, re.findall(r"\d+", daft.__version__)[:3])) < (0, 8):
     raise DuecareError(f"engine daft: Daft {daft.__version__} is here; expected daft>=0.7.26,<0.8")
 
 
