@@ -117,6 +117,10 @@ def test_it_ends_after_two_looks_that_are_no_better_and_the_best_is_kept(
     step, figure, _ = METHODS[method]
     outcome, told = run(step, world(method, base, tmp_path, harm=True), tmp_path / "out")
     seen, best = looks(told, method), int(kept(told, method).data["step"])
+    if method == "distill":
+        assert {each.unit for each in told.estimates("distill.objective", split="probe")} == {
+            "nats per token"
+        }
     assert set(seen) == set(range(2, best + 5, 2))  # two looks without a better one, of six in all
     assert max(seen) < step.steps
     assert best == 0 or method == "distill"

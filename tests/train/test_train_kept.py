@@ -142,6 +142,16 @@ def test_after_a_rollback_the_group_weights_are_those_of_the_model_put_back(
         assert told_of == pytest.approx(drawn[4][group], abs=1e-6)
 
 
+def test_where_the_best_is_kept_a_rollback_does_not_say_with_which_model_training_ends(
+    base: Artifact, tmp_path: Path, worsening: list[int]
+) -> None:
+    step = replace(ROBUST, probe=PROBES, limits=Limits(twins_gap=1.0), on_crossing="rollback", keep="best")
+    _, told, _ = trained(step, base, tmp_path, rarer(48), otherwise(8))
+    notes = {each.topic: each for each in told.all if isinstance(each, Note)}
+    assert notes["sft.rolled_back"].text.endswith("; which model is kept is told next")
+    assert notes["sft.kept"].text.startswith("of ")
+
+
 def test_patience_that_ends_training_has_the_kept_model_asked(base: Artifact, tmp_path: Path) -> None:
     """Twins are asked every 8 steps; held-out rows end training at a step that is none of these."""
     step = replace(

@@ -164,6 +164,7 @@ METRICS: dict[str, Metric] = {
     ),
     **_sampled("refusal", "Refused", "refuse to help", ""),
     "distill.kl": Metric("Distance from the teacher (KL)", unit=_NATS, better="lower"),
+    "distill.objective": Metric("What distillation minimises", unit=_NATS, better="lower"),
     "distill.teacher.loss": Metric("Loss of the teacher", unit=_NATS, better="lower"),
     "heldout.perplexity": Metric(
         "Perplexity on held-out rows",

@@ -44,9 +44,10 @@ def go_back(run: Run, trainer: Any, watch: Watch) -> None:
     restore(trainer.model, trainer.optimizer, arrays)
     if run.carries is not None:
         run.carries.put_back(arrays)
+    best = run.held is not None and run.held.keep == "best"
     text = (
         f"a limit was crossed at training step {watch.taken}: the model of step {watch.kept} was put"
-        " back, and training ended with it"
+        f" back, and training ended{'; which model is kept is told next' if best else ' with it'}"
     )
     data = {"crossed": str(watch.taken), "kept": str(watch.kept), "planned": str(run.step.steps)}
     run.tell(Note(topic=f"{run.method}.rolled_back", text=text, data=data))

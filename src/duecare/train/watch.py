@@ -57,7 +57,7 @@ Place = tuple[int, str, str | None, str | None, str]
 
 UNITS = {
     ("sft", "loss"): "nats per token",
-    **{("distill", name): "nats per token" for name in ("loss", "kl")},
+    **{("distill", name): "nats per token" for name in ("loss", "kl", "objective")},
     ("distill", "length"): "tokens",
     **{(method, name): "nats" for method in ("dpo", "orpo") for name in ("loss", "margin")},
     **{("reward-model", name): "nats" for name in ("loss", "margin", "score")},
