@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import fabricated_run as made
 import pyarrow as pa
-from fabricated_run import Fabricator, about, change, changes, counts, rows_table, wilson
+from fabricated_run import PERSONAL, TOXICITY, Fabricator, about, change, changes, counts, rows_table, wilson
 
 from duecare.core import Estimate, Example, Finding
 
@@ -21,7 +21,6 @@ PLAN = (
     "evaluate",
     "gate",
 )
-TOXICITY = "toxicity@2"
 
 
 def removed(source: str, axis: str, shares: Sequence[tuple[str, int, int]]) -> list[Estimate]:
@@ -199,7 +198,7 @@ def balance(run: Fabricator, source: str, rows: Sequence[Example], before: str) 
 def personal(run: Fabricator, source: str, rows: Sequence[Example], before: str) -> str:
     why = [
         change(row, "personal", "changed", "personal data replaced", part="messages.0", start=3, end=9)
-        | {"instrument": "personal@1", "label": label, "value": 0.9}
+        | {"instrument": PERSONAL, "label": label, "value": 0.9}
         for label, some in (("EMAIL", rows[:40]), ("PHONE", rows[30:55]), ("CARD", rows[50:59]))
         for row in some
     ]

@@ -15,11 +15,13 @@ from duecare.core import Estimate, Example, Finding, Group, Message, exact, unkn
 from duecare.core.step import Note
 from duecare.core.table import ANSWERS, CHANGES, EXAMPLES, SCORES, table
 from duecare.core.wire import encode
+from duecare.detect import DETECTORS
 from duecare.ledger.digest import key_of_step, value_digest
 from duecare.ledger.layout import scratch_folder
 from duecare.ledger.record import Recorder
 from duecare.ledger.sign import load_or_create
 
+TOXICITY, PERSONAL = (f"{name}@{DETECTORS[name].version}" for name in ("toxicity", "personal"))
 VERSION = "0.1.0"
 SOFTWARE = {"duecare": VERSION, "python": "3.11.9", "pyarrow": "26.0.1", "google-tunix": "0.1.7"}
 CURVES = pa.schema(
@@ -237,7 +239,7 @@ def answers(groups: Sequence[str]) -> tuple[pa.Table, pa.Table]:
                     "row": row,
                     "key": f"{place:064x}",
                     "part": "answer",
-                    "instrument": "toxicity@2",
+                    "instrument": TOXICITY,
                     "value": value if place != 20 else None,
                     "reason": None if place != 20 else "no word in the text",
                 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from fabricated_jobs import base
 from fabricated_report import build
-from fabricated_run import Fabricator
+from fabricated_run import TOXICITY, Fabricator
 from fabricated_verdicts import evaluate
 
 from duecare.measure import Ratings, agreements, proportion
@@ -32,7 +32,7 @@ def fabricated(tmp_path: Path, *, reviewed: bool, planned: bool = True) -> Path:
             for name, found in agreements(ratings, rng, "ordinal").items()
         ]
         where = {"suite": "toxicity-by-group", "model": "base", "axis": "gender", "group": "women"}
-        mended = proportion(9, 60).estimate("toxicity.corrected.rate", where, "share", ("toxicity@2", *by))
+        mended = proportion(9, 60).estimate("toxicity.corrected.rate", where, "share", (TOXICITY, *by))
         run.job(
             "review:model",
             "duecare.review.waiting.Review",

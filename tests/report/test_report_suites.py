@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fabricated_cases import STRANGE
 from fabricated_report import Built, build
+from fabricated_run import TOXICITY
 
 from duecare.core import Estimate
 from duecare.core.wire import decode, encode
@@ -167,13 +168,14 @@ def test_a_result_that_leans_on_a_detector_stands_beside_its_worst_figure(whole_
     assert all(line in plot for plot in leaning)
     assert not any(line in plot for plot in plots if "Perplexity on" in plot), "control: no detector there"
     named = {item["name"]: item["worst"] for item in whole_report.data["instruments"]}
-    assert named["toxicity@2"]["value"] == worst.value
+    assert named[TOXICITY]["value"] == worst.value
     assert literal(f"{worst.metric}:") in whole_report.card
 
 
 def test_a_card_is_folded_and_what_matters_stands_outside(whole_report: Built) -> None:
+    named = f"instrument-{TOXICITY.replace('@', '-')}"
     article = re.search(
-        r'<article class="instrument" aria-labelledby="instrument-toxicity-2".*?</article>',
+        rf'<article class="instrument" aria-labelledby="{named}".*?</article>',
         whole_report.html,
         re.S,
     )
