@@ -49,8 +49,9 @@ def data(tmp_path_factory):
 
 
 def test_with_protection_the_leak_is_gone_and_the_promise_stands(base, data, tmp_path):
+    """The noise comes of a secret: in one run of 1,000 at most (`alpha`) this verdict is wrong."""
     model = trained(STEP, data, base, tmp_path / "m", "sft")
-    outcome, _ = looked(LOOKING, base, data, model, tmp_path / "out")
+    outcome, _ = looked(replace(LOOKING, alpha=1e-3), base, data, model, tmp_path / "out")
     (area,) = estimates(outcome, "memorise.auc", of="canaries", attack="ratio")
     assert area.low < 0.6  # epsilon 0.1 allows 0.53 at most; of the unprotected model it is above 0.7
     agreed = finding(outcome, "memorise.epsilon")
