@@ -27,11 +27,11 @@ from duecare.detect.online import (
     find_user_names,
 )
 from duecare.detect.places import find_births
-from duecare.detect.signs import CANDIDATE, signs_in, signs_of
+from duecare.detect.signs import signs_in, signs_of
 from duecare.detect.spans import Span, longest, spans_of
 from duecare.detect.spelled import find_spelled_emails
 
-__all__ = ["CANDIDATE", "LABELS", "Forms", "find_forms", "forms_in"]
+__all__ = ["LABELS", "Forms", "find_forms", "forms_in"]
 
 LABELS = (
     "EMAIL", "PHONE", "SSN", "ITIN", "EIN", "NINO", "NHS", "SIN", "STEUER_ID", "INSEE", "DNI", "CODICE_FISCALE",
