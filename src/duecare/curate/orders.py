@@ -12,7 +12,7 @@ from __future__ import annotations
 # ruff: noqa: E501 - a pattern is read whole, on its line; letters that look alike are what this is about
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import pyarrow as pa
@@ -61,13 +61,20 @@ _ORDERS = re.compile(
 _ALIKE = str.maketrans("аеорсухіѕԁАЕОРСТІΟοΑαιе", "aeopcyxisdAEOPCTIOoAaie")
 """Letters of the Cyrillic and Greek scripts that look as those of the Latin one."""
 _SPELT = str.maketrans("0134@$", "oieaas")
-_TURNED = re.compile(r"\b(?:vtaber|qvfertneq|sbetrg|bireevqr)\b", re.IGNORECASE)
 
-_DISGUISED = (
-    r"(?i:[1i]gn[0o]r|d[1i]sr[3e]g[4a@]rd|f[0o]rg[3e]t|[0o]v[3e]rr[1i]d[3e]|byp[4a@][s$]{2}|vtaber|qvfertneq|sbetrg|bireevqr"
-    r"|[a-z][аеорсухіѕԁοαι]|[аеорсухіѕԁοαι][a-z])"
-)
+_TURNED = r"vtaber|qvfertneq|sbetrg|bireevqr"
+_MIXED = r"[a-z][аеорсухіѕԁοαι]|[аеорсухіѕԁοαι][a-z]"
+_DISGUISED = rf"(?i:[1i]gn[0o]r|d[1i]sr[3e]g[4a@]rd|f[0o]rg[3e]t|[0o]v[3e]rr[1i]d[3e]|byp[4a@][s$]{{2}}|{_TURNED}|{_MIXED})"
 """Rust's regex: what a text must hold whose order is only seen once it is put back."""
+_UNDONE: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
+    (re.compile(_MIXED, re.IGNORECASE), lambda text: text.translate(_ALIKE)),
+    (
+        re.compile(r"[a-z][0134@$]+[a-z]|(?<!\w)[0134@$]+[a-z]{3}|[a-z]{2}[0134@$]{2}", re.IGNORECASE),
+        lambda text: text.translate(_SPELT),
+    ),
+    (re.compile(rf"\b(?:{_TURNED})\b", re.IGNORECASE), lambda text: codecs.encode(text, "rot13")),
+)
+"""Where to look once more, and how the text is put back: each look takes as long as the first."""
 
 
 def may_hold_orders(texts: pa.Array) -> pa.BooleanArray:
@@ -87,10 +94,7 @@ def _rough() -> str:
 def orders(text: str) -> Iterator[tuple[int, int]]:
     """Where orders to a model stand in `text`, code points [start, end)."""
     found = [match.span() for match in _ORDERS.finditer(text)]
-    if not found and not text.isascii():
-        found = [match.span() for match in _ORDERS.finditer(text.translate(_ALIKE))]
-    if not found and any(sign in text for sign in "0134@$"):
-        found = [match.span() for match in _ORDERS.finditer(text.translate(_SPELT))]
-    if not found and _TURNED.search(text):
-        found = [match.span() for match in _ORDERS.finditer(codecs.encode(text, "rot13"))]
+    for disguise, undo in _UNDONE:
+        if not found and disguise.search(text):
+            found = [match.span() for match in _ORDERS.finditer(undo(text))]
     yield from found
