@@ -18,9 +18,10 @@ from training_toys import (
     digests,
     preference,
     run,
+    run_killed_once,
 )
 
-from duecare.core import Artifact, Artifacts, Example, Note, Outcome, Progress, StudyError
+from duecare.core import Artifact, Artifacts, Example, Note, Outcome, StudyError
 from duecare.train import Distill, Grpo, Ppo, RewardModel
 
 pytestmark = [
@@ -133,10 +134,6 @@ def test_it_ends_after_two_looks_that_are_no_better_and_the_best_is_kept(
     assert all(worse * (each - values[best]) > 0 for at, each in values.items() if at != best)
 
 
-class Stopped(Exception):
-    """Stands in for a kill: nothing of the run survives it but the disk."""
-
-
 @pytest.mark.parametrize("method", ["reward-model", "grpo"])
 def test_a_killed_run_chooses_as_the_whole_one(method: str, base: Artifact, tmp_path: Path) -> None:
     step, _, _ = METHODS[method]
@@ -147,15 +144,7 @@ def test_a_killed_run_chooses_as_the_whole_one(method: str, base: Artifact, tmp_
     assert set(seen) == {2, 4, 6}
     assert best > 0  # control: here training helps
     assert after(outcome, method) == pytest.approx(seen[best], abs=1e-5)
-    (tmp_path / "died").mkdir()
-
-    def dying(what: object) -> None:
-        if isinstance(what, Progress) and what.done == 5:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        step.run(inputs, tmp_path / "died", dying)
-    run(step, inputs, tmp_path / "died")
+    run_killed_once(step, inputs, tmp_path / "died", at=5)
     assert digests(tmp_path / "died") == digests(tmp_path / "whole")
 
 

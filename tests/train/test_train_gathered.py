@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from planted import stereotyped
-from training_toys import curves, data_artifact, digests, preference, run
+from training_toys import curves, data_artifact, digests, preference, run, run_killed_once
 
-from duecare.core import Artifact, Progress, StudyError
+from duecare.core import Artifact, StudyError
 from duecare.train import Debias, Dpo, GroupDro, Pairing, Privacy, Sft
 
 pytestmark = [
@@ -69,22 +69,10 @@ def test_pairs_gathered_are_those_of_one_large_batch(algorithm: str, base: Artif
     assert furthest(adapter(tmp_path / "each"), adapter(tmp_path / "large")) > 1e-4
 
 
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
 def test_a_run_of_pairs_killed_within_an_update_goes_on(base: Artifact, tmp_path: Path) -> None:
     inputs, step = given(base, tmp_path), replace(PAIRS, every=3)
     run(step, inputs, tmp_path / "whole")
-    (tmp_path / "killed").mkdir()
-
-    def dying(what: object) -> None:
-        if isinstance(what, Progress) and what.done > 4:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        step.run(inputs, tmp_path / "killed", dying)
-    run(step, inputs, tmp_path / "killed")
+    run_killed_once(step, inputs, tmp_path / "killed", at=5)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from test_train_gathered import adapter, furthest, given
 from test_train_reinforce import QUICK, asks
-from training_toys import data_artifact, digests, run
+from training_toys import data_artifact, digests, run, run_killed_once
 
-from duecare.core import Artifact, Progress, StudyError
+from duecare.core import Artifact, StudyError
 from duecare.train import Dpo, Grpo, Influence, Privacy, RewardModel
 
 pytestmark = [
@@ -62,10 +62,6 @@ def test_gathered_batches_are_one_large_batch(step: Any, base: Artifact, tmp_pat
     assert furthest(adapter(tmp_path / "each"), adapter(tmp_path / "large")) > 1e-3
 
 
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
 FULL: dict[str, Any] = {**LOOP, "weights": "full", "learning_rate": 1e-3, "warmup": 0}
 
 
@@ -92,15 +88,7 @@ def test_all_weights_are_trained_exported_and_resumed(step: Any, base: Artifact,
             step, base.path.parent / "tiny", lambda model, whole: Rewarding(model, 0, whole=whole)
         )
         assert np.abs(after["score.weight"][0] - np.asarray(first[1].head[...])).max() > 1e-4
-    (tmp_path / "killed").mkdir()
-
-    def dying(what: object) -> None:
-        if isinstance(what, Progress) and what.done > 5:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        step.run(inputs, tmp_path / "killed", dying)
-    run(step, inputs, tmp_path / "killed")
+    run_killed_once(step, inputs, tmp_path / "killed", at=6)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 

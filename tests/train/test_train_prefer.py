@@ -9,9 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_toys import Told, base_artifact, curves, data_artifact, digests, preference, run
+from training_toys import (
+    Told,
+    base_artifact,
+    curves,
+    data_artifact,
+    digests,
+    preference,
+    run,
+    run_killed_once,
+)
 
-from duecare.core import Artifact, Estimate, Example, Outcome, Progress
+from duecare.core import Artifact, Estimate, Example, Outcome
 from duecare.train import Dpo
 
 pytestmark = [
@@ -87,24 +96,12 @@ def test_orpo_needs_no_reference_and_teaches_the_chosen_answer(base: Artifact, t
     assert found(outcome, "orpo.loss.change", when=None).high < 0
 
 
-class Stopped(Exception):
-    """Stands in for a kill: nothing of the run survives it but the disk."""
-
-
 def test_a_run_that_dies_goes_on_to_the_same_end(base: Artifact, tmp_path: Path) -> None:
     step = changed(QUICK, steps=8, every=3)
     data = data_artifact(tmp_path / "data", pairs(40)[20:], pairs(40)[:20])
     inputs = {"data": data, "base": base}
     run(step, inputs, tmp_path / "whole")
-    (tmp_path / "died").mkdir()
-
-    def dying(what: object) -> None:
-        if isinstance(what, Progress) and what.done == 5:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        step.run(inputs, tmp_path / "died", dying)
-    run(step, inputs, tmp_path / "died")
+    run_killed_once(step, inputs, tmp_path / "died", at=5)
     assert digests(tmp_path / "whole") == digests(tmp_path / "died")
 
 

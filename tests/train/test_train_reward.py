@@ -10,9 +10,18 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from training_toys import Told, base_artifact, curves, data_artifact, digests, preference, run
+from training_toys import (
+    Told,
+    base_artifact,
+    curves,
+    data_artifact,
+    digests,
+    preference,
+    run,
+    run_killed_once,
+)
 
-from duecare.core import FAIL, Artifact, Estimate, Example, Outcome, Progress
+from duecare.core import FAIL, Artifact, Estimate, Example, Outcome
 from duecare.core.table import SCORES, expect
 from duecare.train import Limits, RewardModel
 
@@ -158,24 +167,12 @@ def test_the_folder_scores_as_training_did(taught: tuple[Outcome, Told, Path]) -
     assert (taught[2] / "adapter" / "adapter_model.safetensors").exists()
 
 
-class Stopped(Exception):
-    """Stands in for a kill: nothing of the run survives it but the disk."""
-
-
 def test_a_run_that_dies_goes_on_to_the_same_end(base: Artifact, tmp_path: Path) -> None:
     step = changed(QUICK, steps=8, every=3, held_out=8)
     rows = pairs(48)
     inputs = {"data": data_artifact(tmp_path / "data", rows[8:], rows[:8]), "base": base}
     run(step, inputs, tmp_path / "whole")
-    (tmp_path / "died").mkdir()
-
-    def dying(what: object) -> None:
-        if isinstance(what, Progress) and what.done == 5:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        step.run(inputs, tmp_path / "died", dying)
-    run(step, inputs, tmp_path / "died")
+    run_killed_once(step, inputs, tmp_path / "died", at=5)
     assert digests(tmp_path / "whole") == digests(tmp_path / "died")
     # Control: the head is of the state, so another seed ends elsewhere.
     run(changed(step, seed=1), inputs, tmp_path / "other")

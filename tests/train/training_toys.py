@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from duecare.core import (
     Artifact,
@@ -106,6 +107,23 @@ def run(step: object, inputs: Artifacts, out: Path) -> tuple[Outcome, Told]:
     told = Told()
     made: Callable[..., Outcome] = step.run  # type: ignore[attr-defined]
     return made(inputs, out, told), told
+
+
+class Died(Exception):
+    """Stands in for a kill: nothing of the run survives it but the disk."""
+
+
+def run_killed_once(step: object, inputs: Artifacts, out: Path, *, at: int) -> tuple[Outcome, Told]:
+    """A run that dies as its training step `at` is told, and then the same once more."""
+
+    def dying(what: object) -> None:
+        if isinstance(what, Progress) and what.done == at:
+            raise Died
+
+    out.mkdir()
+    with pytest.raises(Died):
+        step.run(inputs, out, dying)  # type: ignore[attr-defined]
+    return run(step, inputs, out)
 
 
 def curves(out: Path) -> pa.Table:
