@@ -280,7 +280,7 @@ class Watch:
     def step(self, record: StepRecord, tell: Tell) -> bool:
         """Take in one step; True where a window ended (the time for a checkpoint)."""
         self.log.add(record)
-        tell(Progress(record.step, self.steps, "step", _said(record)))
+        tell(Progress(record.step, self.steps, "steps", _said(record)))
         if record.step % self.every and record.step != self.steps:
             return False
         for reading in window(self.log.records, record.step, self.every, self.groups):
