@@ -56,6 +56,16 @@ def test_also_for_long_texts_and_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_kernel
+def test_words_met_before_add_what_they_added_then() -> None:
+    """More words than the kernel remembers, each twice; long ones that begin alike; with and without zeros."""
+    picks = np.random.default_rng(2)
+    words = ["".join(picks.choice(list("abcdeéß"), picks.integers(1, 25))) for _ in range(12_000)]
+    alike = ["x" * size + end for size in (6, 7, 8, 14, 15, 16, 17) for end in ("", "y", "yy", "é")]
+    same([" ".join(each) for each in (words, alike, reversed(words), alike[::-1])])
+    same([*words[:2000], *alike, *words[:2000], "".join(f"{each}\0{each} " for each in alike)])
+
+
+@needs_kernel
 def test_a_kernel_with_other_weights_is_seen_to_differ() -> None:
     """Control: the comparison can fail."""
     other = toxic.Weights(

@@ -8,6 +8,7 @@
 
 enum { LONGEST = 32, RING = 64 };
 enum { PEOPLE = 1, SELF = 2, SPOKEN = 4, PERSON = 8 };
+enum { LETTER = 1, JOINER = 2, BEYOND = 4 }; /* kinds of bytes: BEYOND is what is not ASCII */
 
 typedef struct {
     const uint8_t *pool;    /* the words known, in small letters of ASCII */
@@ -18,6 +19,10 @@ typedef struct {
     int64_t words, width, slots;
     int32_t *slot; /* word + 1 by hash, 0 where free */
     alnum_t alnum;
+    uint8_t kind[256];
+    /* By first letter and length, a bit for each second and each last letter that a word known has: most words are
+       told by it to be none. */
+    uint32_t second[32][LONGEST], last[32][LONGEST];
 } table_t;
 
 typedef struct {
@@ -66,6 +71,28 @@ static int fill_slots(table_t *table) {
     return 1;
 }
 
+static void fill_sieve(table_t *table) {
+    for (int c = 0; c < 256; c++) table->kind[c] = c >= 0x80 ? BEYOND : is_alnum(&table->alnum, (uint32_t)c) ? LETTER : 0;
+    table->kind['\''] = table->kind['-'] = JOINER;
+    for (int64_t word = 0; word < table->words; word++) {
+        const uint8_t *from = table->pool + table->starts[word];
+        int64_t size = table->starts[word + 1] - table->starts[word];
+        if (!size || size >= LONGEST) continue;
+        table->second[from[0] & 31][size] |= 1u << (from[size > 1] & 31);
+        table->last[from[0] & 31][size] |= 1u << (from[size - 1] & 31);
+    }
+}
+
+/* The number of a word of letters and digits of ASCII alone, -1 where it is not known. */
+static int32_t plain_word(const table_t *table, const uint8_t *from, int64_t size) {
+    if (size >= LONGEST || !(table->second[from[0] & 31][size] >> (from[size > 1] & 31) & 1) ||
+        !(table->last[from[0] & 31][size] >> (from[size - 1] & 31) & 1))
+        return -1;
+    uint8_t word[LONGEST];
+    for (int64_t i = 0; i < size; i++) word[i] = from[i] < 0x41 ? from[i] : from[i] | 32; /* letters and digits */
+    return word_of(table, word, size);
+}
+
 /* Whether a joiner stands at `at` with a letter or digit behind it; *size its bytes. */
 static int joined(const reader_t *read, int64_t at, int *size) {
     uint32_t lead = read->data[at];
@@ -76,14 +103,41 @@ static int joined(const reader_t *read, int64_t at, int *size) {
     return is_alnum(&read->table->alnum, point_at(read->data, at + *size, read->stop, &more));
 }
 
+/* Moves to the next letter or digit; 0 where the text is over. */
+static int skip(reader_t *read) {
+    const table_t *table = read->table;
+    int64_t at = read->at, before = at;
+    int32_t more = 0; /* bytes of what is beyond ASCII that are no signs of their own */
+    int size = 1;
+    for (; at < read->stop; at += size, more += size - 1) {
+        int kind = table->kind[read->data[at]];
+        size = 1;
+        if (kind & LETTER) break;
+        if ((kind & BEYOND) && is_alnum(&table->alnum, point_at(read->data, at, read->stop, &size))) break;
+    }
+    read->place += (int32_t)(at - before) - more;
+    read->at = at;
+    return at < read->stop;
+}
+
 /* Reads one more token; 0 where the text is over. */
 static int read_token(reader_t *read) {
+    if (!skip(read)) return 0;
     const alnum_t *alnum = &read->table->alnum;
-    int size = 0;
-    for (; read->at < read->stop; read->at += size, read->place++)
-        if (is_alnum(alnum, point_at(read->data, read->at, read->stop, &size))) break;
-    if (read->at >= read->stop) return 0;
+    const uint8_t *kind = read->table->kind, *data = read->data;
     token_t *token = &read->token[read->count % RING];
+    int size = 0;
+    int64_t at = read->at;
+    while (at < read->stop && (kind[data[at]] & LETTER)) at++;
+    if (at > read->at && (at == read->stop || !kind[data[at]] || ((kind[data[at]] & JOINER) && !joined(read, at, &size)))) {
+        int64_t length = at - read->at;
+        *token = (token_t){read->at, at, read->place, read->place + (int32_t)length, 0};
+        token->word = plain_word(read->table, data + read->at, length);
+        read->at = at;
+        read->place = token->end;
+        read->count++;
+        return 1;
+    }
     uint8_t word[LONGEST];
     int64_t length = 0;
     token->from = read->at;
@@ -180,23 +234,30 @@ static int64_t phrase_at(reader_t *read, int64_t place, int32_t *label) {
     return -1;
 }
 
+/* The next y in small or capital form from `at` on, else `end`: eight bytes at a time. */
+static const uint8_t *next_y(const uint8_t *at, const uint8_t *end) {
+    const uint64_t each = 0x0101010101010101u;
+    for (uint64_t eight; end - at >= 8; at += 8) {
+        memcpy(&eight, at, 8);
+        eight = (eight | 32 * each) ^ 'y' * each; /* zero where one stands */
+        if ((eight - each) & ~eight & 128 * each) break;
+    }
+    while (at < end && (*at | 32) != 'y') at++;
+    return at;
+}
+
 /* Whether "year old" or the like stands in a text, with a blank or a hyphen before each of the words. */
 static int may_state_age(const uint8_t *data, int64_t size) {
-    const uint8_t *at = data, *end = data + size;
-    while (end - at >= 9) {
-        const uint8_t *here = at + 1;
-        if ((*at != ' ' && *at != '-') || (here[0] | 32) != 'y' || (here[1] | 32) != 'e' || (here[2] | 32) != 'a' ||
-            (here[3] | 32) != 'r') {
-            at++;
-            continue;
-        }
-        here += 4;
+    const uint8_t *end = data + size;
+    for (const uint8_t *at = next_y(data, end); end - at >= 8; at = next_y(at + 1, end)) {
+        if (at == data || (at[-1] != ' ' && at[-1] != '-')) continue;
+        if ((at[1] | 32) != 'e' || (at[2] | 32) != 'a' || (at[3] | 32) != 'r') continue;
+        const uint8_t *here = at + 4;
         if ((*here | 32) == 's') here++;
         else if (here[0] == 0xC5 && here[1] == 0xBF) here += 2; /* a long s counts as one */
         if (end - here >= 4 && (*here == ' ' || *here == '-') && (here[1] | 32) == 'o' && (here[2] | 32) == 'l' &&
             (here[3] | 32) == 'd')
             return 1;
-        at++;
     }
     return 0;
 }
@@ -209,8 +270,9 @@ EXPORT int64_t duecare_mentions(const uint8_t *data, const int64_t *starts, int6
                                 const int32_t *entries, const int64_t *first, int64_t width, const uint8_t *alnum,
                                 int64_t points, int32_t *owner, int32_t *start, int32_t *end, int32_t *label,
                                 uint8_t *aged) {
-    table_t table = {pool, word_starts, flags, entries, first, words, width, 0, NULL, {alnum, points}};
+    table_t table = {pool, word_starts, flags, entries, first, words, width, 0, NULL, {alnum, points}, {0}, {{0}}, {{0}}};
     if (!fill_slots(&table)) return -1;
+    fill_sieve(&table);
     int64_t made = 0;
     for (int64_t text = 0; text < texts; text++) {
         reader_t read = {.table = &table, .data = data, .at = starts[text], .stop = starts[text + 1]};
