@@ -139,8 +139,12 @@ def expect(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, what: str) -> Non
 def texts(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Every text of a batch of EXAMPLES as TEXTS, row by row in reading order (as `Example.parts`)."""
     expect(batch, EXAMPLES, "examples")
+    single = [(rank, name) for rank, name in _SINGLE if batch.column(name).null_count < len(batch)]
+    if not single:  # turns alone lie in reading order
+        turns, owner, place = _turns(batch)
+        return _as_texts(batch, owner, _addresses(place), turns.field("content"))
     owners, parts, values, order = [], [], [], []
-    for rank, name in ((0, "text"), (2, "chosen"), (3, "rejected")):
+    for rank, name in single:
         column = batch.column(name)
         where = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
         owners.append(where)
@@ -150,21 +154,28 @@ def texts(batch: pa.RecordBatch) -> pa.RecordBatch:
     turns, owner, place = _turns(batch)
     owners.append(owner)
     order.append((np.int64(1) << 32) + place)
-    named = pa.array([f"messages.{number}" for number in range(int(place.max(initial=-1)) + 1)], pa.string())
-    parts.append(named.take(pa.array(place)))
+    parts.append(_addresses(place))
     values.append(turns.field("content"))
     owner = np.concatenate(owners)
-    sort = pa.array(np.lexsort((np.concatenate(order), owner)))
-    owner_sorted = pa.array(owner).take(sort)
-    return pa.RecordBatch.from_arrays(
-        [
-            batch.column("row").take(owner_sorted),
-            batch.column("key").take(owner_sorted),
-            pa.concat_arrays(parts).take(sort),
-            pa.concat_arrays(values).take(sort),
-        ],
-        schema=TEXTS,
-    )
+    sort = np.lexsort((np.concatenate(order), owner))
+    part, value = (pa.concat_arrays(each).take(pa.array(sort)) for each in (parts, values))
+    return _as_texts(batch, owner[sort], part, value)
+
+
+_SINGLE = ((0, "text"), (2, "chosen"), (3, "rejected"))
+"""Columns of one text a row, and when they are read: turns come second."""
+
+
+def _addresses(place: np.ndarray) -> pa.Array:
+    """The addresses of turns at their places in rows."""
+    named = pa.array([f"messages.{number}" for number in range(int(place.max(initial=-1)) + 1)], pa.string())
+    return named.take(pa.array(place))
+
+
+def _as_texts(batch: pa.RecordBatch, owner: np.ndarray, part: pa.Array, value: pa.Array) -> pa.RecordBatch:
+    whose = pa.array(owner)
+    named = [batch.column(name).take(whose) for name in ("row", "key")]
+    return pa.RecordBatch.from_arrays([*named, part, value], schema=TEXTS)
 
 
 def with_texts(batch: pa.RecordBatch, changed: pa.RecordBatch) -> pa.RecordBatch:

@@ -33,7 +33,7 @@ from duecare.core import (
 )
 from duecare.core.table import CHANGES, EXAMPLES, expect
 from duecare.curate.engine import Finished, carried, room_for
-from duecare.curate.mention import Mentions, mentions, removed_by_mention
+from duecare.curate.mention import Mentions, Named, mentions, removed_by_mention
 from duecare.curate.partition import Made, Tables, Work, no_search_for_cycles
 from duecare.vault import SUFFIX, opened, sealed_with, stored, writing
 from duecare.vault.sealed import DATA_KEYS
@@ -109,11 +109,29 @@ def table_writer(out: Path, stem: str, schema: pa.Schema, seal: str | None) -> I
     Rows that may hold personal data are sealed from the first byte on: in plain they never reach the disk.
     """
     name = file_name(stem, schema, seal)
+    sealed = name.endswith(SUFFIX)
+    how: dict[str, object] = {"compression": "lz4" if sealed else "zstd"}
+    if schema is EXAMPLES:
+        how |= {"use_dictionary": _REPEATED, "write_statistics": False}
     with (
-        writing(out / name, seal if name.endswith(SUFFIX) else None) as file,
-        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+        writing(out / name, seal if sealed else None) as file,
+        pq.ParquetWriter(file, schema, **how) as writer,
     ):
         yield writer
+
+
+_REPEATED = [
+    "source",
+    "kind",
+    "messages.list.element.role",
+    *(
+        f"{column}.list.element.{name}"
+        for column in ("groups", "fields")
+        for name in ("axis", "name", "value")
+    ),
+]
+"""Columns of EXAMPLES whose values come again and again: to look for repeated texts takes a fifth of the time
+of writing, and finds none. Sealed rows are read again by the next step; those in plain are to be small."""
 
 
 def changes(rows: list[dict[str, object]]) -> pa.RecordBatch:
@@ -138,6 +156,8 @@ def sift(
     more: Mapping[str, pa.Schema] | None = None,
     plain: bool = False,
     seen: Callable[[Tables], None] = lambda _: None,
+    then: Callable[[pa.RecordBatch, Made], Made] = lambda _, made: made,
+    named: Named | None = None,
     name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
@@ -147,19 +167,23 @@ def sift(
     rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
     are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
     what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
+    `then` makes the tables of what a Work made of a batch, here and in order, where not the Work itself does;
+    `named` is given where it, too, asks which groups rows name.
     """
     read = inputs["examples"]
-    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose()
+    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named())
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
     with room_for(name, out), files.writing() as write:
-        for batch, made in _made(operator, batches(read), finished):
-            tables = _set_apart(batch, made, name) if made.failed else made.tables
-            tally.add(batch, tables, len(made.failed))
-            whose.add(batch, tables["dropped"])
-            seen(tables)
-            write(tables)
+        for batch, found in _made(operator, batches(read), finished):
+            with no_search_for_cycles():
+                made = then(batch, found)
+                tables = _set_apart(batch, made, name) if made.failed else made.tables
+                tally.add(batch, tables, len(made.failed))
+                whose.add(batch, tables["dropped"])
+                seen(tables)
+                write(tables)
             tell(Progress(tally.rows["in"], total, "row"))
     source = read.job.partition(":")[2]
     told = (*tally.estimates(source), *whose.estimates(read, tally, source))
@@ -248,6 +272,7 @@ def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
 class _Whose:
     """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
 
+    named: Named
     before: int = 0
     seen: Mentions = field(default_factory=Counter)
     removed: Mentions = field(default_factory=Counter)
@@ -258,7 +283,7 @@ class _Whose:
         if not self.going:
             self.before += 1
             return
-        self.seen += mentions([batch])
+        self.seen += mentions([batch], self.named)
         self.removed += mentions([dropped])
 
     def estimates(self, read: Artifact, tally: _Tally, source: str) -> Iterator[Estimate]:

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, SpanFinder, Verdict
-from duecare.core.table import texts
+from duecare.core import FAIL, INSUFFICIENT, PASS, Estimate, Finding, Verdict
+from duecare.curate.mention import Named
 from duecare.measure import Interval, decide_all, proportion, ratio
 
 SHARE, RATIO = "curate.hit.share", "curate.hit.ratio"
@@ -24,29 +24,30 @@ class Mentioned:
     """Counts, while rows go by, how many that mention each group are hit, and how many others."""
 
     def __init__(self, axes: tuple[str, ...]) -> None:
-        self._axes = frozenset(axes)
-        self._finder = _identity() if axes else None
-        self._rows = self._hit = 0
+        self._axes, self.named = frozenset(axes), Named()
+        self.rows = self._hit = 0
         self._by_group: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
     def add(self, batch: pa.RecordBatch, hit: np.ndarray) -> None:
         """Count the rows of `batch` (EXAMPLES), of which `hit` [rows] are set apart."""
-        self._rows += len(batch)
+        self.rows += len(batch)
         self._hit += int(hit.sum())
-        if self._finder is None:
+        if not self._axes:
             return
-        place = {row: number for number, row in enumerate(batch.column("row").to_pylist())}
-        spans = self._finder(texts(batch))
-        named = zip(*(spans.column(name).to_pylist() for name in ("row", "label")), strict=True)
-        for row, label in sorted(set(named)):
-            if label.partition(":")[0] in self._axes:
-                self._by_group[label][0] += int(hit[place[row]])
-                self._by_group[label][1] += 1
+        from duecare.detect.mentions import labels
+
+        row, label = self.named.of(batch)
+        of = np.bincount(label, minlength=len(labels())).tolist()
+        its_hits = np.bincount(label[hit[row]], minlength=len(labels())).tolist()
+        for name, hits, count in zip(labels(), its_hits, of, strict=True):
+            if count and name.partition(":")[0] in self._axes:
+                self._by_group[name][0] += hits
+                self._by_group[name][1] += count
 
     def judge(self, source: str, most: float, instrument: str) -> tuple[list[Estimate], list[Finding]]:
         """Shares hit overall and by group mentioned, each group's share over that of all other rows, and a
         Finding for every group whose ratio lies above `most` for certain (Holm's correction)."""
-        overall = proportion(self._hit, self._rows)
+        overall = proportion(self._hit, self.rows)
         estimates = [overall.estimate(SHARE, {"source": source}, rests_on=(instrument,))]
         labels = [label for label, (hit, _) in sorted(self._by_group.items()) if hit]
         for label, (hit, of) in sorted(self._by_group.items()):
@@ -69,7 +70,7 @@ class Mentioned:
     def _ratio(self, label: str, level: float) -> Interval:
         """How often rows that mention the group are hit, over how often all other rows are."""
         hit, of = self._by_group[label]
-        return ratio(_outcomes(hit, of), _outcomes(self._hit - hit, self._rows - of), level=level)
+        return ratio(_outcomes(hit, of), _outcomes(self._hit - hit, self.rows - of), level=level)
 
     def _place(self, source: str, label: str) -> dict[str, str]:
         axis, _, group = label.partition(":")
@@ -77,7 +78,7 @@ class Mentioned:
 
     def _disproportion(self, source: str, label: str, most: float, found: Estimate) -> Finding:
         hit, of = self._by_group[label]
-        others = (self._hit - hit) / (self._rows - of)
+        others = (self._hit - hit) / (self.rows - of)
         group = label.partition(":")[2]
         return Finding(
             name="curate.toxicity.disproportion",
@@ -104,9 +105,3 @@ def _outcomes(hit: int, of: int) -> np.ndarray:
     found = np.zeros(of)
     found[:hit] = 1
     return found
-
-
-def _identity() -> SpanFinder:
-    from duecare.detect import load
-
-    return load("identity")

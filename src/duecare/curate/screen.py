@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,16 @@ from duecare.core import (
     exact,
     refuse_unless,
 )
-from duecare.core.table import EXAMPLES
+from duecare.core.table import EXAMPLES, SCORES
 from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.partition import Made
 from duecare.curate.scoring import Scored, Scoring, parts, score
 from duecare.curate.texts import mask_of, worst
 from duecare.detect.endpoint import Endpoint
 from duecare.detect.onnx_classifier import Classifier
+
+if TYPE_CHECKING:
+    from duecare.curate.mentioned import Mentioned
 
 LIMIT = 0.5
 _DONE = {"drop": "dropped", "down-weight": "changed", "review": "flagged"}
@@ -91,38 +95,64 @@ class Screen:
         """Write kept, dropped, changes and scores; tell whose rows were hit."""
         from duecare.curate.mentioned import Mentioned
 
-        scored = score(inputs, out, tell, Scoring(self.detector, self.heads))
-        hit = self.chosen(scored.highest)
+        scored = Scored(Scoring(self.detector, self.heads))
         mentioned = Mentioned(self.mentions)
-        place, lost = 0, scored.failed
+        act = self._at_once if self.budget is None else self._worst_first
+        outcome = act(inputs, out, tell, scored, mentioned)
+        source, instrument = inputs["examples"].job.partition(":")[2], scored.whose()
+        estimates, findings = mentioned.judge(source, self.most, instrument)
+        told = exact("curate.rows.unscored", scored.unscored, mentioned.rows, {"source": source}, "rows")
+        return Outcome(
+            files={**outcome.files, "scores": "scores.parquet"},
+            estimates=(*outcome.estimates, told, *estimates),
+            findings=(*outcome.findings, *findings, *_silence(scored, source)),
+        )
+
+    def _at_once(
+        self, inputs: Artifacts, out: Path, tell: Tell, scored: Scored, mentioned: Mentioned
+    ) -> Outcome:
+        """By a limit: each batch is set apart as soon as it is scored."""
+
+        def then(batch: pa.RecordBatch, made: Made) -> Made:
+            judged = scored.add(batch, made)
+            hit, all_hit = self.chosen(judged.highest), np.zeros(len(batch), dtype=bool)
+            all_hit[judged.fine] = hit
+            mentioned.add(batch, all_hit)
+            sifted = self._sift(judged.left, hit, judged.highest, judged.parts, scored.instrument)
+            return Made({**sifted.tables(), "scores": judged.scores}, made.failed)
+
+        return sift(
+            inputs, out, tell, scored.scoring, more={"scores": SCORES}, then=then, named=mentioned.named
+        )
+
+    def _worst_first(
+        self, inputs: Artifacts, out: Path, tell: Tell, scored: Scored, mentioned: Mentioned
+    ) -> Outcome:
+        """By a budget: all rows are scored before the first is set apart."""
+        ranked = score(inputs, out, tell, scored)
+        hit, place = self.chosen(ranked.highest), 0
 
         def operate(batch: pa.RecordBatch) -> Sifted:
             nonlocal place
             here = slice(place, place + len(batch))
             place += len(batch)
             mentioned.add(batch, hit[here])
-            failed = {row - here.start: scored.failed[row] for row in lost if here.start <= row < here.stop}
-            fine = np.setdiff1d(np.arange(here.start, here.stop), [*lost])
+            failed = {
+                row - here.start: kind for row, kind in ranked.failed.items() if here.start <= row < here.stop
+            }
+            fine = np.setdiff1d(np.arange(here.start, here.stop), [*ranked.failed])
             left = batch.take(pa.array(fine - here.start)) if failed else batch
-            its = [scored.parts[row] for row in fine]
-            made = self._sift(left, hit[fine], scored.highest[fine], its, scored.instrument)
+            its = [ranked.parts[row] for row in fine]
+            made = self._sift(left, hit[fine], ranked.highest[fine], its, scored.instrument)
             return replace(made, failed=failed)
 
-        outcome = sift(inputs, out, tell, operate, name="toxicity")
-        source = inputs["examples"].job.partition(":")[2]
-        estimates, findings = mentioned.judge(source, self.most, scored.instrument)
-        unscored = int(np.isnan(scored.highest).sum()) - len(scored.failed)
-        told = exact("curate.rows.unscored", unscored, len(hit), {"source": source}, "rows")
-        return Outcome(
-            files={**outcome.files, "scores": "scores.parquet"},
-            estimates=(*outcome.estimates, told, *estimates),
-            findings=(*outcome.findings, *findings, *_silence(scored, unscored, source)),
-        )
+        return sift(inputs, out, tell, operate, named=mentioned.named, name="toxicity")
 
     def operate(self, batch: pa.RecordBatch, scorer: Scorer) -> Sifted:
         """The screen as a pure function of a batch of EXAMPLES, which is taken for all there is."""
         scores, highest, at = worst(batch, scorer)
-        made = self._sift(batch, self.chosen(highest), highest, parts(batch, at), scorer.instrument)
+        its = parts(scores, at).to_pylist()
+        made = self._sift(batch, self.chosen(highest), highest, its, scorer.instrument)
         return Sifted(made.kept, made.dropped, made.changes, {"scores": scores})
 
     def chosen(self, highest: np.ndarray) -> np.ndarray:
@@ -180,8 +210,8 @@ def _lighter(batch: pa.RecordBatch, hit: np.ndarray, weight: float) -> pa.Record
     return pa.RecordBatch.from_arrays([columns[name] for name in EXAMPLES.names], schema=EXAMPLES)
 
 
-def _silence(scored: Scored, unscored: int, source: str) -> Sequence[Finding]:
-    why = [*scored.why][:3]
+def _silence(scored: Scored, source: str) -> Sequence[Finding]:
+    why, unscored = [*scored.why][:3], scored.unscored
     if not unscored or not why:
         return ()
     return (

@@ -31,10 +31,15 @@ def worst(batch: pa.RecordBatch, scorer: Scorer) -> tuple[pa.RecordBatch, np.nda
     scores = scorer(texts(batch))
     value = scores.column("value").to_numpy(zero_copy_only=False).astype(np.float64)
     highest, at = np.full(len(batch), np.nan), np.full(len(batch), -1)
-    owner, known = owners(batch), np.flatnonzero(~np.isnan(value))
-    known = known[np.lexsort((known, -value[known], owner[known]))]  # of equal ones the first
-    rows, first = np.unique(owner[known], return_index=True)
-    highest[rows], at[rows] = value[known[first]], known[first]
+    known = np.flatnonzero(~np.isnan(value))
+    owner, value = owners(batch)[known], value[known]
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    if len(starts):
+        rows = owner[starts]
+        highest[rows] = np.maximum.reduceat(value, starts)
+        reached = np.flatnonzero(value == highest[owner])
+        first = reached[np.flatnonzero(np.diff(owner[reached], prepend=-1))]  # of equal ones the first
+        at[rows] = known[first]
     return scores, highest, at
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from duecare.core.errors import DataError, DuecareError
 from duecare.core.table import SCORES, TEXTS, expect
@@ -72,13 +73,13 @@ class Toxicity:
         both, worded = self.heads(texts.column("text"))
         counted = both[:, [HEADS.index(head) for head in self._heads]]
         value = counted.max(axis=1) if len(both) else np.zeros(0)
-        reason = [None if any_word else "no word in the text" for any_word in worded]
+        silent = pa.scalar("no word in the text")
         return pa.RecordBatch.from_arrays(
             [
                 *(texts.column(name) for name in ("row", "key", "part")),
                 pa.repeat(pa.scalar(self.instrument), len(texts)),
                 pa.array(value, mask=~worded, type=pa.float64()),
-                pa.array(reason, type=pa.string()),
+                pc.if_else(pa.array(worded), pa.scalar(None, pa.string()), silent),
             ],
             schema=SCORES,
         )
