@@ -210,7 +210,8 @@ def _source(study: Study, name: str, step: Step, seen: dict[str, Probe]) -> Iter
 
 def _look(step: Step) -> Probe:
     """What the first records of a source show; remembered until its files change."""
-    from duecare.curate.source import Read, paths
+    from duecare.curate.records import paths
+    from duecare.curate.source import Read
 
     files = paths(step) if isinstance(step, Read) else []
     description = Path(str(getattr(step, "source", "")))  # its change is one of the source too
@@ -246,7 +247,7 @@ def _groups(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:
 
 def _whole(probe: Probe) -> bool:
     """Whether all records of a source were looked at, so that what was not seen is not there."""
-    from duecare.curate.source import SAMPLED
+    from duecare.curate.records import SAMPLED
 
     return probe.rows_sampled < SAMPLED
 

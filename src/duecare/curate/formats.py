@@ -179,12 +179,8 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _guarded(records: Iterator[Record], path: Path) -> Iterator[Record]:
-    while True:
-        with _named(path):
-            record = next(records, None)
-        if record is None:
-            return
-        yield record
+    with _named(path):
+        yield from records
 
 
 class _How(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
@@ -54,8 +55,9 @@ class Content:
     @property
     def size(self) -> int:
         """Characters of all texts together."""
-        texts = (self.text, *(content for _, content in self.messages), self.chosen, self.rejected)
-        return sum(len(text) for text in texts if text is not None)
+        return sum([len(content) for _, content in self.messages]) + sum(
+            len(text) for text in (self.text, self.chosen, self.rejected) if text is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +93,7 @@ class Layout:
 
     def content(self, record: object) -> Content:
         """What the record says; raises Unfit where it is no row of this kind."""
-        if not isinstance(record, Mapping):
+        if not isinstance(record, (dict, Mapping)):  # most are a dict, which is told sooner
             raise Unfit(f"{_what(record)}, not a mapping of columns")
         if self.kind == "text":
             found = Content("text", text=_text(record, self.text or ""))
@@ -149,7 +151,7 @@ class Layout:
             return (("user", _text(record, self.prompt)), ("assistant", _text(record, self.answer)))
         name = self.text or ""
         found = turns(_present(record, name), name)
-        if not any(role == "assistant" for role, _ in found):
+        if not _answers(found):
             raise Unfit(f"{name} has no turn of an assistant")
         return found
 
@@ -189,8 +191,8 @@ def turns(value: object, name: str) -> tuple[Turn, ...]:
         raise Unfit(f"{name} is {_what(value)}, not a list of turns")
     if not value:
         raise Unfit(f"{name} is empty")
-    found = [_turn(turn, name, place) for place, turn in enumerate(value)]
-    if not any(role == "assistant" for role, _ in found):
+    found = [_plain_turn(turn) or _turn(turn, name, place) for place, turn in enumerate(value)]
+    if not _answers(found):
         found = [
             ("assistant" if place and role == "system" else role, content)
             for place, (role, content) in enumerate(found)
@@ -234,8 +236,32 @@ def _prompt(record: Mapping[str, object], name: str) -> tuple[Turn, ...]:
     return transcript(value, name) if value.startswith("\n\nHuman:") else (("user", _text(record, name)),)
 
 
+def _answers(found: Sequence[Turn]) -> bool:
+    """Whether an assistant says something."""
+    return "assistant" in [role for role, _ in found]
+
+
+@lru_cache(maxsize=256)
+def _role(name: str) -> str | None:
+    """Our name of a role; None where it has none."""
+    return _ROLES.get(name) or _ROLES.get(name.strip().lower())
+
+
+def _plain_turn(turn: object) -> Turn | None:
+    """A turn as most sources have it, which is told sooner; None for `_turn` to look at."""
+    if type(turn) is dict:
+        role, content = turn.get("role"), turn.get("content")
+    elif type(turn) is list and len(turn) == 2:
+        role, content = turn
+    else:
+        return None
+    if type(role) is not str or type(content) is not str or (known := _role(role)) is None:
+        return None
+    return known, content
+
+
 def _turn(turn: object, name: str, place: int) -> Turn:
-    if isinstance(turn, (dict, Mapping)):  # most are a dict, which is told sooner
+    if isinstance(turn, Mapping):
         role = turn.get("role", turn.get("from"))
         content = turn.get("content", turn.get("value"))
     elif isinstance(turn, list | tuple) and len(turn) == 2:
@@ -244,7 +270,7 @@ def _turn(turn: object, name: str, place: int) -> Turn:
         raise Unfit(f"{name}.{place} is {_what(turn)}, not a turn")
     if not isinstance(role, str):
         raise Unfit(f"{name}.{place} has no role")
-    known = _ROLES.get(role) or _ROLES.get(role.strip().lower())
+    known = _role(role)
     if known is None:
         raise Unfit(f"{name}.{place} has a role that is none of {', '.join(_ROLES)}")
     if not isinstance(content, str):

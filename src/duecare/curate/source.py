@@ -28,10 +28,11 @@ from duecare.core import (
 from duecare.core.about import ABOUT
 from duecare.core.example import KINDS, Kind
 from duecare.core.table import CHANGES, EXAMPLES
-from duecare.curate.croissant import described, opened_as
+from duecare.curate.croissant import described
 from duecare.curate.flow import file_name, table_writer
-from duecare.curate.formats import BATCH, Record, files, hub, known_encoding
+from duecare.curate.formats import BATCH, Record, known_encoding
 from duecare.curate.partition import in_lots
+from duecare.curate.records import records_of, sample
 from duecare.curate.reviewed import WEIGHT, is_round
 from duecare.curate.rows import Layout, Unfit
 from duecare.curate.surrogate import secret_name
@@ -48,8 +49,6 @@ SET_ASIDE = pa.schema(
 """One record a row that is no row of the declared kind: its 0-based position among the records, its
 first line (1-based) where the format has lines, and why; never any of its text."""
 
-SAMPLED = 1000
-"""Records that `probe` looks at."""
 _SHOWN_NAME, _SHOWN_NAMES = 40, 30
 
 
@@ -165,8 +164,8 @@ class Read:
         with ExitStack() as stack:
             seal = data_key(secret_name(self.study), self.name) if self.sealed else None
             write = _writers(stack, out, seal)
-            layout, ids = self.layout(sample(self)[0]), dict[bytes, int]()
-            for start, records in _in_batches(self, layout):
+            (layout, every), ids = records_of(self), dict[bytes, int]()
+            for start, records in in_lots(islice(every, self.rows), BATCH):
                 kept, aside = self._batch(records, start, layout, key, ids)
                 write("kept", kept)
                 write("set_aside", aside)
@@ -335,51 +334,6 @@ def _absent(step: Read, layout: Layout, columns: tuple[str, ...]) -> Iterator[Pr
         if name in columns:
             expected = "a column whose name occurs only once in the file"
         yield Problem(f"read.{where}", repr(name), expected)
-
-
-def paths(step: Read) -> list[Path]:
-    """The files of a source, sorted; none for a data set of the hub. Raises DataError as `files` does."""
-    about = described(step.source, step.record_set)
-    return list(about.files) if about else files(step.source, step.split)
-
-
-def sample(step: Read) -> tuple[tuple[str, ...], list[Record]]:
-    """The columns of a source and its first records; of several files the first that has any."""
-    columns: tuple[str, ...] = ()
-    for header, found in _opened(step, None):
-        records = list(islice(found, min(SAMPLED, step.rows or SAMPLED)))
-        seen: dict[str, None] = {}
-        for record in records if header is None else ():
-            if isinstance(record.value, Mapping):
-                seen.update(dict.fromkeys(map(str, record.value)))
-        columns = tuple(seen) if header is None else header
-        if records:
-            return columns, records
-    return columns, []
-
-
-def _opened(step: Read, layout: Layout | None) -> Iterator[tuple[tuple[str, ...] | None, Iterator[Record]]]:
-    """Header and records of each file of the source, or of the hub where there is none."""
-    about, wanted = described(step.source, step.record_set), None if layout is None else layout.columns
-    for path in (about.files if about else files(step.source, step.split)) or (None,):
-        if path is None:
-            found = hub(step.source, step.split)
-            yield found.columns, found.records
-            return
-        with opened_as(
-            path, about, skip_lines=step.skip_lines, wanted=wanted, encoding=step.encoding
-        ) as found:
-            yield found.columns, found.records
-
-
-def _records(step: Read, layout: Layout) -> Iterator[Record]:
-    for _, records in _opened(step, layout):
-        yield from records
-
-
-def _in_batches(step: Read, layout: Layout) -> Iterator[tuple[int, list[Record]]]:
-    """Position of the first record, and some records."""
-    return in_lots(islice(_records(step, layout), step.rows), BATCH)
 
 
 _SCHEMAS = {"kept": EXAMPLES, "set_aside": SET_ASIDE, "changes": CHANGES}

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from duecare.core import Artifact, Problem, Step, StudyError
 from duecare.curate.flow import count_rows
 from duecare.curate.formats import Record
+from duecare.curate.records import sample
 from duecare.curate.rows import Unfit
-from duecare.curate.source import Read, sample
+from duecare.curate.source import Read
 
 if TYPE_CHECKING:
     import pandas as pd
