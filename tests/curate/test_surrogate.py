@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from duecare.curate.cast import Cast, Mention, in_case, reading_of, script_of, title_before
 from duecare.curate.surrogate import StandIn
-from duecare.detect import checks, national
+from duecare.detect import checks, national, registers
 from duecare.detect.invented import ENDINGS, NAME, SCRIPTS, STEMS, stands_for_nobody
 from duecare.detect.patterns import LABELS, find_forms
 
@@ -27,6 +27,31 @@ EXAMPLES = {
     "IBAN": "DE89 3704 0044 0532 0130 00", "ACCOUNT": "5081134670", "IP": "81.2.69.142",
     "MAC": "3c:22:fb:1a:0e:9d", "IMEI": "490154203237518", "USER_NAME": "night.owl",
     "DATE_OF_BIRTH": "3 May 1981", "ADDRESS": "12 Elm Street, Springfield",
+    "PESEL": "44051401359",
+    "BSN": "111222333",
+    "PERSONNUMMER": "811218-9876",
+    "AHV": "756.9217.0769.85",
+    "CURP": "BOXW310820HNERXN09",
+    "RUT": "12.345.678-5",
+    "NIF": "123456789",
+    "NISS": "85.07.30-033.28",
+    "CPR": "211062-5629",
+    "HETU": "131052-308T",
+    "FODSELSNUMMER": "15108695088",
+    "ISIKUKOOD": "37605030299",
+    "CNP": "1630615123457",
+    "EGN": "7523169263",
+    "RODNE_CISLO": "710319/2745",
+    "TCKN": "17291716060",
+    "RSA_ID": "7503305044089",
+    "RESIDENT_ID": "11010519491231002X",
+    "RRN": "971013-9019902",
+    "NRIC": "S1234567D",
+    "SVNR": "1237 010180",
+    "AMKA": "01013099997",
+    "CUIL": "20-05536168-2",
+    "SNILS": "112-233-445 95",
+    "OIB": "33392005961",
 }  # fmt: skip
 TAGGED = {"WALLET", "URL_TOKEN", "SECRET"}
 NAMING = {
@@ -38,6 +63,31 @@ NAMING = {
     "PLATE": "licence plate {}", "VIN": "VIN {}", "CARD": "credit card {}", "IBAN": "account number {}",
     "ACCOUNT": "account number {}", "IMEI": "IMEI {}", "USER_NAME": "my username is {}",
     "DATE_OF_BIRTH": "born on {}", "NINO": "national insurance number {}",
+    "PESEL": "mój PESEL to {}",
+    "BSN": "BSN {} please",
+    "PERSONNUMMER": "personnummer {} is mine",
+    "AHV": "Nummer {} habe ich",
+    "CURP": "la CURP {} es",
+    "RUT": "mi RUT es {}",
+    "NIF": "NIF: {} is it",
+    "NISS": "nummer {} is van mij",
+    "CPR": "CPR-nr. {} here",
+    "HETU": "tunnus {} on",
+    "FODSELSNUMMER": "fødselsnummer {} er",
+    "ISIKUKOOD": "isikukood {} on",
+    "CNP": "CNP {} este",
+    "EGN": "ЕГН {} е",
+    "RODNE_CISLO": "rodné číslo {} je",
+    "TCKN": "TC kimlik no {} dir",
+    "RSA_ID": "my South African ID {} is",
+    "RESIDENT_ID": "the card {} is mine",
+    "RRN": "Korean RRN {} it is",
+    "NRIC": "mine is {} now",
+    "SVNR": "SVNR {} ist",
+    "AMKA": "AMKA {} is",
+    "CUIL": "mi CUIL {} es",
+    "SNILS": "there {} it is",
+    "OIB": "OIB {} je",
 }  # fmt: skip
 
 
@@ -70,6 +120,31 @@ CHECKS = {
     "DNI": national.dni, "CODICE_FISCALE": national.codice_fiscale, "AADHAAR": national.aadhaar,
     "PAN": national.pan, "ABN": national.abn, "MEDICARE": national.medicare, "VIN": national.vin,
     "NINO": national.nino, "ITIN": national.itin, "EIN": national.ein, "IBAN": checks.iban,
+    "PESEL": registers.pesel,
+    "BSN": registers.bsn,
+    "PERSONNUMMER": registers.personnummer,
+    "AHV": registers.ahv,
+    "CURP": registers.curp,
+    "RUT": registers.rut,
+    "NIF": registers.nif,
+    "NISS": registers.niss,
+    "CPR": registers.cpr,
+    "HETU": registers.hetu,
+    "FODSELSNUMMER": registers.fodselsnummer,
+    "ISIKUKOOD": registers.isikukood,
+    "CNP": registers.cnp,
+    "EGN": registers.egn,
+    "RODNE_CISLO": registers.rodne_cislo,
+    "TCKN": registers.tckn,
+    "RSA_ID": registers.rsa_id,
+    "RESIDENT_ID": registers.resident_id,
+    "RRN": registers.rrn,
+    "NRIC": registers.nric,
+    "SVNR": registers.svnr,
+    "AMKA": registers.amka,
+    "CUIL": registers.cuil,
+    "SNILS": registers.snils,
+    "OIB": registers.oib,
 }  # fmt: skip
 
 
