@@ -213,6 +213,61 @@ def test_mail_and_user_names_made_of_a_name_follow_it() -> None:
         assert stands_for_nobody(label, people.login(label, value))
 
 
+def test_mail_follows_the_one_of_a_surname_whose_given_name_it_holds() -> None:
+    people = cast("John Smith", "Mary Smith", "Peter Jones")
+    john, mary, peter = (
+        [name.lower() for name in people.name(Mention(full)).split()]
+        for full in ("John Smith", "Mary Smith", "Peter Jones")
+    )
+    wanted = {
+        "mary.smith@acme.test": f"{mary[0]}.{mary[1]}",
+        "smith.mary@acme.test": f"{mary[0]}.{mary[1]}",
+        "john_smith84@acme.test": f"{john[0]}_{john[1]}",
+        "msmith@acme.test": f"{mary[0][0]}{mary[1]}",
+        "m.smith@acme.test": f"{mary[0][0]}.{mary[1]}",
+        "smithm@acme.test": f"{mary[0][0]}{mary[1]}",
+        "jsmith@acme.test": f"{john[0][0]}{john[1]}",
+        "jdsmith@acme.test": f"{john[0][0]}{john[1]}",
+        "mary.s@acme.test": mary[0],
+        "mary@acme.test": mary[0],
+        "mr.jones@acme.test": peter[1],
+    }
+    for value, local in wanted.items():
+        assert re.fullmatch(rf"{re.escape(local)}\d{{4}}@example\.com", people.login("EMAIL", value)), value
+    assert people.login("USER_NAME", "@mary_smith").startswith(f"@{mary[0]}_{mary[1]}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "smith@acme.test",
+        "alice.smith@acme.test",
+        "johnson@acme.test",
+        "mary.okafor@acme.test",
+        "rosemary@acme.test",
+    ],
+)
+def test_mail_that_may_be_anothers_is_built_from_nobodys_name(value: str) -> None:
+    """Of two Smiths, or of somebody who shares one word with a person named: a new name, not the wrong one."""
+    people = cast("John Smith", "Mary Smith")
+    names = {
+        word.lower() for full in ("John Smith", "Mary Smith") for word in people.name(Mention(full)).split()
+    }
+    shown = people.login("EMAIL", value)
+    assert stands_for_nobody("EMAIL", shown)
+    assert not any(name in shown for name in names)
+
+
+def test_initials_that_two_share_say_nothing() -> None:
+    people = cast("John Smith", "Jane Smith")
+    shown = people.login("EMAIL", "jsmith@acme.test")
+    assert not any(
+        people.name(Mention(full)).split()[1].lower() in shown for full in ("John Smith", "Jane Smith")
+    )
+    alone = cast("Jane Smith")
+    assert alone.name(Mention("Jane Smith")).split()[1].lower() in alone.login("EMAIL", "jsmith@acme.test")
+
+
 def ending(people: Cast, mention: Mention) -> str:
     given = people.name(mention).split()[0]
     return next(kind for kind, ends in ENDINGS.items() if given.endswith(ends))
