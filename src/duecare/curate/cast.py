@@ -111,8 +111,8 @@ class Cast:
     def _made_of(self, local: str) -> str | None:
         """The invented local part, built as `local` is built from somebody's name.
 
-        Of several whom it fits it is of the one it fits best; where it fits two alike (jsmith, of John and Jane
-        Smith), or has another's given name before a surname, it is nobody's: None, rather than the wrong one.
+        Of several whom it fits it is of the one it fits best; where it fits two alike (jsmith, of John and
+        Jane Smith), or has another's given name before a surname, it is nobody's: None, not the wrong one.
         """
         letters = "".join(_LETTERS.findall(local))
         fits = [(fit, person) for person in self._people if (fit := _fit(person, letters))]
@@ -121,13 +121,12 @@ class Cast:
         if len(fitting) != 1:
             return None
         person = fitting[0]
-        given, family = (
-            name.lower() for name in _names(self._stand_in, person, self._reading_of(person), "")
-        )
+        names = _names(self._stand_in, person, self._reading_of(person), "")
+        given, family = (name.lower() for name in names)
         mark = next((sign for sign in local if sign in "._-"), "")
         if best == _BOTH:
             return f"{given}{mark}{family}"
-        if not person.family or person.family not in letters:
+        if not person.family or _bare(person.family) not in letters:
             return given
         return f"{given[0]}{mark}{family}" if best == _INITIAL else family
 
@@ -147,20 +146,24 @@ class Cast:
         return _Person("", word) if mention.title else _Person(word, "")
 
 
+def _bare(name: str) -> str:
+    """Its letters alone: "o'brien" stands in an address as "obrien"."""
+    return "".join(_LETTERS.findall(name))
+
+
 _ALONE, _INITIAL, _BOTH = 1, 2, 3
 
 
 def _fit(person: _Person, letters: str) -> int:
-    """How much of a name the letters of a local part are: one word and no more, one and the other's first letter,
-    or both; 0 where anything else stands beside one word, as another name may."""
-    has_given = len(person.given) > 2 and person.given in letters
-    has_family = len(person.family) > 2 and person.family in letters
-    if has_given and has_family and len(letters) >= len(person.given) + len(person.family):
+    """How much of a name the letters of a local part are: one word alone, one and the other's initial, or both.
+
+    0 where anything else stands beside one word: it may be another's name.
+    """
+    given, family = map(_bare, person)
+    has_given, has_family = (len(name) > 2 and name in letters for name in (given, family))
+    if has_given and has_family and len(letters) >= len(given) + len(family):
         return _BOTH
-    for has, word, other in (
-        (has_family, person.family, person.given),
-        (has_given, person.given, person.family),
-    ):
+    for has, word, other in ((has_family, family, given), (has_given, given, family)):
         rest = letters.replace(word, "", 1) if has else letters
         if has and (not rest or rest in _TITLES):
             return _ALONE
