@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from duecare.curate.cast import Cast, Mention, in_case, reading_of, script_of, title_before
 from duecare.curate.surrogate import StandIn
-from duecare.detect import checks, national
+from duecare.detect import checks, national, registers
 from duecare.detect.invented import ENDINGS, NAME, SCRIPTS, STEMS, stands_for_nobody
 from duecare.detect.patterns import LABELS, find_forms
 
@@ -27,6 +27,31 @@ EXAMPLES = {
     "IBAN": "DE89 3704 0044 0532 0130 00", "ACCOUNT": "5081134670", "IP": "81.2.69.142",
     "MAC": "3c:22:fb:1a:0e:9d", "IMEI": "490154203237518", "USER_NAME": "night.owl",
     "DATE_OF_BIRTH": "3 May 1981", "ADDRESS": "12 Elm Street, Springfield",
+    "PESEL": "44051401359",
+    "BSN": "111222333",
+    "PERSONNUMMER": "811218-9876",
+    "AHV": "756.9217.0769.85",
+    "CURP": "BOXW310820HNERXN09",
+    "RUT": "12.345.678-5",
+    "NIF": "123456789",
+    "NISS": "85.07.30-033.28",
+    "CPR": "211062-5629",
+    "HETU": "131052-308T",
+    "FODSELSNUMMER": "15108695088",
+    "ISIKUKOOD": "37605030299",
+    "CNP": "1630615123457",
+    "EGN": "7523169263",
+    "RODNE_CISLO": "710319/2745",
+    "TCKN": "17291716060",
+    "RSA_ID": "7503305044089",
+    "RESIDENT_ID": "11010519491231002X",
+    "RRN": "971013-9019902",
+    "NRIC": "S1234567D",
+    "SVNR": "1237 010180",
+    "AMKA": "01013099997",
+    "CUIL": "20-05536168-2",
+    "SNILS": "112-233-445 95",
+    "OIB": "33392005961",
 }  # fmt: skip
 TAGGED = {"WALLET", "URL_TOKEN", "SECRET"}
 NAMING = {
@@ -38,6 +63,31 @@ NAMING = {
     "PLATE": "licence plate {}", "VIN": "VIN {}", "CARD": "credit card {}", "IBAN": "account number {}",
     "ACCOUNT": "account number {}", "IMEI": "IMEI {}", "USER_NAME": "my username is {}",
     "DATE_OF_BIRTH": "born on {}", "NINO": "national insurance number {}",
+    "PESEL": "mój PESEL to {}",
+    "BSN": "BSN {} please",
+    "PERSONNUMMER": "personnummer {} is mine",
+    "AHV": "Nummer {} habe ich",
+    "CURP": "la CURP {} es",
+    "RUT": "mi RUT es {}",
+    "NIF": "NIF: {} is it",
+    "NISS": "nummer {} is van mij",
+    "CPR": "CPR-nr. {} here",
+    "HETU": "tunnus {} on",
+    "FODSELSNUMMER": "fødselsnummer {} er",
+    "ISIKUKOOD": "isikukood {} on",
+    "CNP": "CNP {} este",
+    "EGN": "ЕГН {} е",
+    "RODNE_CISLO": "rodné číslo {} je",
+    "TCKN": "TC kimlik no {} dir",
+    "RSA_ID": "my South African ID {} is",
+    "RESIDENT_ID": "the card {} is mine",
+    "RRN": "Korean RRN {} it is",
+    "NRIC": "mine is {} now",
+    "SVNR": "SVNR {} ist",
+    "AMKA": "AMKA {} is",
+    "CUIL": "mi CUIL {} es",
+    "SNILS": "there {} it is",
+    "OIB": "OIB {} je",
 }  # fmt: skip
 
 
@@ -70,6 +120,31 @@ CHECKS = {
     "DNI": national.dni, "CODICE_FISCALE": national.codice_fiscale, "AADHAAR": national.aadhaar,
     "PAN": national.pan, "ABN": national.abn, "MEDICARE": national.medicare, "VIN": national.vin,
     "NINO": national.nino, "ITIN": national.itin, "EIN": national.ein, "IBAN": checks.iban,
+    "PESEL": registers.pesel,
+    "BSN": registers.bsn,
+    "PERSONNUMMER": registers.personnummer,
+    "AHV": registers.ahv,
+    "CURP": registers.curp,
+    "RUT": registers.rut,
+    "NIF": registers.nif,
+    "NISS": registers.niss,
+    "CPR": registers.cpr,
+    "HETU": registers.hetu,
+    "FODSELSNUMMER": registers.fodselsnummer,
+    "ISIKUKOOD": registers.isikukood,
+    "CNP": registers.cnp,
+    "EGN": registers.egn,
+    "RODNE_CISLO": registers.rodne_cislo,
+    "TCKN": registers.tckn,
+    "RSA_ID": registers.rsa_id,
+    "RESIDENT_ID": registers.resident_id,
+    "RRN": registers.rrn,
+    "NRIC": registers.nric,
+    "SVNR": registers.svnr,
+    "AMKA": registers.amka,
+    "CUIL": registers.cuil,
+    "SNILS": registers.snils,
+    "OIB": registers.oib,
 }  # fmt: skip
 
 
@@ -136,6 +211,61 @@ def test_mail_and_user_names_made_of_a_name_follow_it() -> None:
     for value in (*mail, "@john_smith", "night.owl@acme.test"):
         label = "USER_NAME" if value.startswith("@") else "EMAIL"
         assert stands_for_nobody(label, people.login(label, value))
+
+
+def test_mail_follows_the_one_of_a_surname_whose_given_name_it_holds() -> None:
+    people = cast("John Smith", "Mary Smith", "Peter Jones")
+    john, mary, peter = (
+        [name.lower() for name in people.name(Mention(full)).split()]
+        for full in ("John Smith", "Mary Smith", "Peter Jones")
+    )
+    wanted = {
+        "mary.smith@acme.test": f"{mary[0]}.{mary[1]}",
+        "smith.mary@acme.test": f"{mary[0]}.{mary[1]}",
+        "john_smith84@acme.test": f"{john[0]}_{john[1]}",
+        "msmith@acme.test": f"{mary[0][0]}{mary[1]}",
+        "m.smith@acme.test": f"{mary[0][0]}.{mary[1]}",
+        "smithm@acme.test": f"{mary[0][0]}{mary[1]}",
+        "jsmith@acme.test": f"{john[0][0]}{john[1]}",
+        "jdsmith@acme.test": f"{john[0][0]}{john[1]}",
+        "mary.s@acme.test": mary[0],
+        "mary@acme.test": mary[0],
+        "mr.jones@acme.test": peter[1],
+    }
+    for value, local in wanted.items():
+        assert re.fullmatch(rf"{re.escape(local)}\d{{4}}@example\.com", people.login("EMAIL", value)), value
+    assert people.login("USER_NAME", "@mary_smith").startswith(f"@{mary[0]}_{mary[1]}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "smith@acme.test",
+        "alice.smith@acme.test",
+        "johnson@acme.test",
+        "mary.okafor@acme.test",
+        "rosemary@acme.test",
+    ],
+)
+def test_mail_that_may_be_anothers_is_built_from_nobodys_name(value: str) -> None:
+    """Of two Smiths, or of somebody who shares one word with a person named: a new name, not the wrong one."""
+    people = cast("John Smith", "Mary Smith")
+    names = {
+        word.lower() for full in ("John Smith", "Mary Smith") for word in people.name(Mention(full)).split()
+    }
+    shown = people.login("EMAIL", value)
+    assert stands_for_nobody("EMAIL", shown)
+    assert not any(name in shown for name in names)
+
+
+def test_initials_that_two_share_say_nothing() -> None:
+    people = cast("John Smith", "Jane Smith")
+    shown = people.login("EMAIL", "jsmith@acme.test")
+    assert not any(
+        people.name(Mention(full)).split()[1].lower() in shown for full in ("John Smith", "Jane Smith")
+    )
+    alone = cast("Jane Smith")
+    assert alone.name(Mention("Jane Smith")).split()[1].lower() in alone.login("EMAIL", "jsmith@acme.test")
 
 
 def ending(people: Cast, mention: Mention) -> str:

@@ -98,8 +98,7 @@ class Cast:
         """What to write for an e-mail address or a user name: made of a person's name where `value` is."""
         if stands_for_nobody(label, value):
             return value
-        local = fold(value.lstrip("@").partition("@")[0])
-        made = next((made for person in self._people if (made := self._made_of(person, local))), None)
+        made = self._made_of(fold(value.lstrip("@").partition("@")[0]))
         if made is None:
             return ("@" if value.startswith("@") else "") + self._stand_in(label, value)
         number = f"{self._stand_in.drawn(label, value) // 10**9 % 10_000:04d}"
@@ -109,21 +108,27 @@ class Cast:
             else f"{'@' * value.startswith('@')}{made}{number}"
         )
 
-    def _made_of(self, person: _Person, local: str) -> str | None:
-        """The invented local part, built as `local` is built from the person's name; None where it is not."""
-        has_given = len(person.given) > 2 and person.given in local
-        has_family = len(person.family) > 2 and person.family in local
-        if not (has_given or has_family):
+    def _made_of(self, local: str) -> str | None:
+        """The invented local part, built as `local` is built from somebody's name.
+
+        Of several whom it fits it is of the one it fits best; where it fits two alike (jsmith, of John and
+        Jane Smith), or has another's given name before a surname, it is nobody's: None, not the wrong one.
+        """
+        letters = "".join(_LETTERS.findall(local))
+        fits = [(fit, person) for person in self._people if (fit := _fit(person, letters))]
+        best = max((fit for fit, _ in fits), default=0)
+        fitting = [person for fit, person in fits if fit == best]
+        if len(fitting) != 1:
             return None
-        reading = self._reading_of(person)
-        given, family = (name.lower() for name in _names(self._stand_in, person, reading, ""))
+        person = fitting[0]
+        names = _names(self._stand_in, person, self._reading_of(person), "")
+        given, family = (name.lower() for name in names)
         mark = next((sign for sign in local if sign in "._-"), "")
-        if has_family:
-            if has_given:
-                return f"{given}{mark}{family}"
-            opened = local.partition(person.family)[0].strip("._-")
-            return f"{given[0]}{mark}{family}" if opened and opened == person.given[:1] else family
-        return given
+        if best == _BOTH:
+            return f"{given}{mark}{family}"
+        if not person.family or _bare(person.family) not in letters:
+            return given
+        return f"{given[0]}{mark}{family}" if best == _INITIAL else family
 
     def _reading_of(self, person: _Person) -> Reading:
         return self._reading.get(person) or reading_of(person.given)
@@ -139,6 +144,36 @@ class Cast:
             if word in (person.given, person.family):
                 return person
         return _Person("", word) if mention.title else _Person(word, "")
+
+
+def _bare(name: str) -> str:
+    """Its letters alone: "o'brien" stands in an address as "obrien"."""
+    return "".join(_LETTERS.findall(name))
+
+
+_ALONE, _INITIAL, _BOTH = 1, 2, 3
+
+
+def _fit(person: _Person, letters: str) -> int:
+    """How much of a name the letters of a local part are: one word alone, one and the other's initial, or both.
+
+    0 where anything else stands beside one word: it may be another's name.
+    """
+    given, family = map(_bare, person)
+    has_given, has_family = (len(name) > 2 and name in letters for name in (given, family))
+    if has_given and has_family and len(letters) >= len(given) + len(family):
+        return _BOTH
+    for has, word, other in ((has_family, family, given), (has_given, given, family)):
+        rest = letters.replace(word, "", 1) if has else letters
+        if has and (not rest or rest in _TITLES):
+            return _ALONE
+        if has and other and len(rest) <= _FEW and rest.startswith(other[0]):
+            return _INITIAL
+    return 0
+
+
+_FEW = 2
+"""Letters that are initials: of a given name, and perhaps of a middle one."""
 
 
 @lru_cache(maxsize=1 << 14)

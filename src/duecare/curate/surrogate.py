@@ -17,6 +17,7 @@ from typing import Literal
 
 from duecare.detect import checks, national
 from duecare.detect.invented import BACKS, ENDINGS, FRONTS, SCRIPTS, STEMS, STREETS, stands_for_nobody
+from duecare.detect.registers import REGISTERS
 from duecare.vault import home, row_key, secret
 
 Reading = Literal["feminine", "masculine", "neutral"]
@@ -33,7 +34,8 @@ _CHECKED: Mapping[str, Callable[[str], bool]] = {
 }
 """Kinds whose surrogate could pass the check digit by chance: its last digit is moved until it does not."""
 _NUMBERS = frozenset(
-    (*_CHECKED, "ITIN", "EIN", "NINO", "STEUER_ID", "INSEE", "DNI", "CODICE_FISCALE", "AADHAAR", "PAN", "ABN",
+    (*_CHECKED, *REGISTERS,
+     "ITIN", "EIN", "NINO", "STEUER_ID", "INSEE", "DNI", "CODICE_FISCALE", "AADHAAR", "PAN", "ABN",
      "MEDICARE", "TAX_ID", "HEALTH_ID", "PASSPORT", "LICENCE", "PLATE", "VIN")
 )  # fmt: skip
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",

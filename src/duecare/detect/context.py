@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 NEARBY = 48
 """Code points before a number in which the words that name it are looked for."""
 
-_SENTENCE = re.compile(r"[.!?;\n](?<!\bno[.!?;\n])\s")
+_SENTENCE = re.compile(r"[.!?;\n](?<!\b[Nn][or][.!?;\n])(?<!\b[Nn][uú]m\.)\s")
 _WORD = re.compile(r"[^\W\d_]+")
 
 

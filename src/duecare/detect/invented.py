@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from duecare.detect.context import word_set
+from duecare.detect.registers import REGISTERS
 from duecare.detect.sieve import without_looking_around
 
 STEMS = ("Abri", "Belo", "Cado", "Desi", "Elvo", "Fari", "Gamo", "Hevi", "Ilbo", "Javi", "Kelo", "Lumi", "Mavo", "Nerri",
@@ -82,7 +83,7 @@ _NOT_SHOWN = re.compile(r"[^A-Za-z0-9]")
 _NUMBERS = word_set(
     "SSN ITIN EIN NINO NHS SIN STEUER_ID INSEE DNI CODICE_FISCALE AADHAAR PAN CPF TFN ABN MEDICARE TAX_ID HEALTH_ID "
     "PASSPORT LICENCE PLATE VIN CARD IBAN ACCOUNT IMEI PHONE"
-)
+) | frozenset(REGISTERS)
 
 
 @lru_cache(maxsize=1 << 15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from duecare.detect import checks, national, places, wallets
+from duecare.detect import checks, national, places, registers, wallets
 from duecare.detect.context import last_of, word_set, words_before
 from duecare.detect.named import named_number
 from duecare.detect.spans import Span
@@ -17,19 +17,23 @@ _CODE = 26
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{1,{_LONGEST}}}")
 _IBAN = re.compile(r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9_])")
 _NINO = re.compile(r"[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D](?![A-Za-z0-9_])")
+_HETU = re.compile(r"\d{6}[-+]\d{3}[A-Z](?![A-Za-z0-9_])")
+_RUT = re.compile(r"(?:\d{7,8}|\d\d?\.\d{3}\.\d{3})-[Kk](?![A-Za-z0-9_])")
 _DNI = re.compile(r"(?:\d{8}|\d\d\.\d{3}\.\d{3}|[XYZ][- ]?\d{7})[- ]?[A-Z](?![A-Za-z0-9_])")
 _CODES = word_set(
     "order model serial part sku item ticket tracking reference case version booking invoice code"
 )
 _CHECKS: dict[int, tuple[tuple[str, Callable[[str], bool]], ...]] = {
-    9: (("NINO", national.nino), ("DNI", national.dni)),
+    9: (("NINO", national.nino), ("DNI", national.dni), ("NRIC", registers.nric)),
     10: (("PAN", national.pan),),
+    11: (("HETU", registers.hetu),),
     15: (("INSEE", national.insee),),
     16: (("CODICE_FISCALE", national.codice_fiscale),),
     17: (("VIN", national.vin),),
+    18: (("CURP", registers.curp), ("RESIDENT_ID", registers.resident_id)),
     **dict.fromkeys((*range(25, 36), 42, 43, 62, 63, 95), (("WALLET", wallets.wallet),)),
 }
-_CHECKED = frozenset({"CODICE_FISCALE", "WALLET", "VIN", "INSEE"})
+_CHECKED = frozenset({"CODICE_FISCALE", "WALLET", "VIN", "INSEE", "CURP", "RESIDENT_ID"})
 """Kinds whose check leaves so little to chance that a word such as "order" before them is not asked for."""
 
 
@@ -117,8 +121,20 @@ def spaced_code(text: str, start: int, words: list[str]) -> Span | None:
 
 
 def dotted_code(text: str, start: int, end: int) -> Span | None:
-    """A Spanish identity number that is written with dots or a dash: 12.345.678-Z, 12345678-Z."""
-    if end - start not in (8, 10) or not text[end : end + 2].strip("- ").isupper():
+    """A number that a letter closes behind a dot or a dash: 12.345.678-Z, 131052-308T, 7.654.321-K."""
+    if not 7 <= end - start <= 10 or not text[end : end + 2].strip("- ").upper().isalpha():
         return None
-    code = _DNI.match(text, start)
-    return Span(start, code.end(), "DNI") if code is not None and national.dni(code.group()) else None
+    for label, form, check in _CLOSED:
+        if (code := form.match(text, start)) is not None and check(code.group()):
+            words = words_before(text, start)
+            named = label != "RUT" or last_of(words, registers.REGISTERS[label].words) >= 0
+            ordered = label != "DNI" and last_of(words, _CODES) >= 0
+            return Span(start, code.end(), label) if named and not ordered else None
+    return None
+
+
+_CLOSED: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("DNI", _DNI, national.dni),
+    ("HETU", _HETU, registers.hetu),
+    ("RUT", _RUT, registers.rut),
+)

@@ -51,6 +51,23 @@ _NUMBERS = frozenset(
         "imei",
         "pin",
     }
+    | {
+        "pesel",
+        "bsn",
+        "ahv",
+        "avs",
+        "cpr",
+        "hetu",
+        "niss",
+        "nif",
+        "nric",
+        "curp",
+        "cuil",
+        "cnp",
+        "egn",
+        "oib",
+        "rrn",
+    }
     | {"otp", "cvv", "id", "dob", "ok", "d.o.b", "isbn", "pwd", "sha", "geboren", "née", "né", "steuer"}
 )
 """Words that say which number or date follows, or only "ok": in capitals they look like names."""

@@ -17,6 +17,7 @@ from duecare.detect.context import last_of, word_set, words_after, words_before
 from duecare.detect.ipv4 import ipv4_in
 from duecare.detect.mixed import dotted_code, mixed_token, spaced_code
 from duecare.detect.named import named_number
+from duecare.detect.registers import REGISTERS
 from duecare.detect.spans import Span
 from duecare.detect.telephone import extended, formed, possible, says_which, spoken_of
 
@@ -86,6 +87,11 @@ SHAPES: dict[str, tuple[Rule, ...]] = {
     "99 999999 999999 9": (_IMEI,),
 }
 """What a number of this shape can be; card and telephone numbers have too many shapes to be listed."""
+for _label, _register in REGISTERS.items():
+    for _shape in _register.named:
+        SHAPES[_shape] = (*SHAPES.get(_shape, ()), Rule(_label, _register.check, _register.words))
+    for _shape in _register.alone:
+        SHAPES[_shape] = (*SHAPES.get(_shape, ()), Rule(_label, _register.check))
 
 
 def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[Span]:
@@ -101,7 +107,7 @@ def find_numbers(text: str, *, housed: bool = True, named: bool = True) -> list[
             spans, at = mixed_token(text, start, plain=plain)
             found += spans
             continue
-        if end - start in (8, 10) and (code := dotted_code(text, start, end)) is not None:
+        if 7 <= end - start <= 10 and (code := dotted_code(text, start, end)) is not None:
             found.append(code)
             at = code.end
             continue

@@ -36,8 +36,30 @@ _NO_USER = word_set(
     "not no the a an my your his her their wrong incorrect invalid correct required locked blocked disabled expired "
     "still already also being empty missing taken unknown same on in to for of and or name password email "
     "correctly working case sensitive too very screen button failed failing broken down slow impossible admin root "
-    "page"
+    "page removed changed deleted suspended hacked compromised reset created given stolen linked used shared rejected "
+    "denied accepted verified updated restricted deactivated cancelled canceled"
 )  # fmt: skip
+_CODE = word_set(
+    "media import charset namespace supports layer container keyframes font page viewport counter property tailwind apply include mixin extend use forward screen "
+    "staticmethod classmethod abstractmethod dataclass overload override cached_property lru_cache cache wraps contextmanager fixture login_required "
+    "Override Deprecated SuppressWarnings FunctionalInterface SafeVarargs Inherited Retention Target Autowired Component Service Controller RestController "
+    "Repository Bean Configuration Transactional Qualifier Value Inject Singleton Entity Table Column Id GeneratedValue OneToMany ManyToOne JoinColumn "
+    "GetMapping PostMapping PutMapping DeleteMapping RequestMapping RequestBody RequestParam PathVariable ResponseBody SpringBootApplication "
+    "Test BeforeEach AfterEach BeforeAll AfterAll ParameterizedTest Mock Nullable NonNull NotNull Getter Setter Builder Data Slf4j "
+    "Injectable Input Output NgModule Pipe Directive HostListener ViewChild Composable Preview Published State StateObject ObservedObject Binding "
+    "Environment MainActor objc escaping main available discardableResult "
+    "param params return returns throws exception see since author version deprecated link type typedef example todo inheritDoc internal readonly yields "
+    "user_id username current_user"
+)  # fmt: skip
+"""What programs write behind an @: rules of CSS, decorators and annotations, tags of comments, variables."""
+_MODULES = word_set(
+    "pytest functools dataclasses property app api router bp blueprint click contextlib abc typing unittest mock celery task "
+    "jax tf torch numba hypothesis given flask django django_db server bot client mcp tool cache staticmethod"
+)
+"""What stands before the dot of a decorator: "@pytest.mark.slow", "@app.route"."""
+_CALLED = re.compile(r"\(|/[a-z0-9]|\s*\{|\s*\n\s*(?:@\w|(?:async |export |public |private |protected |static |final |abstract )*"
+                     r"(?:def|class|void|function|interface|record|enum|fun|func|var|val|let)\b)")  # fmt: skip
+"""What follows a decorator, a scope of packages or a rule, and no name of a person: a call, a path, a block, a definition."""
 
 
 def find_emails(text: str) -> Iterator[Span]:
@@ -63,12 +85,21 @@ def _handle(text: str, at: int) -> Span | None:
     """A user name that the @ at `at` begins, where one of the six words before speaks of such names, or a
     network is named behind it."""
     handle = _HANDLE.match(text, at + 1)
-    if handle is None or text[at - 1 : at].isalnum():
+    if handle is None or text[at - 1 : at].isalnum() or _is_code(text, handle):
         return None
     near = not _HANDLE_WORDS.isdisjoint(words_before(text, at)[-6:])
     behind = words_after(text, handle.end(), 2)
     near = near or (behind[:1] in (["on"], ["in"], ["via"]) and behind[-1] in _NETWORKS)
     return Span(at, handle.end(), "USER_NAME", 0.8) if near else None
+
+
+def _is_code(text: str, handle: re.Match[str]) -> bool:
+    """Whether what begins with an @ is a word of a programming language."""
+    name = handle.group()
+    first, dot, _ = name.partition(".")
+    if name in _CODE or (dot and first in _MODULES):
+        return True
+    return _CALLED.match(text, handle.end(), handle.end() + _LOCAL) is not None
 
 
 def find_hexadecimal(text: str) -> Iterator[Span]:

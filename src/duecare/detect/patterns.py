@@ -27,6 +27,7 @@ from duecare.detect.online import (
     find_user_names,
 )
 from duecare.detect.places import find_births
+from duecare.detect.registers import REGISTERS
 from duecare.detect.signs import signs_in, signs_of
 from duecare.detect.spans import Span, longest, spans_of
 from duecare.detect.spelled import find_spelled_emails
@@ -37,7 +38,7 @@ LABELS = (
     "EMAIL", "PHONE", "SSN", "ITIN", "EIN", "NINO", "NHS", "SIN", "STEUER_ID", "INSEE", "DNI", "CODICE_FISCALE",
     "AADHAAR", "PAN", "CPF", "TFN", "ABN", "MEDICARE", "TAX_ID", "HEALTH_ID", "PASSPORT", "LICENCE", "PLATE", "VIN",
     "CARD", "IBAN", "ACCOUNT", "IP", "MAC", "IMEI", "WALLET", "URL_TOKEN", "SECRET", "USER_NAME", "DATE_OF_BIRTH",
-    "ADDRESS",
+    "ADDRESS", *REGISTERS,
 )  # fmt: skip
 """Every kind that has a form; what each means, and what vouches for it, stands in docs/personal-data.md."""
 
@@ -45,7 +46,7 @@ LABELS = (
 class Forms:
     """Points at personal data with a form of its own: the first tier of the detector of personal data."""
 
-    instrument = "forms@2"
+    instrument = "forms@3"
 
     def __call__(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         expect(texts, TEXTS, "texts")

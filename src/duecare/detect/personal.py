@@ -24,7 +24,7 @@ from duecare.detect.card import Card, read_card
 from duecare.detect.invented import stands_for_nobody
 from duecare.detect.spans import Span, apart_from, longest, picked, spans_of
 
-INSTRUMENT = "personal@3"
+INSTRUMENT = "personal@4"
 
 LABELS = (*patterns.LABELS, "PERSON")
 """What is looked for unless labels are named."""

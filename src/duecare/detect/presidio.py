@@ -29,7 +29,9 @@ LABELS = {
     "UK_NINO": "NINO", "ES_NIF": "DNI", "ES_NIE": "DNI", "IT_FISCAL_CODE": "CODICE_FISCALE",
     "IT_PASSPORT": "PASSPORT", "IT_DRIVER_LICENSE": "LICENCE", "IN_AADHAAR": "AADHAAR", "IN_PAN": "PAN",
     "IN_PASSPORT": "PASSPORT", "AU_TFN": "TFN", "AU_ABN": "ABN", "AU_MEDICARE": "MEDICARE", "CA_SIN": "SIN",
-    "DE_TAX_ID": "STEUER_ID", "BR_CPF": "CPF", "FR_INSEE": "INSEE",
+    "DE_TAX_ID": "STEUER_ID", "BR_CPF": "CPF", "FR_INSEE": "INSEE", "PL_PESEL": "PESEL",
+    "SG_NRIC_FIN": "NRIC",
+    "FI_PERSONAL_IDENTITY_CODE": "HETU", "KR_RRN": "RRN", "SE_PERSONNUMMER": "PERSONNUMMER",
 }  # fmt: skip
 """Presidio's name of a kind -> ours, so that its surrogates are ours; other kinds keep their name."""
 
