@@ -166,7 +166,10 @@ def _scalar(node: Node, hint: Any, where: str, problems: list[Problem]) -> Any:
 
 
 def _one_of(node: Node, options: tuple[Any, ...], hint: Any, where: str, problems: list[Problem]) -> Any:
-    """The first option that fits; else what the option of the value's own shape says is wrong."""
+    """The first option that fits; else what the option of the value's own shape says is wrong.
+
+    Of several such options it is the one that knows most of the keys: what was meant.
+    """
     if node.value is None and type(None) in options:  # not the defaults of another option
         return None
     tries: list[tuple[Any, list[Problem]]] = []
@@ -176,7 +179,7 @@ def _one_of(node: Node, options: tuple[Any, ...], hint: Any, where: str, problem
         if not said:
             return value
         tries.append((option, said))
-    for option, said in tries:
+    for option, said in sorted(tries, key=lambda each: -_known(node, each[0])):  # stable: else in order
         shape = typing.get_origin(option) or option
         nested = _is_mapping(shape) or dataclasses.is_dataclass(shape)
         if (isinstance(node.value, dict) and nested) or (
@@ -186,6 +189,13 @@ def _one_of(node: Node, options: tuple[Any, ...], hint: Any, where: str, problem
             return None
     problems.append(Problem(where, show(node.plain()), describe(hint), node.line))
     return None
+
+
+def _known(node: Node, option: Any) -> int:
+    """How many keys of a mapping are fields of an option; 0 for what is none."""
+    if not (isinstance(node.value, dict) and dataclasses.is_dataclass(option)):
+        return 0
+    return len({field.name for field in dataclasses.fields(option)} & node.value.keys())
 
 
 def _list(node: Node, origin: Any, inner: tuple[Any, ...], where: str, problems: list[Problem]) -> Any:

@@ -106,6 +106,8 @@ def _scores(
     from duecare import detect
 
     heads = stage.entry.settings.get("heads") or ()
+    if isinstance(stage.entry.settings.get("detector"), dict):
+        raise DuecareError("a scorer of the study's own, which is not asked again here")
     scorer = detect.load(instrument.partition("@")[0], tuple(heads) if stage.kind == "toxicity" else ())
     if scorer.instrument != instrument:
         raise DuecareError(f"recorded by {instrument}, installed here is {scorer.instrument}")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from duecare.curate.source import Probe
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_DETECTOR = "detector.folder"
+"""The folder of a classifier of one's own: its files are those that it says it reads."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -40,9 +42,13 @@ def located(study: Study, step: Step) -> Step:
     changed: dict[str, Any] = {}
     for name, path in _paths(study, step).items():
         field, _, key = name.partition(".")
-        changed[field] = (
-            (changed.get(field) or dict(getattr(step, field))) | {key: str(path)} if key else str(path)
-        )
+        before = changed.get(field) or getattr(step, field)
+        if not key:
+            changed[field] = str(path)
+        elif dataclasses.is_dataclass(before) and not isinstance(before, type):
+            changed[field] = dataclasses.replace(before, **{key: str(path)})
+        else:
+            changed[field] = dict(before) | {key: str(path)}
     kind = kind_of(step)
     if kind is not None and kind.name == "base":
         for field in ("name", "tokenizer"):
@@ -59,6 +65,10 @@ def files_of(study: Study, step: Step) -> dict[str, Path]:
     given = _given(step)
     for name, path in _paths(study, step).items():
         written = _recorded(given[name])
+        if name == _DETECTOR:
+            names = located(study, step).detector.files().names  # type: ignore[attr-defined]  # it has a folder
+            found |= {f"{written}/{each}": path / each for each in names}
+            continue
         if path.is_file():
             found[written] = path
             found |= {
@@ -118,7 +128,8 @@ def unreadable(study: Study) -> list[Problem]:
         if (kind := kind_of(use.step))
         for found in _missing(study, use.step, f"curate.{place}.{kind.name}")
     ]
-    return [*problems, *(lacking or [*_populations(study, seen), *_rewrites(study)])]
+    classifiers = [] if lacking else list(_classifiers(study))
+    return [*problems, *(lacking or [*_populations(study, seen), *_rewrites(study), *classifiers])]
 
 
 def _paths(study: Study, step: Step) -> dict[str, Path]:
@@ -126,7 +137,7 @@ def _paths(study: Study, step: Step) -> dict[str, Path]:
     return {
         name: expanded(path, study.folder)
         for name, path in _given(step).items()
-        if _of_suites(step) or not _of_the_hub(path, study.folder)
+        if _here(step, name) or not _of_the_hub(path, study.folder)
     }
 
 
@@ -135,7 +146,8 @@ def _given(step: Step) -> dict[str, str]:
     kind = kind_of(step)
     found: dict[str, str] = {}
     for name in kind.paths if kind else ():
-        value = getattr(step, name)
+        field, _, key = name.partition(".")
+        value = getattr(getattr(step, field), key, "") if key else getattr(step, name)
         many = {f"{name}.{key}": path for key, path in value.items()} if isinstance(value, Mapping) else None
         found |= {key: str(path) for key, path in (many or {name: value}).items() if path}
     return found
@@ -154,6 +166,11 @@ def _of_suites(step: Step) -> bool:
     return kind is not None and kind.name == "evaluate"
 
 
+def _here(step: Step, name: str) -> bool:
+    """Whether a path is one on this machine and nothing else, however it looks."""
+    return _of_suites(step) or name == _DETECTOR
+
+
 def _recorded(path: str) -> str:
     """How a path stands in the ledger: as the study wrote it, but never where on this machine it lies."""
     return Path(path).name if Path(path).is_absolute() or path.startswith("~") else path
@@ -167,7 +184,7 @@ def _missing(study: Study, step: Step, where: str) -> Iterator[Problem]:
             yield Problem(f"{where}.{name}", show(written), error.problems[0].expected)
             continue
         later = any(sign in path.name for sign in "*?[") or _of_the_hub(written, study.folder)
-        if later and not _of_suites(step):
+        if later and not _here(step, name):
             continue  # looked at when it is read
         if not path.exists():
             expected = f"a file that is there ({_shown(path)} is not){_sibling(path)}"
@@ -284,6 +301,22 @@ def _rewrites(study: Study) -> Iterator[Problem]:
             yield Problem(
                 f"curate.{place}.stereotypes.rewrites", show(written), f"approved rewrites: {error}"
             )
+
+
+def _classifiers(study: Study) -> Iterator[Problem]:
+    """A classifier of one's own is whole, has the labels that count, and what runs it is installed."""
+    for place, use in enumerate(study.uses):
+        detector: Any = getattr(use.step, "detector", None)
+        if isinstance(use.step, Broken) or not getattr(detector, "folder", ""):
+            continue
+        where = f"curate.{place}.toxicity.detector"
+        try:
+            files = located(study, use.step).detector.files()  # type: ignore[attr-defined]  # it has a folder
+        except (DuecareError, OSError) as error:
+            yield Problem(where, show(detector.folder), f"a classifier that can be read ({error})")
+            continue
+        if extra := files.lacking:
+            yield Problem(where, show(detector.folder), f"what runs it here: pip install duecare[{extra}]")
 
 
 def _populations(study: Study, seen: Mapping[str, Probe]) -> Iterator[Problem]:

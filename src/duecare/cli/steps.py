@@ -35,6 +35,7 @@ class Kind:
 
     `step` is "module:Class". `renamed` maps fields to the keys a study uses, `hidden` are fields that
     the command line fills in, `paths` are fields that hold a path relative to the study file.
+    One such as "detector.folder" is a field of settings that stand in a field, where they have it.
     `takes` are the kinds of rows it can work on; empty means all. A `judge` is a training step whose
     result scores answers and writes none: no later step goes on from it, and it is not the tuned model.
     `word` is what a study calls it in its section, where that is not its name. `rewards` are fields that
@@ -79,7 +80,12 @@ KINDS: tuple[Kind, ...] = (
         hidden=("name", "study", "sealed"),
     ),
     Kind(name="audit", section="curate", step="duecare.curate.represent:Audit", paths=("population",)),
-    Kind(name="toxicity", section="curate", step="duecare.curate.screen:Screen"),
+    Kind(
+        name="toxicity",
+        section="curate",
+        step="duecare.curate.screen:Screen",
+        paths=("detector.folder",),
+    ),
     Kind(name="poisoning", section="curate", step="duecare.curate.poison:Poisoning"),
     Kind(name="duplicates", section="curate", step="duecare.curate.overlap:Duplicates"),
     Kind(

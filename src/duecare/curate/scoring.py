@@ -18,8 +18,8 @@ from duecare.curate.engine import Finished, carried, room_for
 from duecare.curate.flow import BATCH, batches, count_rows, sealing
 from duecare.curate.partition import Made, Tables
 from duecare.curate.texts import worst
+from duecare.detect.classifier import Classifier
 from duecare.detect.endpoint import Endpoint
-from duecare.detect.onnx_classifier import Classifier
 
 _VALUES = pa.schema([SCORES.field("instrument"), SCORES.field("value"), SCORES.field("reason")])
 _WORST = pa.schema([pa.field("highest", pa.float64()), pa.field("part", pa.string())])

@@ -25,8 +25,8 @@ from duecare.curate.flow import Sifted, changes, sift, split_rows
 from duecare.curate.partition import Made
 from duecare.curate.scoring import Scored, Scoring, parts, score
 from duecare.curate.texts import mask_of, worst
+from duecare.detect.classifier import Classifier
 from duecare.detect.endpoint import Endpoint
-from duecare.detect.onnx_classifier import Classifier
 
 if TYPE_CHECKING:
     from duecare.curate.mentioned import Mentioned
@@ -43,8 +43,8 @@ class Screen:
     purpose: leave such sources out with `on`. Whose rows are hit is told by declared group and by group
     mentioned, and a group whose mention makes a row more likely to be hit than `most` allows is a finding.
 
-    - detector: name of a scoring detector (`duecare detectors`); or a scorer of your own: `{url, send, take}`
-      for one behind HTTP, `{folder, labels}` for a text classifier in ONNX form
+    - detector: name of a scoring detector (`duecare detectors`), or a scorer of your own: `{url, send, take}`
+      for one behind HTTP, `{folder, labels}` for a text classifier of the Hugging Face kind
     - heads: which of the detector's own scores count (of `toxicity`: toxicity, identity_attack); not
       given: whichever is higher
     - limit: score in (0, 1] from which a row is set apart; 0.5 where neither limit nor budget is given
