@@ -64,6 +64,29 @@ def test_the_control_reading_ahead_keeps_the_file(large):
     assert held > size / 2
 
 
+def test_chosen_rows_come_with_their_positions_and_others_groups_stay_unread(large, monkeypatch):
+    asked = []
+    real = pq.ParquetFile.iter_batches
+
+    def asking(self, *given, row_groups, **more):
+        asked.extend(row_groups)
+        return real(self, *given, row_groups=row_groups, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", asking)
+    wanted = np.zeros(80, dtype=bool)
+    assert list(flow.chosen(large, wanted)) == []
+    wanted[[4, 5, 7, 79]] = True
+    for size in (1, 100):
+        monkeypatch.setattr(flow, "BATCH", size)
+        found = [
+            (place, name)
+            for places, rows in flow.chosen(large, wanted)
+            for place, name in zip(places.tolist(), rows.column("row").to_pylist(), strict=True)
+        ]
+        assert found == [(place, f"data:{place}") for place in (4, 5, 7, 79)]
+    assert asked == [2, 3, 39] * 2
+
+
 SAID = [
     "the clerk was kind",
     "women wait longer here",

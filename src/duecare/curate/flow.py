@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -68,10 +69,35 @@ def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.Recor
     """The rows of an artifact as batches of EXAMPLES, sealed or not."""
     # Read ahead, what was read would be kept until the end: all of the file.
     with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=BATCH):
-            rows = batch.cast(EXAMPLES)
-            expect(rows, EXAMPLES, name)
-            yield rows
+        yield from _examples(file.iter_batches(batch_size=BATCH), name)
+
+
+def chosen(artifact: Artifact, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+    """The rows of an artifact that are `wanted`, bool [rows], and their positions, int64, by batches.
+
+    Groups of rows without such a one are not read.
+    """
+    if not wanted.any():
+        return
+    name, start = "kept.parquet", 0
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
+        for number in range(file.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            found = (
+                file.iter_batches(batch_size=BATCH, row_groups=[number]) if wanted[start:end].any() else ()
+            )
+            for rows in _examples(found, name):
+                here = np.flatnonzero(wanted[start : start + len(rows)])
+                yield start + here, rows.take(pa.array(here))
+                start += len(rows)
+            start = end
+
+
+def _examples(found: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+    for batch in found:
+        rows = batch if batch.schema.equals(EXAMPLES, check_metadata=False) else batch.cast(EXAMPLES)
+        expect(rows, EXAMPLES, name)
+        yield rows
 
 
 def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
