@@ -116,6 +116,26 @@ def test_whose_mention_goes_is_counted_alike_in_any_batches(size, tmp_path, monk
     assert any(0 < share < 1 for share, _ in told.values())
 
 
+def test_where_rows_are_sure_to_go_none_is_read_again_for_its_mentions(tmp_path, monkeypatch):
+    """The control drops the same rows without having said so."""
+    monkeypatch.setattr(flow, "BATCH", 1)
+    inputs = made_artifact([row(place, said) for place, said in enumerate(SAID)], tmp_path / "in")
+    told, read, real = [], [], flow._examples
+    monkeypatch.setattr(flow, "_examples", lambda *given: read.append(given) or real(*given))
+
+    def unsaid(*given, drops):
+        return sift(*given)
+
+    for name, doing in (("said", sift), ("unsaid", unsaid)):
+        monkeypatch.setattr("duecare.curate.overlap.sift", doing)
+        (out := tmp_path / name).mkdir()
+        told.append(Duplicates().run(inputs, out, unheard).estimates)
+        read.append(name)
+    assert [each for each in read if isinstance(each, str)] == ["said", "unsaid"]
+    assert [read.index("said"), read.index("unsaid") - read.index("said") - 1] == [2, 3]
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_a_row_counts_once_however_much_is_changed_in_it(size, tmp_path, monkeypatch):
     monkeypatch.setattr(flow, "BATCH", size)

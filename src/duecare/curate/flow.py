@@ -184,6 +184,7 @@ def sift(
     seen: Callable[[Tables], None] = lambda _: None,
     then: Callable[[pa.RecordBatch, Made], Made] = lambda _, made: made,
     named: Named | None = None,
+    drops: bool = False,
     name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
@@ -194,10 +195,10 @@ def sift(
     are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
     what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
     `then` makes the tables of what a Work made of a batch, here and in order, where not the Work itself does;
-    `named` is given where it, too, asks which groups rows name.
+    `named` is given where it, too, asks which groups rows name. `drops` says that rows will go for certain.
     """
     read = inputs["examples"]
-    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named())
+    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named(), drops)
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
@@ -299,10 +300,10 @@ class _Whose:
     """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
 
     named: Named
+    going: bool = False
     before: int = 0
     seen: Mentions = field(default_factory=Counter)
     removed: Mentions = field(default_factory=Counter)
-    going: bool = False
 
     def add(self, batch: pa.RecordBatch, dropped: pa.RecordBatch) -> None:
         self.going = self.going or len(dropped) > 0

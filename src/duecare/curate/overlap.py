@@ -84,7 +84,7 @@ class Duplicates:
             ]
             return Sifted(kept, dropped, changes(reasons))
 
-        return sift(inputs, out, tell, operate)
+        return sift(inputs, out, tell, operate, drops=bool(standing.any()))
 
     def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
         """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),
