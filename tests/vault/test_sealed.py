@@ -57,7 +57,7 @@ def test_it_is_read_at_any_place(tmp_path: Path) -> None:
 
 
 def test_a_few_chunks_are_kept_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two columns read by turns open their chunks once; a whole file, read twice, most of its chunks twice."""
+    """Two columns read by turns open their chunks once; a whole file, read twice, most of them twice."""
     content = random.Random(4).randbytes(9 * CHUNK)
     path, numbers, real = sealed(tmp_path / "a.sealed", content), [], module._nonce
     monkeypatch.setattr(module, "_nonce", lambda number, last: numbers.append(number) or real(number, last))
