@@ -64,6 +64,29 @@ def test_the_control_reading_ahead_keeps_the_file(large):
     assert held > size / 2
 
 
+def test_chosen_rows_come_with_their_positions_and_others_groups_stay_unread(large, monkeypatch):
+    asked = []
+    real = pq.ParquetFile.iter_batches
+
+    def asking(self, *given, row_groups, **more):
+        asked.extend(row_groups)
+        return real(self, *given, row_groups=row_groups, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", asking)
+    wanted = np.zeros(80, dtype=bool)
+    assert list(flow.chosen(large, wanted)) == []
+    wanted[[4, 5, 7, 79]] = True
+    for size in (1, 100):
+        monkeypatch.setattr(flow, "BATCH", size)
+        found = [
+            (place, name)
+            for places, rows in flow.chosen(large, wanted)
+            for place, name in zip(places.tolist(), rows.column("row").to_pylist(), strict=True)
+        ]
+        assert found == [(place, f"data:{place}") for place in (4, 5, 7, 79)]
+    assert asked == [2, 3, 39] * 2
+
+
 SAID = [
     "the clerk was kind",
     "women wait longer here",
@@ -91,6 +114,26 @@ def test_whose_mention_goes_is_counted_alike_in_any_batches(size, tmp_path, monk
     removed = mentions(batches(Artifact(job="x:data", path=out, digest="x"), "dropped.parquet"))
     assert told == {key: (removed[key] / count, count) for key, count in seen.items()}
     assert any(0 < share < 1 for share, _ in told.values())
+
+
+def test_where_rows_are_sure_to_go_none_is_read_again_for_its_mentions(tmp_path, monkeypatch):
+    """The control drops the same rows without having said so."""
+    monkeypatch.setattr(flow, "BATCH", 1)
+    inputs = made_artifact([row(place, said) for place, said in enumerate(SAID)], tmp_path / "in")
+    told, read, real = [], [], flow._examples
+    monkeypatch.setattr(flow, "_examples", lambda *given: read.append(given) or real(*given))
+
+    def unsaid(*given, drops):
+        return sift(*given)
+
+    for name, doing in (("said", sift), ("unsaid", unsaid)):
+        monkeypatch.setattr("duecare.curate.overlap.sift", doing)
+        (out := tmp_path / name).mkdir()
+        told.append(Duplicates().run(inputs, out, unheard).estimates)
+        read.append(name)
+    assert [each for each in read if isinstance(each, str)] == ["said", "unsaid"]
+    assert [read.index("said"), read.index("unsaid") - read.index("said") - 1] == [2, 3]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])

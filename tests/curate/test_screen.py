@@ -139,6 +139,31 @@ def test_an_even_screen_is_no_finding(tmp_path: Path) -> None:
     assert none.findings == ()
 
 
+@pytest.mark.parametrize("count", [800, 5000])
+def test_by_a_limit_the_rows_are_read_once_and_their_mentions_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """From the first row on that goes; a budget needs two readings, and its rows are those of the limit."""
+    from duecare.curate import flow
+    from duecare.detect import mentions
+
+    rows = [text(number, f"A woman asked 0.{9 if number % 10 < 2 else 1}") for number in range(count)]
+    read, looked = [], []
+    real, reading = mentions.mentions_in, flow._examples
+    monkeypatch.setattr(mentions, "mentions_in", lambda texts: looked.append(len(texts)) or real(texts))
+    monkeypatch.setattr(flow, "_examples", lambda *given: read.append(given) or reading(*given))
+    once = screened(tmp_path / "limit", rows, mentions=("gender",))
+    assert len(read) == 1
+    assert sum(looked) == count + count // 5  # of the rows, and of those that went
+    twice = screened(tmp_path / "budget", rows, mentions=("gender",), limit=0.5, budget=0.2)
+    assert len(read) == 3
+    for name in ("kept", "dropped", "scores"):
+        tables = [pq.read_table(tmp_path / how / f"{name}.parquet") for how in ("limit", "budget")]
+        assert tables[0].equals(tables[1])
+    assert once.estimates == twice.estimates
+    assert len(once.estimates) > 10
+
+
 def test_heads_are_chosen_by_name(tmp_path: Path) -> None:
     rows = [
         text(0, "You stupid idiot, shut up."),

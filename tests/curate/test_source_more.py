@@ -9,7 +9,7 @@ import pytest
 from sources_on_disk import PACKED, Reading, written
 
 from duecare.core import DataError, StudyError
-from duecare.curate import Read
+from duecare.curate import Read, formats
 
 ROWS = [{"text": f"number {number}", "id": str(number), "may": "Yes", "by": "CC0-1.0"} for number in range(3)]
 
@@ -27,6 +27,34 @@ def texts(got):
 def test_every_packing_gives_the_same_rows(name, packed, tmp_path):
     got = read(written(tmp_path / f"{name}{packed}", ROWS), tmp_path)
     assert texts(got) == [row["text"] for row in ROWS]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "folder"])
+def test_a_record_of_json_is_decoded_once(name, tmp_path, monkeypatch):
+    """Also where the first records are looked at for their columns, and in a folder of several files."""
+    rows = [{"text": f"number {number}"} for number in range(1500)]
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        written(path / "a.jsonl", rows[:600])
+        written(path / "b.json", rows[600:])
+    else:
+        written(path, rows)
+    decoded, real = [], formats._decoded
+    monkeypatch.setattr(formats, "_decoded", lambda line, raw: decoded.append(line) or real(line, raw))
+    got = read(path, tmp_path)
+    assert texts(got) == [row["text"] for row in rows]
+    assert [row.row for row in got.kept] == [f"data:{number}" for number in range(1500)]
+    assert len(decoded) == 1500
+    (tmp_path / "few").mkdir()
+    assert len(Reading(Read(source=str(path), rows=1200), tmp_path / "few").kept) == 1200
+
+
+def test_files_with_and_without_columns_of_their_own_are_read_together(tmp_path):
+    (folder := tmp_path / "in").mkdir()
+    written(folder / "a.jsonl", [{"text": "one", "more": 1}])
+    written(folder / "b.parquet", [{"text": "two", "more": b"\xff"}])
+    assert texts(read(folder, tmp_path)) == ["one", "two"]
 
 
 @pytest.mark.parametrize("packed", PACKED)

@@ -15,7 +15,7 @@ from duecare.curate import overlap as rows
 from duecare.detect import marks, ngrams, overlap
 from duecare.detect.kernel import library
 from duecare.detect.refusal import refused, refuses
-from duecare.detect.white import words_in, words_plainly
+from duecare.detect.white import laid_out, laid_out_plainly, words_in, words_plainly
 
 BLANKS = "".join(chr(point) for point in range(sys.maxunicode + 1) if chr(point).isspace())
 PIECES = [
@@ -54,6 +54,22 @@ def test_words_are_those_that_python_parts(count) -> None:
         counted = count(column)
         assert counted.dtype == np.int64
         assert counted.tolist() == [len(text.split()) for text in column.to_pylist()]
+
+
+@pytest.mark.parametrize("lay_out", [laid_out, laid_out_plainly])
+def test_white_space_of_ascii_is_laid_out_as_python_would(lay_out) -> None:
+    assert library() is not None
+    low = [chr(point) for point in range(0x80)]
+    draw = random.Random(4)
+    ascii_only = ["", " ", "\t a\x1cB \n", *low, *("".join(draw.choices(low, k=9)) for _ in range(3000))]
+    for column in columns(ascii_only):
+        assert lay_out(column).to_pylist() == [" ".join(text.lower().split()) for text in column.to_pylist()]
+    for column in columns([*strange(4000)]):
+        assert lay_out(column).equals(laid_out_plainly(column))
+        assert lay_out(column).type == column.type
+    some = pa.array([" A", None, "é  É\u2003"], pa.string())
+    assert lay_out(some).to_pylist() == ["a", None, "é É\u2003"]
+    assert lay_out(pa.nulls(2, pa.string())).to_pylist() == [None, None]
 
 
 def test_marks_stay_what_they_are_in_every_form_of_unicode() -> None:

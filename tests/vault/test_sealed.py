@@ -22,7 +22,8 @@ from duecare.vault import (
     stored,
     writing,
 )
-from duecare.vault.sealed import CHUNK
+from duecare.vault import sealed as module
+from duecare.vault.sealed import CHUNK, KEPT_CHUNKS
 
 CONTENT = random.Random(3).randbytes(3 * CHUNK + 1000)
 
@@ -53,6 +54,24 @@ def test_it_is_read_at_any_place(tmp_path: Path) -> None:
             assert file.read(size) == CONTENT[start : start + size]
         file.seek(-10, 2)
         assert file.read() == CONTENT[-10:]
+
+
+def test_a_few_chunks_are_kept_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two columns read by turns open their chunks once; a whole file, read twice, most of them twice."""
+    content = random.Random(4).randbytes(9 * CHUNK)
+    path, numbers, real = sealed(tmp_path / "a.sealed", content), [], module._nonce
+    monkeypatch.setattr(module, "_nonce", lambda number, last: numbers.append(number) or real(number, last))
+    with opened(path) as file:
+        assert numbers.pop() == 8  # the last one, as a file may have been cut
+        for start in range(0, CHUNK, CHUNK // 8):
+            for column in (0, 4 * CHUNK):
+                file.seek(column + start)
+                assert file.read(CHUNK // 8) == content[column + start : column + start + CHUNK // 8]
+        assert sorted(numbers) == [0, 4]
+        for _ in range(2):
+            file.seek(0)
+            assert file.read() == content
+    assert len(numbers) >= 2 * (9 - KEPT_CHUNKS) + 2
 
 
 def test_equal_content_gives_equal_bytes_and_another_secret_others(tmp_path: Path) -> None:

@@ -53,13 +53,14 @@ def take_census(
         pieces.append(_declared(batch, "groups", "axis"))
         results.append(_declared(batch, "fields", "name", compared))
         flat = texts(batch)
-        counted, answer = words_in(flat.column("text")), is_answer(batch, flat)
+        said = flat.column("text")
+        counted, answer = words_in(said), is_answer(batch, flat)
         words.append(np.bincount(owners(batch), weights=counted * answer, minlength=len(batch)))
-        about += [None] * len(batch) if topic else topics_of(batch)
-        answers += answers_of(batch, answer & ~_is_text(batch), counted)
+        about += [None] * len(batch) if topic else topics_of(batch, said)
+        answers += answers_of(batch, said, answer & ~_is_text(batch), counted)
         answered = answered or pc.any(pc.not_equal(batch.column("kind"), "text")).as_py()
         if axes:
-            named += mentions([batch])
+            named += mentions([batch], said=said)
     sizes = [len(each) for each in words]
     if topic:
         about = _declared_topics(results, sizes, topic)

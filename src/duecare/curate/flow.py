@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -68,10 +69,35 @@ def batches(artifact: Artifact, name: str = "kept.parquet") -> Iterator[pa.Recor
     """The rows of an artifact as batches of EXAMPLES, sealed or not."""
     # Read ahead, what was read would be kept until the end: all of the file.
     with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=BATCH):
-            rows = batch.cast(EXAMPLES)
-            expect(rows, EXAMPLES, name)
-            yield rows
+        yield from _examples(file.iter_batches(batch_size=BATCH), name)
+
+
+def chosen(artifact: Artifact, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+    """The rows of an artifact that are `wanted`, bool [rows], and their positions, int64, by batches.
+
+    Groups of rows without such a one are not read.
+    """
+    if not wanted.any():
+        return
+    name, start = "kept.parquet", 0
+    with opened(stored(artifact.path, name)) as raw, pq.ParquetFile(raw, pre_buffer=False) as file:
+        for number in range(file.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            found = (
+                file.iter_batches(batch_size=BATCH, row_groups=[number]) if wanted[start:end].any() else ()
+            )
+            for rows in _examples(found, name):
+                here = np.flatnonzero(wanted[start : start + len(rows)])
+                yield start + here, rows.take(pa.array(here))
+                start += len(rows)
+            start = end
+
+
+def _examples(found: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+    for batch in found:
+        rows = batch if batch.schema.equals(EXAMPLES, check_metadata=False) else batch.cast(EXAMPLES)
+        expect(rows, EXAMPLES, name)
+        yield rows
 
 
 def count_rows(artifact: Artifact, name: str = "kept.parquet") -> int:
@@ -158,6 +184,7 @@ def sift(
     seen: Callable[[Tables], None] = lambda _: None,
     then: Callable[[pa.RecordBatch, Made], Made] = lambda _, made: made,
     named: Named | None = None,
+    drops: bool = False,
     name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
@@ -168,10 +195,10 @@ def sift(
     are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
     what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
     `then` makes the tables of what a Work made of a batch, here and in order, where not the Work itself does;
-    `named` is given where it, too, asks which groups rows name.
+    `named` is given where it, too, asks which groups rows name. `drops` says that rows will go for certain.
     """
     read = inputs["examples"]
-    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named())
+    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named(), drops)
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
@@ -273,10 +300,10 @@ class _Whose:
     """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
 
     named: Named
+    going: bool = False
     before: int = 0
     seen: Mentions = field(default_factory=Counter)
     removed: Mentions = field(default_factory=Counter)
-    going: bool = False
 
     def add(self, batch: pa.RecordBatch, dropped: pa.RecordBatch) -> None:
         self.going = self.going or len(dropped) > 0

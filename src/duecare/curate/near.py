@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core import Artifact, Progress, Tell
-from duecare.curate.flow import batches, count_rows
+from duecare.curate.flow import batches, chosen, count_rows
 from duecare.detect.lsh import NearRows
 from duecare.detect.overlap import Passages, passages_of
 
@@ -35,8 +35,8 @@ def near_rows(
     """The near duplicates among rows of `artifact`, ready to be asked.
 
     `of` says what of the rows is looked at (all texts where not given). `seen` is shown each batch; `wanted`,
-    asked after the last, says which rows count, bool [rows] (all where not given). Reads the rows twice;
-    working files without a name take up room in `out` until the end.
+    asked after the last, says which rows count, bool [rows] (all where not given). Reads the rows once, and
+    candidates again; working files without a name take up room in `out` until the end.
     """
     of = of or passages
     total, done = count_rows(artifact), 0
@@ -48,12 +48,8 @@ def near_rows(
             tell(Progress(done, total, "row", "signatures"))
         if wanted is not None:
             near.only(wanted())
-        candidate, done = near.candidates(), 0
-        for batch in batches(artifact):
-            here = np.flatnonzero(candidate[done : done + len(batch)])
-            if len(here):
-                near.add_candidates(done + here, of(batch.take(pa.array(here))))
-            done += len(batch)
+        for positions, batch in chosen(artifact, near.candidates()):
+            near.add_candidates(positions, of(batch))
         yield near
 
 

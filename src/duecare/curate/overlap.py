@@ -16,11 +16,13 @@ from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, spli
 from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
 from duecare.detect.marks import marked_only
+from duecare.detect.white import laid_out
 
 SIZE = 16
 """Bytes of a content digest: two different contents among a billion rows share one with odds below 1e-20."""
 
 _WHOLE = ("kind", "text", "chosen", "rejected")
+_NOTHING = pa.scalar(b"", pa.binary())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,7 @@ class Duplicates:
             ]
             return Sifted(kept, dropped, changes(reasons))
 
-        return sift(inputs, out, tell, operate)
+        return sift(inputs, out, tell, operate, drops=bool(standing.any()))
 
     def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
         """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),
@@ -153,34 +155,36 @@ def contents(batch: pa.RecordBatch) -> list[bytes]:
     """What each row of EXAMPLES says, with roles, in the form in which rows are compared."""
     whole = (_measured(batch.column(name)) for name in _WHOLE)
     turns = pc.list_flatten(batch.column("messages"))
-    said = [_measured(turns.field(name)) for name in ("role", "content")]
+    role = turns.field("role").dictionary_encode()  # of a few roles each is folded once
+    roles = pc.fill_null(_measured(role.dictionary).take(role.indices), b"-")
+    said = pc.binary_join_element_wise(roles, _measured(turns.field("content")), _NOTHING)
+    # A row's turns lie side by side: joined, they are what lies between its borders.
     borders = np.concatenate([[0], np.cumsum(pc.list_value_length(batch.column("messages")))])
-    by_row = pa.ListArray.from_arrays(
-        pa.array(borders, pa.int32()), pc.binary_join_element_wise(*said, pa.scalar(b"", pa.binary()))
-    )
-    joined = pc.binary_join(by_row, pa.scalar(b"", pa.binary()))
-    made: list[bytes] = pc.binary_join_element_wise(*whole, joined, pa.scalar(b"", pa.binary())).to_pylist()
+    _, offsets, content = said.buffers()
+    starts = np.frombuffer(offsets, np.int32)[borders + said.offset]
+    joined = pa.Array.from_buffers(pa.binary(), len(batch), [None, pa.py_buffer(starts), content])
+    made: list[bytes] = pc.binary_join_element_wise(*whole, joined, _NOTHING).to_pylist()
     return made
 
 
 def _measured(texts: pa.Array) -> pa.Array:
     """Each text, folded, behind its length, as bytes: "a", "bc" is not "ab", "c"; "-" where there is none."""
+    if texts.null_count == len(texts):
+        return pa.array([b"-"], pa.binary()).take(pa.array(np.zeros(len(texts), np.int64)))
     plain = folded_column(texts)
     length = pc.binary_length(plain).cast(pa.string()).cast(pa.binary())
-    return pc.fill_null(pc.binary_join_element_wise(length, plain, pa.scalar(b":", pa.binary())), b"-")
+    joined = pc.binary_join_element_wise(length, plain, pa.scalar(b":", pa.binary()))
+    return pc.fill_null(joined, b"-") if texts.null_count else joined
 
 
 def folded_column(texts: pa.Array) -> pa.Array:
     """`folded` of a column of strings, as bytes; nulls stay."""
-    import polars as pl  # a study check does without
-
-    column = pl.Series(texts, dtype=pl.String)  # searches that Rust does at gigabytes a second
-    laid_out = column.str.contains("  ", literal=True) | column.str.contains(r"[\t-\r\x1c-\x1f]")
-    laid_out |= column.str.starts_with(" ") | column.str.ends_with(" ")
-    slow = pc.fill_null(pc.or_(laid_out.to_arrow(), pc.invert(marked_only(texts))), False)
-    some = [folded(text) for text in texts.filter(slow).to_pylist()]
-    fast = pc.ascii_lower(texts)
-    return pc.replace_with_mask(fast, slow, pa.array(some, pa.string())).cast(pa.binary())
+    other = pc.fill_null(pc.invert(marked_only(texts)), False)
+    made = laid_out(texts)  # of a text in ASCII, or beyond it by such marks alone, that is all there is to do
+    if pc.any(other).as_py():
+        some = [folded(text) for text in texts.filter(other).to_pylist()]
+        made = pc.replace_with_mask(made, other, pa.array(some, texts.type))
+    return made.cast(pa.binary())
 
 
 def folded(text: str) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from duecare.core.table import texts
 from duecare.curate.texts import owners
 
 UNTOLD = "no topic told"
@@ -48,45 +47,44 @@ _WHOLE = r"""[.!?…:;"'”’)\]}*`~|>]\s*\z|\A\s*\z"""
 REFUSED, CUT, BRIEF, WHOLE = "declines", "breaks off", "very short", "whole"
 
 
-def topics_of(batch: pa.RecordBatch) -> list[str]:
-    """The topic of each row of EXAMPLES, by the words of all its texts; UNTOLD where none is named."""
+def topics_of(batch: pa.RecordBatch, said: pa.Array) -> list[str]:
+    """The topic of each row of EXAMPLES, by the words of `said`, all its texts; UNTOLD where none is named."""
     # In lower case first: to match either case costs twenty times as much.
-    said = pl.Series("text", texts(batch).column("text"), dtype=pl.String).str.to_lowercase()
+    lower = pl.Series("text", said, dtype=pl.String).str.to_lowercase()
     found = (
-        pl.DataFrame({"row": owners(batch), "word": said.str.extract_all(_any_word())})
+        pl.DataFrame({"row": owners(batch), "word": lower.str.extract_all(_any_word())})
         .explode("word")
         .drop_nulls()
     )
     topic = found["word"].replace_strict(_numbers(), return_dtype=pl.UInt32)
-    counts = np.zeros((len(batch), len(TOPICS)))
-    np.add.at(counts, (found["row"].to_numpy(), topic.to_numpy()), 1)
+    cell = found["row"].to_numpy().astype(np.int64) * len(TOPICS) + topic.to_numpy()
+    counts = np.bincount(cell, minlength=len(batch) * len(TOPICS)).reshape(len(batch), len(TOPICS))
     best, most, names = counts.argmax(axis=1), counts.max(axis=1, initial=0), list(TOPICS)
     return [
         names[place] if some else UNTOLD for place, some in zip(best.tolist(), most.tolist(), strict=True)
     ]
 
 
-def answers_of(batch: pa.RecordBatch, answer: np.ndarray, words: np.ndarray) -> list[str | None]:
+def answers_of(
+    batch: pa.RecordBatch, said: pa.Array, answer: np.ndarray, words: np.ndarray
+) -> list[str | None]:
     """How each row is answered: declines, breaks off, very short or whole; None where nobody answers.
 
-    `answer` says which of `texts(batch)` are answers, bool [texts], `words` how many each text has. A row with several is told by the worst.
+    `answer` says which of `said`, the texts of the batch, are answers, bool [texts], `words` how many each has. A row with several is told by the worst.
     """
     from duecare.detect.refusal import refused
 
-    said = texts(batch).column("text").filter(pa.array(answer))
+    said = said.filter(pa.array(answer))
     owner = owners(batch)[answer]
     plain = pl.Series("text", said, dtype=pl.String)
-    ends = plain.str.contains(_WHOLE).to_list()
-    found: list[str | None] = [None] * len(batch)
-    order = (WHOLE, BRIEF, CUT, REFUSED)
-    declined = refused(plain.str.slice(0, OPENING).to_arrow().cast(pa.string())).tolist()
-    for row, declines, count, ended in zip(
-        owner.tolist(), declined, words[answer].tolist(), ends, strict=True
-    ):
-        state = REFUSED if declines else BRIEF if count < SHORT else WHOLE if ended else CUT
-        now = found[row]
-        found[row] = state if now is None else max(now, state, key=order.index)
-    return found
+    whole = plain.str.contains(_WHOLE).to_numpy()
+    declined = refused(plain.str.slice(0, OPENING).to_arrow().cast(pa.string()))
+    order = (None, WHOLE, BRIEF, CUT, REFUSED)
+    nobody, ends, brief, cut, refuses = range(len(order))
+    state = np.where(declined, refuses, np.where(words[answer] < SHORT, brief, np.where(whole, ends, cut)))
+    worst = np.full(len(batch), nobody)
+    np.maximum.at(worst, owner, state)
+    return [order[place] for place in worst.tolist()]
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # imported where a file is sealed or opened: a study check do
 SUFFIX = ".sealed"
 CHUNK = 256 * 1024
 """Bytes of content in every chunk but the last."""
+KEPT_CHUNKS = 4
+"""Chunks that a reader keeps: columns of a table are read by turns, and share chunks."""
 _MAGIC, _MAGIC_2, _TAG, _NONCE = b"duecare-sealed-1\n", b"duecare-sealed-2\n", 16, 12
 DATA_KEYS = ("data.", "results.", "surrogates.", "weights.")
 """How the names of secrets begin under which files have format 2."""
@@ -224,7 +226,7 @@ def _key(path: Path, header: dict[str, str]) -> bytes:
 
 
 class _Opened(io.RawIOBase):
-    """A sealed file's content, at any place; the chunk read last is kept."""
+    """A sealed file's content, at any place; the chunks read last are kept."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file, self._path, self._place = file, path, 0
@@ -236,7 +238,7 @@ class _Opened(io.RawIOBase):
         if self._chunks < 1 or body - (self._chunks - 1) * (CHUNK + _TAG) < _TAG:
             raise LedgerError(f"sealed file {path.name}: it was cut")
         self._size = body - self._chunks * _TAG
-        self._known = (-1, b"")
+        self._known: dict[int, bytes] = {}
         self._chunk(self._chunks - 1)  # a file cut between two chunks has no last one
 
     def readable(self) -> bool:
@@ -271,7 +273,7 @@ class _Opened(io.RawIOBase):
     def _chunk(self, number: int) -> bytes:
         from cryptography.exceptions import InvalidTag
 
-        if self._known[0] != number:
+        if number not in self._known:
             self._file.seek(len(self._header) + number * (CHUNK + _TAG))
             raw = self._file.read(CHUNK + _TAG)
             try:
@@ -280,5 +282,7 @@ class _Opened(io.RawIOBase):
                 raise LedgerError(
                     f"sealed file {self._path.name}: it was changed or cut, or its secret is another one"
                 ) from error
-            self._known = (number, content)
-        return self._known[1]
+            while len(self._known) >= KEPT_CHUNKS:
+                del self._known[next(iter(self._known))]
+            self._known[number] = content
+        return self._known[number]

@@ -100,6 +100,10 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
             _write(np.uint8),
         ),
     ),
+    "duecare_laid_out": (
+        None,
+        (_read(np.uint8), _read(np.int64), _SIZE, _write(np.uint8), _write(np.int64)),
+    ),
     "duecare_words": (None, (_read(np.uint8), _read(np.int64), _SIZE, _write(np.int64))),
     "duecare_toxicity": (
         _SIZE,
