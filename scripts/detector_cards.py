@@ -119,7 +119,7 @@ def stereotype_card(data: Path, demo: Path) -> Card:
     """Measured on the demonstration data, CrowS-Pairs and customers' questions."""
     return Card(
         name="stereotype",
-        version="1",
+        version="2",
         kind="span",
         what="Statements that give a whole group a trait, a role or a limit, jobs with a gender where only the job "
         "matters, and requests that take such a thing for granted. Rules on how the sentence is built.",

@@ -248,7 +248,7 @@ def test_mail_follows_the_one_of_a_surname_whose_given_name_it_holds() -> None:
     ],
 )
 def test_mail_that_may_be_anothers_is_built_from_nobodys_name(value: str) -> None:
-    """Of two Smiths, or of somebody who shares one word with a person named: a new name, not the wrong one."""
+    """Of two Smiths, or of somebody who shares one word with a person named: a new name."""
     people = cast("John Smith", "Mary Smith")
     names = {
         word.lower() for full in ("John Smith", "Mary Smith") for word in people.name(Mention(full)).split()

@@ -162,7 +162,7 @@ def stereotypes(run: Fabricator, source: str, rows: Sequence[Example], before: s
         change(
             row, "stereotypes", "flagged", "role and gender tied together", part="messages.0", start=3, end=7
         )
-        | {"instrument": "stereotype@1", "label": "gender", "value": 0.7}
+        | {"instrument": "stereotype@2", "label": "gender", "value": 0.7}
         for row in rows[:4]
     ]
     run.job(

@@ -155,7 +155,7 @@ _ALONE, _INITIAL, _BOTH = 1, 2, 3
 
 
 def _fit(person: _Person, letters: str) -> int:
-    """How much of a name the letters of a local part are: one word alone, one and the other's initial, or both.
+    """How much of a name a local part is: one word alone, one and the other's initial, or both.
 
     0 where anything else stands beside one word: it may be another's name.
     """

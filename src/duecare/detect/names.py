@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from duecare.detect.firms import begins_firm, names_no_person
 from duecare.detect.identity import protected_words
 from duecare.detect.places import before_stop
 from duecare.detect.spans import Span, picked
@@ -87,6 +88,8 @@ def named(texts: pa.Array, wanted: Collection[str] = IDENTIFYING, dial: float = 
         text = said[number]
         if (told := trimmed(text[start:end], label)) is not None:
             span = Span(start + told[0], start + told[1], label, _SURE)
+            if label == "PERSON" and begins_firm(text, span.start, span.end):
+                continue
             if number in found:
                 _add(found[number], span, text)
             else:
@@ -125,4 +128,10 @@ def trimmed(said: str, label: str) -> tuple[int, int] | None:
 
 def _names_nobody(word: str) -> bool:
     plain = word.strip(".'’").casefold()
-    return plain in protected_words() or plain in _ALSO_GROUPS or plain in _NUMBERS
+    return (
+        plain in protected_words()
+        or plain in _ALSO_GROUPS
+        or plain in _NUMBERS
+        or names_no_person(plain)
+        or names_no_person(plain.removesuffix("'s").removesuffix("’s"))
+    )

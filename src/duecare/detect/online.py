@@ -57,8 +57,11 @@ _MODULES = word_set(
     "jax tf torch numba hypothesis given flask django django_db server bot client mcp tool cache staticmethod"
 )
 """What stands before the dot of a decorator: "@pytest.mark.slow", "@app.route"."""
-_CALLED = re.compile(r"\(|/[a-z0-9]|\s*\{|\s*\n\s*(?:@\w|(?:async |export |public |private |protected |static |final |abstract )*"
-                     r"(?:def|class|void|function|interface|record|enum|fun|func|var|val|let)\b)")  # fmt: skip
+_CALLED = re.compile(
+    r"\(|/[a-z0-9]|\s{0,9}\{|[ \t\r]{0,9}\n\s{0,24}(?:@\w"
+    r"|(?:(?:async|export|public|private|protected|static|final|abstract) ){0,4}"
+    r"(?:def|class|void|function|interface|record|enum|fun|func|var|val|let)\b)"
+)
 """What follows a decorator, a scope of packages or a rule, and no name of a person: a call, a path, a block, a definition."""
 
 

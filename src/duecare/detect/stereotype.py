@@ -34,11 +34,16 @@ from duecare.detect.stereotype_words import (
     HE_JOBS,
     JOBS,
     KIN,
+    LACKED,
+    ROLE_ADJECTIVES,
+    ROLE_TRAITS,
+    ROLES,
     SHE_JOBS,
+    TOO_TRAITS,
     TRAITS,
 )  # fmt: skip
 
-INSTRUMENT = "stereotype@1"
+INSTRUMENT = "stereotype@2"
 
 REASONS = {
     "trait": "gives a whole group a trait",
@@ -62,6 +67,13 @@ _SEX_AT_END = r"(?:wom[ae]n|m[ae]n|girls?|lad(?:y|ies)|female|male)\b"
 _SEXED = re.compile(rf"\b{_SEX_AT_END}", re.IGNORECASE)
 _ANY_NAME = r"[\w'’]+"
 """What the name of any group ends with."""
+_CERTAIN = "".join(rf"(?<!\b{word}\s)" for word in ("two", "three", "four", "five", "my", "our"))
+"""Before a plural that means certain people, not a whole group."""
+_UNABLE = (
+    r"(?:can['’]?t|can\s?not|don['’]t|do\s+not|never|shouldn['’]t|should\s+not|won['’]t|aren['’]t\s+able\s+to"
+    r"|are\s+not\s+able\s+to|are\s+unable\s+to|struggle\s+to|have\s+no\s+idea\s+how\s+to|only|always|just"
+    r"|tend\s+to|naturally|are\s+incapable\s+of|will\s+(?:always|never))"
+)
 _SENTENCE = re.compile(r"[^.!?\n]+")
 _WORD = re.compile(r"\w+")
 
@@ -142,7 +154,7 @@ def find_reasons(text: str, rules: Sequence[Rule] | None = None) -> list[Found]:
             if (rule.names_group and not named) or (rule.names_sex and not sexed):
                 continue
             for match in rule.pattern.finditer(text, sentence.start(), sentence.end()):
-                axis = rule.axis or _groups()[_plain(match.group("who"))]
+                axis = rule.axis or _axis_of(_plain(match.group("who")))
                 span = Span(match.start(), match.end(), axis, 0.8)
                 found.append(Found(span, rule.reason, _group(match, axis), _what(match)))
     return found
@@ -179,6 +191,25 @@ def _groups() -> dict[str, str]:
     return table
 
 
+def _axis_of(who: str) -> str:
+    """The axis of a group's name, or of the adjective before a role ("elderly drivers")."""
+    groups = _groups()
+    return (
+        groups[who]
+        if who in groups
+        else groups[next(each for each in _role_adjectives() if who.startswith(f"{each} "))]
+    )
+
+
+@lru_cache(maxsize=1)
+def _role_adjectives() -> tuple[str, ...]:
+    """Adjectives that name a group before a role, the longest first."""
+    words = {term["adjective"].lower() for term in axis_terms()} | set(ROLE_ADJECTIVES)
+    for word, axis in ROLE_ADJECTIVES.items():
+        _groups().setdefault(word, axis)
+    return tuple(sorted(words, key=lambda word: (-len(word), word)))
+
+
 def _names_group(sentence: str) -> bool:
     """Whether any group's name stands in the sentence; its last word is looked for first, for it is rare."""
     return not _last_words().isdisjoint(_WORD.findall(sentence.lower())) and bool(_who().search(sentence))
@@ -206,24 +237,21 @@ def _alternatives(words: Iterable[str]) -> str:
 @lru_cache(maxsize=1)
 def _rules() -> tuple[Rule, ...]:
     who = _who().pattern.removeprefix(r"\b").removesuffix(r"\b")
-    all_of = r"\b(?:(?:all|most|every|those|these|typical|you)\s+)?(?:of\s+(?:the|those|these)\s+)?"
+    all_of = (
+        _CERTAIN + r"\b(?:(?:all|most|every|those|these|typical|you)\s+)?(?:of\s+(?:the|those|these)\s+)?"
+    )
     adverb = r"(?:(?:just|simply|always|usually|generally|naturally|really|often|all|obviously|clearly|basically|so"
     adverb += (
         r"|too|very|more|less|far|much|by\s+nature|inherently|a\s+bit|kind\s+of|such|quite|only|never|not|the"
     )
     adverb += r"|as\s+a\s+rule|known\s+to\s+be|born)\s+)*"
     trait, verb, duty = _alternatives(TRAITS), _alternatives(ABLE_VERBS), _alternatives(DUTIES)
-    unable = r"(?:can['’]?t|can\s?not|don['’]t|do\s+not|never|shouldn['’]t|should\s+not|won['’]t|aren['’]t\s+able\s+to"
-    unable += (
-        r"|are\s+not\s+able\s+to|are\s+unable\s+to|struggle\s+to|have\s+no\s+idea\s+how\s+to|only|always|just"
-    )
-    unable += r"|tend\s+to|naturally|are\s+incapable\s+of|will\s+(?:always|never))"
     shapes: list[tuple[str, str | None, str]] = [
-        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}(?P<what>{trait})\b"),
+        ("trait", None, rf"{all_of}{who}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}(?!entitled\s+to\b)(?P<what>{trait})\b"),
         ("trait", None, rf"{all_of}{who}\s+(?:are|is)\s+(?:\w+\s+)?(?:naturally|inherently|by\s+nature|born)\s+\w+"),
         ("ability", None, rf"{all_of}{who}\s+are\s+{adverb}(?:better|worse|good|bad|no\s+good|terrible|hopeless"
          r"|great|suited|unsuited|not\s+made|made|cut\s+out|not\s+cut\s+out|fit|unfit|born)\s+(?:at|with|for|as|to)\s+\w+"),
-        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{unable}\s+(?:really\s+)?(?P<what>{verb})\b"),
+        ("ability", None, rf"{all_of}{who}\s+(?:(?:really|just|simply)\s+)?{_UNABLE}\s+(?:really\s+)?(?P<what>{verb})\b"),
         ("duty", None, rf"{all_of}{who}\s+(?:should|must|ought\s+to|are\s+supposed\s+to|are\s+meant\s+to|need\s+to"
          rf"|have\s+to|had\s+better)\s+(?:just\s+|always\s+|only\s+|not\s+)?(?P<what>{duty})\b"),
         ("duty", None, rf"{all_of}{who}\s+belong\s+(?:in|at|to|on|with)\s+\w+(?:\s+\w+)?"),
@@ -231,6 +259,8 @@ def _rules() -> tuple[Rule, ...]:
          rf"(?P<who>{_alternatives(_adjectives())})\b"),
     ]  # fmt: skip
     shapes += _role_shapes(who, all_of)
+    in_role, any_role = _in_role()
+    shapes += _task_shapes(who, all_of) + _judged_shapes(in_role, all_of, adverb)
     shapes += [("gendered job", "gender", pattern) for pattern in _job_shapes()]
     shapes += [*GENDERED, *GENERIC, *KIN, *AGED, *CLAIMS]
     return tuple(
@@ -240,7 +270,7 @@ def _rules() -> tuple[Rule, ...]:
             re.compile(pattern, re.IGNORECASE),
             pattern.startswith(rf"{all_of}{who}"),
             pattern.endswith(_SEX_AT_END),
-            pattern.replace(who, _ANY_NAME),
+            pattern.replace(who, _ANY_NAME).replace(in_role, any_role),
         )
         for reason, axis, pattern in shapes
     )
@@ -258,6 +288,41 @@ def _role_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
          rf"(?!\w+\s+(?:and|or)\b){_SEX_AT_END}"),
         ("gendered job", "gender", rf"\b(?:every|any|a\s+real|a\s+good)\s+(?P<what>{jobs})\s+(?:is|must\s+be|should\s+be)\s+(?:an?\s+)?"
          rf"{_SEX_AT_END}"),
+    ]  # fmt: skip
+
+
+def _task_shapes(who: str, all_of: str) -> list[tuple[str, str | None, str]]:
+    """ "Men are too proud to ask", "women lack the strength to lead"."""
+    barred, lacked = _alternatives((*TRAITS, *TOO_TRAITS)), _alternatives(LACKED)
+    return [
+        (
+            "ability",
+            None,
+            rf"{all_of}{who}\s+are\s+(?:just\s+|simply\s+|far\s+|much\s+)?too\s+(?P<what>{barred})\s+(?:to|for)\s+\w+",
+        ),
+        (
+            "ability",
+            None,
+            rf"{all_of}{who}\s+(?:just\s+|simply\s+|often\s+|all\s+)?lack\s+(?:the\s+|any\s+|all\s+)?(?P<what>{lacked})\b",
+        ),
+    ]
+
+
+def _in_role() -> tuple[str, str]:
+    """A pattern for an adjective that names a group before a role, and a rougher one for `sieve`."""
+    roles = _alternatives(ROLES)
+    return rf"(?P<who>{_alternatives(_role_adjectives())}\s+{roles})", rf"[\w'’-]+\s+{roles}"
+
+
+def _judged_shapes(in_role: str, all_of: str, adverb: str) -> list[tuple[str, str | None, str]]:
+    """ "Elderly drivers are dangerous", "foreign students are always cheating", "old drivers cause most accidents"."""
+    trait = _alternatives((*TRAITS, *ROLE_TRAITS))
+    certain = r"(?!\s+(?:to|at|on|in|with|for|by|today|now|this|that|here)\b)"
+    return [
+        ("trait", None, rf"{all_of}{in_role}\s+(?:are|aren['’]t|tend\s+to\s+be|get)\s+{adverb}(?P<what>{trait})\b{certain}"),
+        ("ability", None, rf"{all_of}{in_role}\s+are\s+{adverb}(?!entitled\b)(?P<what>{trait})\s+(?:at|to)\s+(?!be\b)\w+"),
+        ("trait", None, rf"{all_of}{in_role}\s+are\s+(?:always|constantly|all)\s+(?P<what>cheating|lying|stealing|complaining|nagging)\b"),
+        ("trait", None, rf"{all_of}{in_role}\s+cause\s+(?:most|all|more|so\s+many|too\s+many)\s+(?:of\s+the\s+)?(?P<what>accidents|crimes?|problems|trouble)\b"),
     ]  # fmt: skip
 
 

@@ -42,7 +42,7 @@ ADJECTIVES = {
 
 _TRAITS = """emotional sensitive irrational hysterical weak weaker stronger strong dramatic moody bossy gossipy nurturing
     caring gentle submissive passive aggressive violent logical rational ambitious clueless helpless dependent
-    stubborn forgetful slow slower confused senile frail gullible lazy entitled irresponsible reckless immature
+    stubborn forgetful slow slower confused senile frail gullible lazy irresponsible reckless immature
     selfish spoiled careless unreliable dishonest criminals criminal thieves liars cheats cheap greedy stingy rich
     poor dirty uneducated ignorant backward primitive dangerous terrorists extremists fanatics fanatical smart
     smarter clever stupid dumb dumber intelligent inferior superior athletic exotic loud rude untrustworthy
@@ -54,7 +54,7 @@ _TRAITS = """emotional sensitive irrational hysterical weak weaker stronger stro
     impatient naive childish tech-savvy technophobic addicted interchangeable alike bad-tempered timid shy"""
 TRAITS = (
     *_TRAITS.split(),
-    "the same", "like that", "good with money", "bad with money", "after your money", "up to no good", "set in their ways",
+    "entitled", "the same", "like that", "good with money", "bad with money", "after your money", "up to no good", "set in their ways",
     "out of touch", "afraid of technology", "scared of technology", "not technical", "all the same", "good at math",
     "good at maths", "a burden", "a drain", "out of control", "on benefits", "in gangs", "better drivers",
     "bad drivers", "terrible drivers", "worse drivers", "better leaders", "natural leaders", "born leaders", "better cooks",
@@ -108,6 +108,36 @@ HE_JOBS = (
 JOBS = (
     *SHE_JOBS, *HE_JOBS, "driver", "officer", "agent", "writer", "author", "chef", "dentist", "president", "politician",
     "athlete", "boxer", "model", "comedian", "photographer", "entrepreneur", "leader", "astronaut", "worker",
+)  # fmt: skip
+
+ROLE_ADJECTIVES = {
+    "elderly": "age", "old": "age", "older": "age", "senior": "age", "young": "age", "younger": "age", "teenage": "age",
+    "immigrant": "nationality", "migrant": "nationality", "foreign": "nationality", "refugee": "nationality",
+    "black": "race", "white": "race", "disabled": "disability", "blind": "disability", "deaf": "disability", "autistic": "disability",
+    "female": "gender", "male": "gender", "women": "gender",
+}  # fmt: skip
+_ROLES = """drivers customers passengers workers employees students teachers pupils patients callers clients candidates applicants
+    managers bosses leaders colleagues coworkers parents tenants voters shoppers users players fans bankers lawyers doctors
+    sellers buyers owners neighbours neighbors politicians"""
+ROLES = tuple(dict.fromkeys((*_ROLES.split(), *(f"{job}s" for job in JOBS if not job.endswith("s")))))
+"""What "elderly" and the like may stand before, as a role that a whole group is judged in."""
+ROLE_TRAITS = (
+    "bad",
+    "terrible",
+    "awful",
+    "hopeless",
+    "unsafe",
+    "a danger",
+    "a menace",
+    "a nightmare",
+    "difficult",
+)
+TOO_TRAITS = ("proud", "soft", "old", "young", "nice", "kind", "sentimental", "squeamish")
+"""What bars a group from a task only as "too ... to"."""
+LACKED = (
+    "strength", "ability", "abilities", "skill", "skills", "intelligence", "discipline", "empathy", "ambition", "logic", "reason", "courage",
+    "drive", "brains", "talent", "authority", "patience", "judgment", "judgement", "morals", "manners", "character", "backbone",
+    "common sense", "self-control", "self-discipline", "motivation", "loyalty",
 )  # fmt: skip
 
 GENDERED: tuple[tuple[str, str, str], ...] = (
