@@ -6,6 +6,7 @@ It sees at least what the expressions of `signs` see and a search can use, and n
 from __future__ import annotations
 
 # ruff: noqa: E501 - a list of words is read whole, on its line
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 from duecare.detect.context import word_set
 from duecare.detect.invented import FRONTS, STEMS
 from duecare.detect.kernel import buffers_of, library
+from duecare.detect.spelled import EVERYBODYS
 
 NAMING = (
     "passport|driver|drivers|driving|licen[cs]e|dl|plate|vehicle|car|vin|chassis|national|nino|tax|taxpayer|vat|mrn|medical|"
@@ -52,7 +54,9 @@ def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Words that the kernel looks at: their first eight letters as a number, length, and what they mean, as bits."""
     listed = (NAMING, BETWEEN, STREET, "north|south|east|west|n|s|e|w")
     whole = [{form for word in words.split("|") for form in _forms(word)} for words in listed]
-    meant = [*enumerate((*whole, _BORN, _PASSWORD, _PIN, _TOLD_BY_NEXT))]
+    meant: list[tuple[int, Collection[str]]] = [
+        *enumerate((*whole, _BORN, _PASSWORD, _PIN, _TOLD_BY_NEXT, set(), EVERYBODYS))
+    ]
     rows = [(word[:8], len(word), 1 << bit) for bit, words in meant for word in sorted(words)]
     rows += [(word, _PREFIX, 1 << 4) for word in sorted(_BEGIN_BORN)]
     rows += [(word, _PREFIX, 1 << 5) for word in ("pass",)]

@@ -1,95 +1,7 @@
 /* Signs without which nothing of a kind stands in a text, in one pass over its bytes. `detect/signs.py` has the
    expressions that say what they are: a sign is seen wherever its expression finds what a search could use, and
    sometimes where nothing is. All bytes beyond ASCII are taken for what would let a sign stand. */
-#include <string.h>
-#include "kernel.h"
-#include "utf8.h"
-
-enum {
-    AT = 1 << 0, LINK = 1 << 1, SPELLED = 1 << 2, BORN = 1 << 3, HEXADECIMAL = 1 << 4, VENDOR = 1 << 5,
-    SECRET = 1 << 6, PASSWORD = 1 << 7, PIN = 1 << 8, USER = 1 << 9, LONG = 1 << 10, NAMING = 1 << 11,
-    HOUSE = 1 << 12, BOX = 1 << 13, DIGITS = 1 << 14, FOLDED = 1 << 15, CASED = 1 << 16, INVENTED = 1 << 17
-};
-enum { NAMES = 1, BETWEEN = 2, STREET = 4, DIRECTION = 8, IS_BORN = 16, IS_PASSWORD = 32, IS_PIN = 64, TOLD_BY_NEXT = 128,
-       IS_NAME = 256 };
-enum { MARK, LETTER, NUMBER, BEYOND, SORTS = 3, IN_KEY = 4, IN_NAME = 8 };
-enum { SLOTS = 4096, PREFIX = 255, KEY = 16, CODE = 26, PHONE = 7, TOKEN = 10, NEARBY = 48, STREETS = 7 };
-
-/* Words by their first eight letters and their length, and beginnings of four letters (of length PREFIX). */
-typedef struct {
-    uint64_t key[SLOTS];
-    uint16_t means[SLOTS];
-    uint8_t length[SLOTS];
-    uint8_t sort[0x100];
-} Words;
-
-/* What is remembered of the text up to here: where runs began (`_from`), the last sign of a kind, what may go on. */
-typedef struct {
-    const uint8_t *data;
-    const Words *words;
-    int64_t end, room, key_from, vendor_from, word_from, word_to, code_from, number_from, number_end, colon, dash, dot, slash;
-    int bits, linked, dots, colons, dashes, lines, named, house, at_number, key_sorts, key_run;
-} State;
-
-static inline uint64_t slot_of(uint64_t key, uint8_t length) { return ((key ^ length) * 0x9E3779B97F4A7C15u) >> 52; }
-
-static inline int means(const Words *words, uint64_t key, uint8_t length) {
-    uint64_t slot = slot_of(key, length);
-    for (; words->length[slot]; slot = (slot + 1) % SLOTS)
-        if (words->key[slot] == key && words->length[slot] == length) return words->means[slot];
-    return 0;
-}
-
-static void fill(Words *words, const uint64_t *key, const uint8_t *length, const uint16_t *means, int64_t count) {
-    memset(words, 0, sizeof *words);
-    for (int64_t i = 0; i < count; i++) {
-        uint64_t slot = slot_of(key[i], length[i]);
-        while (words->length[slot] && (words->key[slot] != key[i] || words->length[slot] != length[i]))
-            slot = (slot + 1) % SLOTS;
-        words->key[slot] = key[i];
-        words->length[slot] = length[i];
-        words->means[slot] |= means[i];
-    }
-    for (uint32_t c = 0; c < 0x100; c++) {
-        int sort = (c | 32) - 'a' < 26u ? LETTER : c - '0' < 10u ? NUMBER : c >= 0x80 ? BEYOND : MARK;
-        int in_name = sort == LETTER || sort == NUMBER || c == '_' || c == '-';
-        words->sort[c] = (uint8_t)(sort | (in_name ? IN_NAME | IN_KEY : c && strchr("~+/.=", (int)c) ? IN_KEY : 0));
-    }
-}
-
-static inline uint8_t at(const State *s, int64_t i) { return i >= 0 && i < s->end ? s->data[i] : 0; }
-static inline int letter(uint32_t c) { return (c | 32) - 'a' < 26u; }
-static inline int digit(uint32_t c) { return c - '0' < 10u; }
-static inline int capital(uint32_t c) { return c - 'A' < 26u; }
-static inline int hexadecimal(uint32_t c) { return digit(c) || (c | 32) - 'a' < 6u; }
-static inline int opens(uint8_t c) { return c == '[' || c == '(' || c == '{' || c == '<'; }
-static inline int closes(uint8_t c) { return c == ']' || c == ')' || c == '}' || c == '>'; }
-static inline int blank(uint32_t c) { return c == ' ' || c - 9 < 5u || c - 0x1C < 4u || c >= 0x80; }
-
-/* Whether `said`, in small letters, stands at i, in any case. */
-static int says(const State *s, int64_t i, const char *said) {
-    for (; *said; said++, i++) {
-        uint8_t c = at(s, i);
-        if ((letter(c) ? c | 32 : c) != (uint8_t)*said) return 0;
-    }
-    return 1;
-}
-
-static int all_hexadecimal(const State *s, int64_t from, int64_t to) {
-    while (from < to && hexadecimal(s->data[from])) from++;
-    return from == to;
-}
-
-static int bracketed(const State *s, int64_t i, int64_t j) {
-    return opens(at(s, i - 1 - (at(s, i - 1) == ' '))) && closes(at(s, j + (at(s, j) == ' ')));
-}
-
-/* Letters at i, three to ten, and where they end; 0 for another number of them. */
-static int64_t provider(const State *s, int64_t i) {
-    int64_t j = i;
-    while (j < i + 11 && letter(at(s, j))) j++;
-    return j - i >= 3 && j - i <= 10 ? j : 0;
-}
+#include "signs.h"
 
 static inline void key_goes_on(State *s, int64_t to) {
     s->key_run |= s->key_sorts == 3 && to - s->key_from >= KEY;
@@ -125,6 +37,14 @@ static int says_so(const State *s, int64_t j) {
     return at(s, j) >= 0x80 || at(s, j) == ':' || at(s, j) == '=' || says(s, j, "is") || says(s, j, "was");
 }
 
+/* Where the name of a service that gives addresses to everybody ends that begins at i; 0 where none does. */
+static int64_t provider(const State *s, int64_t i) {
+    uint64_t key;
+    if (!letter(at(s, i))) return 0;
+    int64_t j = word_end(s, i, &key);
+    return meaning(s->words, key, j - i) & IS_PROVIDER ? j : 0;
+}
+
 /* Words that are a sign only with what stands beside them. */
 static void told_by_next(State *s, int64_t i, int64_t j) {
     uint8_t next = at(s, j);
@@ -149,8 +69,8 @@ static void told_by_next(State *s, int64_t i, int64_t j) {
         s->bits |= BORN;
     } else if (says(s, i, "www") && next == '.') {
         s->bits |= LINK;
-    } else if (says(s, i, "sample") || says(s, i, "example") || says(s, i, "placeholder") || says(s, i, "specimen") ||
-               says(s, i, "invented")) {
+    } else if (says(s, i, "example street") || says(s, i, "sample lane") || says(s, i, "placeholder road") ||
+               says(s, i, "specimen avenue") || says(s, i, "invented way")) {
         s->bits |= INVENTED;
     } else if (j - i == 1 && says(s, i, "a/c") && !letter(at(s, j + 2))) {
         s->named = 1;
@@ -183,53 +103,6 @@ static inline void street_begins(State *s) {
     s->at_number = 1;
 }
 
-/* Eight bytes from i on, the first lowest; 0 for those behind what is there. */
-static inline uint64_t eight(const State *s, int64_t i) {
-    uint64_t said = 0;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (i + 8 <= s->room) {
-        memcpy(&said, s->data + i, 8);
-        return said;
-    }
-#endif
-    for (int64_t k = 0; k < 8 && i + k < s->end; k++) said |= (uint64_t)s->data[i + k] << 8 * k;
-    return said;
-}
-
-/* The first byte of `marked` whose highest bit is set; one is. */
-static inline int first_byte(uint64_t marked) {
-#if defined(__GNUC__)
-    return __builtin_ctzll(marked) / 8;
-#else
-    int first = 0;
-    for (; !(marked & 0x80); marked >>= 8) first++;
-    return first;
-#endif
-}
-
-#define EACH(byte) (0x0101010101010101u * (byte))
-/* Where the letters of ASCII end that begin at i; their first eight in small go into *key. */
-static inline int64_t word_end(const State *s, int64_t i, uint64_t *key) {
-    uint64_t said = eight(s, i), small = (said | EACH(0x20)) & EACH(0x7F);
-    uint64_t other = (~(small + EACH(0x80 - 'a')) | (small + EACH(0x7F - 'z')) | said) & EACH(0x80);
-    int64_t left = s->end - i, size = other ? first_byte(other) : 8;
-    if (size > left) size = left;
-    *key = size < 8 ? small & (((uint64_t)1 << 8 * size) - 1) : small;
-    int64_t j = i + size;
-    while (size == 8 && j < s->end && letter(s->data[j])) j++;
-    return j;
-}
-
-/* What the words table says of the run of letters [i, j). */
-static inline int meaning(const Words *words, uint64_t key, int64_t size) {
-    uint8_t length = size < PREFIX ? (uint8_t)size : PREFIX - 1;
-    uint64_t begins = key & 0xFFFFFFFFu, behind = key >> 8 & 0xFFFFFFFFu;
-    uint64_t one = slot_of(key, length), two = slot_of(begins, PREFIX), three = slot_of(behind, PREFIX);
-    if (!(words->length[one] | words->length[two] | words->length[three])) return 0;
-    int said = means(words, key, length) | (means(words, begins, PREFIX) & ~(size < 8 ? IS_NAME : 0));
-    return size > 8 ? said | (means(words, behind, PREFIX) & IS_NAME) : said;
-}
-
 /* A run of letters of ASCII, [i, j). */
 static inline void word(State *s, int64_t i, int64_t j, uint64_t key) {
     int64_t size = j - i;
@@ -241,14 +114,16 @@ static inline void word(State *s, int64_t i, int64_t j, uint64_t key) {
     key_goes_on(s, j);
     if (j - s->code_from >= CODE || (capital(s->data[j - 1]) && digit(next)) || (digit(before) && capital(s->data[i])))
         s->bits |= LONG;
-    if (size >= 2 && next == ' ' && capital(s->data[j - 1]) && capital(s->data[j - 2]) && digit(at(s, j + 1)) && digit(at(s, j + 2)))
+    if (size >= 2 && next == ' ' && digit(at(s, j + 1)) && digit(at(s, j + 2)) && capital(s->data[j - 1]) &&
+        capital(s->data[j - 2]))
         s->bits |= LONG;
     if (said & NAMES) s->named = 1;
     else if (s->named && !(said & BETWEEN) && !digit(next) && s->slash != i - 1) s->named = 0;
     if (s->house && before == ' ') street_goes_on(s, said, !capital(s->data[i]));
     if (size == 1 && digit(before) && next == ' ') street_begins(s);
     if (said & IS_BORN) s->bits |= BORN;
-    if (said & IS_PASSWORD && (size == 3 || says(s, i, "passw") || says(s, i, "passph") || says(s, i, "passc"))) s->bits |= PASSWORD;
+    if (said & IS_PASSWORD && (size == 3 || says(s, i, "passw") || says(s, i, "passph") || says(s, i, "passc")))
+        s->bits |= PASSWORD;
     if (said & IS_NAME) s->bits |= INVENTED;
     if (said & IS_PIN) pin_follows(s, i, j);
     if (said & TOLD_BY_NEXT) told_by_next(s, i, j);
@@ -265,11 +140,19 @@ static int boxed(const State *s, int64_t i) {
 /* Digits that duecare writes begin so; see `detect/invented.py`. */
 static int invented(const State *s, int64_t i, int64_t j) {
     if (s->data[i] == '0') {
-        int64_t k = i + 1;
-        while (k < i + 5 && (at(s, k) == '0' || at(s, k) == ' ' || at(s, k) == '.' || at(s, k) == '-')) k++;
-        return k == i + 5 || says(s, i, "000") || (j == i + 2 && (says(s, i, "00:00") || says(s, i, "00-00")));
+        int zeros = 0, digits = 0; /* a zero, four such signs, two digits: of a run of 33 signs */
+        for (int64_t k = i + 1; k < i + 33; k++) {
+            uint8_t c = at(s, k);
+            if (!(digit(c) || c == ' ' || c == '.' || c == '-')) break;
+            if (k < i + 5 && (!digit(c) || c == '0')) zeros++;
+            else if (digit(c)) digits++;
+        }
+        if (says(s, i, "000")) return j - i >= 5 || at(s, j) == ' ' || at(s, j) == '-' || (zeros == 4 && digits >= 2);
+        return (zeros == 4 && digits >= 2) || (j == i + 2 && (says(s, i, "00:00") || says(s, i, "00-00")));
     }
-    return says(s, i, "555") || says(s, i, "900") || says(s, i, "192.0.2") || says(s, i, "198.51.") ||
+    if (says(s, i, "555")) return says(s, i + 4, "01");
+    if (says(s, i, "900")) return says(s, i - 4, "700 ");
+    return says(s, i, "192.0.2") || says(s, i, "198.51.") ||
            says(s, i, "203.0.") || says(s, i, "2001:");
 }
 
@@ -300,12 +183,13 @@ static inline void number(State *s, int64_t i, int64_t j) {
 static int64_t beyond(State *s, int64_t i) {
     int size;
     uint32_t point = point_at(s->data, i, s->end, &size);
-    int plain = point == 0xA0 || point - 0x2000 < 0x16u || point == 0x202F || point == 0x205F || point == 0x2212 || point == 0x3000;
+    int plain = point == 0xA0 || point - 0x2000 < 0x16u || point == 0x202F || point == 0x205F || point == 0x2212;
+    plain |= point == 0x3000;
     plain |= point - 0x660 < 0x1FFF - 0x660u || point - 0xA620 < 0xABFF - 0xA620u || point - 0xFE50 < 0x1B0u;
     plain |= point >= 0x10000 && point - 0x1F000 >= 0xBF0u;
     if (plain) s->bits |= FOLDED;
     if (point == 0x130 || point == 0x131 || point == 0x17F || point == 0x212A) s->bits |= CASED;
-    if (point >= 0x370) s->bits |= INVENTED;
+    if (point - 0x370 < 0x1C90u || point - 0x3040 < 0xCFC0u) s->bits |= INVENTED; /* no marks, and no symbols */
     if ((point == 0xE9 || point == 0xC9) && (at(s, i - 1) | 32) == 'n' && at(s, i + 2 + ((at(s, i + 2) | 32) == 'e')) == ' ')
         s->bits |= BORN;
     return size;
@@ -341,8 +225,8 @@ static void slash(State *s, int64_t i) {
 }
 
 static void at_sign(State *s, int64_t i) {
-    int64_t end = provider(s, i + 1);
-    int spelled = at(s, i - 1) == ' ' || at(s, i + 1) == ' ' || bracketed(s, i, i + 1) || (end && at(s, end) == ',');
+    int64_t apart = at(s, i + 1) == ' ', end = provider(s, i + 1 + apart);
+    int spelled = bracketed(s, i, i + 1) || (end && (at(s, i - 1) == ' ' || apart || at(s, end) == ','));
     s->bits |= AT | (spelled ? SPELLED : 0);
 }
 
