@@ -99,6 +99,11 @@ def stands_for_nobody(label: str, value: str) -> bool:
 
 def may_hold_invented(texts: pa.Array) -> np.ndarray:
     """Which texts of a column `invented_places` has to look at, bool [texts]; in the others it finds nothing."""
+    from duecare.detect.hints import INVENTED, hinted
+    from duecare.detect.kernel import library
+
+    if library() is not None:
+        return np.asarray((hinted(texts) & INVENTED) != 0)
     import polars as pl  # a study check does without
 
     return np.asarray(pl.Series(texts).str.contains(_ROUGH).to_numpy())

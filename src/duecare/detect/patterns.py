@@ -17,7 +17,7 @@ import pyarrow as pa
 from duecare.core.table import TEXTS, expect
 from duecare.detect import signs
 from duecare.detect.credentials import find_named_keys, find_passwords, find_pins, find_vendor_keys
-from duecare.detect.folded import folded, folded_column
+from duecare.detect.folded import folded
 from duecare.detect.invented import stands_for_nobody
 from duecare.detect.links import find_links, find_pages
 from duecare.detect.numbers import find_numbers
@@ -28,7 +28,7 @@ from duecare.detect.online import (
 )
 from duecare.detect.places import find_births
 from duecare.detect.registers import REGISTERS
-from duecare.detect.signs import signs_in, signs_of
+from duecare.detect.signs import signed, signs_of
 from duecare.detect.spans import Span, longest, spans_of
 from duecare.detect.spelled import find_spelled_emails
 
@@ -56,10 +56,7 @@ class Forms:
 
 def forms_in(texts: pa.Array) -> Iterator[tuple[int, list[Span]]]:
     """(position, spans) of every text of a column in which a form fits; the spans may overlap."""
-    texts = folded_column(texts)
-    places, held = signs_in(texts)
-    chosen = texts.take(pa.array(places)).to_pylist()
-    for place, text, held_here in zip(places.tolist(), chosen, held.tolist(), strict=True):
+    for place, text, held_here in zip(*signed(texts), strict=True):
         if found := _found(text, held_here):
             yield place, found
 

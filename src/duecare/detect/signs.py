@@ -1,19 +1,24 @@
 """Signs without which nothing of a kind can stand in a text: tested over a whole column before any search.
 
 One expression serves both engines: Rust's regex over a column (hundreds of megabytes a second), Python's
-over a single text. A sign may be seen where nothing is; it must never be missing where something is.
+over a single text. A sign may be seen where nothing is; it must never be missing where something is. So the
+compiled kernel looks for all of them in one pass (`hinted`), and sees some where the expressions see none.
 """
 
 from __future__ import annotations
 
 # ruff: noqa: E501 - a list of words is read whole, on its line
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from duecare.detect import links, spelled
+from duecare.detect.folded import folded, folded_column
+from duecare.detect.hints import BETWEEN, CASED, DIGITS, FOLDED, NAMING, STREET, UNSURE, hinted
+from duecare.detect.kernel import library
 
 CANDIDATES = (
     r"[0-9@]",
@@ -24,21 +29,6 @@ CANDIDATES = (
 )
 """Of which any text must hold one for one of the forms to fit; all other signs are asked of such texts only. Rust
 finds each at a gigabyte a second, and all of them as one expression at a hundredth of that."""
-
-_NAMING = (
-    "passport|driver|drivers|driving|licen[cs]e|dl|plate|vehicle|car|vin|chassis|national|nino|tax|taxpayer|vat|mrn|medical|"
-    "patient|health|insurance|user|userid|username|login|account|acct|a/c|sort|iban|routing|member|membership|customer|"
-    "client|policy|loyalty|flyer|employee|student"
-)
-_BETWEEN = (
-    "account|number|no|nr|num|id|identifier|card|code|is|was|reads|ending|in|there|here|question|name|licen[cs]e|plate|reg|"
-    "registration|identification|insurance|record"
-)
-"""Words that name a number, and those that may stand between one of them and the number (see `named`)."""
-_STREET = (
-    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|way|close|crescent|square|sq|"
-    "parkway|pkwy|highway|hwy|circle|cir|trail|row|grove|gardens|mews|hill|plaza|alley|loop"
-)
 
 _SIGNS: dict[str, str] = {
     "at": r"@",
@@ -52,8 +42,8 @@ _SIGNS: dict[str, str] = {
     "pin": r"(?i:\b(?:pin|cvv2?|cvc|security code|one[- ]time (?:code|password)|otp|verification code|pin code)(?: (?:is|was|number)){0,2}\s?[:=#]?\s?)[0-9]{3}",
     "user": r"(?i:user ?name|user ?id|login|screen name|handle|gamer ?tag)",
     "long": r"[0-9](?:[-. /()]{0,3}[0-9]){6}|[A-Z][0-9]|[0-9][A-Z]|[A-Za-z0-9]{26}|[A-Z]{2} [0-9]{2}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-    "naming": rf"(?i:\b(?:{_NAMING})(?:[\s\x1c-\x1f.:=#'’]+(?:{_BETWEEN}))*)[\s\x1c-\x1f.:=#'’]+[A-Za-z]*[0-9]",
-    "house": rf"[0-9][A-Za-z]?(?:-[0-9]{{1,4}})? (?i:(?:north|south|east|west|[nsew]\.?) )?(?:[A-Z0-9À-ÖØ-Þ][^ ]* ){{1,4}}(?i:(?:{_STREET})\b)",
+    "naming": rf"(?i:\b(?:{NAMING})(?:[\s\x1c-\x1f.:=#'’]+(?:{BETWEEN}))*)[\s\x1c-\x1f.:=#'’]+[A-Za-z]*[0-9]",
+    "house": rf"[0-9][A-Za-z]?(?:-[0-9]{{1,4}})? (?i:(?:north|south|east|west|[nsew]\.?) )?(?:[A-Z0-9À-ÖØ-Þ][^ ]* ){{1,4}}(?i:(?:{STREET})\b)",
     "box": r"(?i:box [0-9])|(?:straße|strasse|str\.|weg|platz|allee|gasse) [0-9]",
 }
 _BORDER = r"\b"
@@ -83,9 +73,45 @@ HOUSED, NAMED = NUMBER << 1, _BIT["naming"]
 """A number of those that may be that of a house or of a post box; a word that names numbers."""
 
 
+_ALL = (1 << len(_SIGNS)) - 1
+_OTHER_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
+"""Letters that are i, s or k in another case, as one engine has it or both: with one in it a text holds every sign."""
+
+
 def signs_of(text: str) -> int:
     """The signs that a text holds, as bits."""
+    if _OTHER_CASE.search(text) is not None:
+        return int(_with_numbers(_ALL))
     return int(_with_numbers(sum(_BIT[name] for name, pattern in _COMPILED.items() if pattern.search(text))))
+
+
+def signed(texts: pa.Array) -> tuple[list[int], list[str], list[int]]:
+    """The positions of texts that hold any sign, those texts `folded`, and their signs."""
+    if library() is None:
+        texts = folded_column(texts)
+        places, bits = signs_in(texts)
+        return places.tolist(), texts.take(pa.array(places)).to_pylist(), bits.tolist()
+    bits, plain = hinted(texts), dict[int, str]()
+    if len(strange := np.flatnonzero(bits & FOLDED)):
+        said = [folded(text) for text in texts.take(pa.array(strange)).to_pylist()]
+        plain = dict(zip(strange.tolist(), said, strict=True))
+        bits[strange] = hinted(pa.array(said, pa.string()))
+    sure = (bits & (DIGITS | AT)) != 0
+    unsure = np.flatnonzero(~sure & ((bits & UNSURE) != 0))
+    if len(unsure):
+        said = _plain(texts, unsure, plain)
+        sure[unsure] = may_hold(pl.Series("text", said, pl.String))
+    bits = np.asarray(_with_numbers(np.where(bits & CASED, _ALL, bits & _ALL)))
+    places = np.flatnonzero(sure & (bits != 0))
+    return places.tolist(), _plain(texts, places, plain), bits[places].tolist()
+
+
+def _plain(texts: pa.Array, places: np.ndarray, plain: Mapping[int, str]) -> list[str]:
+    """The texts at `places`, those that have a plain form in that."""
+    said: list[str] = texts.take(pa.array(places)).to_pylist()
+    return (
+        [plain.get(place, text) for place, text in zip(places.tolist(), said, strict=True)] if plain else said
+    )
 
 
 def may_hold(column: pl.Series) -> np.ndarray:
@@ -98,7 +124,9 @@ def signs_in(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """The positions of texts that hold any sign, int64 [some], and their signs, int64 [some]."""
     column = pl.Series("text", texts)
     places = np.flatnonzero(may_hold(column))
-    bits = np.asarray(_with_numbers(_marked(column.gather(places))))
+    chosen = column.gather(places)
+    cased = chosen.str.contains(_OTHER_CASE.pattern).to_numpy()
+    bits = np.asarray(_with_numbers(np.where(cased, _ALL, _marked(chosen))))
     telling = bits != 0
     return places[telling], bits[telling]
 

@@ -19,7 +19,11 @@ _AT = r"(?:\ ?[\[({<]\ ?at\ ?[\])}>]\ ?|\ at\ |[-_]at[-_])"
 _BRACED_AT = r"\ ?[\[({<]\ ?(?:at|@)\ ?[\])}>]\ ?"
 _DOT = r"(?:\ ?[\[({<]\ ?(?:dot|\.)\ ?[\])}>]\ ?|\ dot\ |[-_]dot[-_])"
 _LOCAL = rf"(?<![\w.+-])(?:[\w+]{{1,32}}(?:{_DOT}|[.-]))?[\w.+]{{1,64}}"
-_EVERYBODYS = r"(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|msn|icloud|aol|proton|protonmail|gmx|web|mail|yandex|zoho)"
+EVERYBODYS = word_set(
+    "gmail googlemail yahoo ymail hotmail outlook live msn icloud aol proton protonmail gmx web mail yandex zoho"
+)
+"""Who gives addresses to everybody."""
+_EVERYBODYS = rf"(?:{'|'.join(sorted(EVERYBODYS))})"
 SIGN = rf"(?i: dot |[\[({{<] ?(?:at|dot|@|\.) ?[\])}}>]|[-_]dot[-_]| at {_EVERYBODYS}\.| @ ?{_EVERYBODYS}|@ {_EVERYBODYS}|@{_EVERYBODYS},|%40)"
 """What every text with such an address holds, for either engine of regular expressions."""
 CANDIDATE = (

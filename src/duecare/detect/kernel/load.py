@@ -104,6 +104,13 @@ PROTOTYPES: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
         None,
         (_read(np.uint8), _read(np.int64), _SIZE, _write(np.uint8), _write(np.int64)),
     ),
+    "duecare_signs": (
+        None,
+        (
+            *(_read(np.uint8), _read(np.int64), _SIZE),
+            *(_read(np.uint64), _read(np.uint8), _read(np.uint16), _SIZE, _write(np.int64)),
+        ),
+    ),
     "duecare_words": (None, (_read(np.uint8), _read(np.int64), _SIZE, _write(np.int64))),
     "duecare_toxicity": (
         _SIZE,
