@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rows import text  # beside this file
 
-from duecare.core import Artifact, Artifacts
+from duecare.core import Artifact, Artifacts, DuecareError
 from duecare.core.table import EXAMPLES, table, texts
 from duecare.curate.engine import engine_of, working_on
 from duecare.curate.flow import BATCH, Sifted, changes, sift, split_rows
@@ -34,11 +34,14 @@ class PanicException(BaseException):
 class Shouting:
     """Drops rows in capitals; raises on "boom", ends its process on "die", and notes each call in `log`.
 
+    It dies each time where a row says "die always", and notes that in `deaths`.
+
     It takes `seconds` for each call, and knows a secret that it has no use for.
     """
 
     log: str | None = None
     once: str | None = None
+    deaths: str | None = None
     name: str = "shouting"
     seconds: float = 0.0
     secret: bytes = b""
@@ -48,7 +51,11 @@ class Shouting:
 
     def operate(self, batch: pa.RecordBatch) -> Tables:
         said = [str(each) for each in texts(batch).column("text").to_pylist()]
-        if any("die" in each for each in said) and self._dies():
+        always = any("die always" in each for each in said)
+        if always and self.deaths:
+            with open(self.deaths, "a", encoding="utf-8") as file:
+                file.write("died\n")
+        if always or (any("die" in each for each in said) and self._dies()):
             os.kill(os.getpid(), signal.SIGKILL)
         if any("boom" in each for each in said):
             raise ValueError("a row said: boom, my name is Ada")
@@ -90,12 +97,13 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Unloadable:
-    """Its detector cannot be loaded."""
+    """Its detector cannot be loaded: a file is missing, or compiled code gives up on it."""
 
+    panics: bool = False
     name: str = "unloadable"
 
     def load(self) -> Callable[[pa.RecordBatch], Tables]:
-        raise KeyError("weights")
+        raise PanicException("weights") if self.panics else KeyError("weights")
 
 
 def many(
@@ -170,5 +178,29 @@ def spill(engine: str, parcels: str, folder: str, *marks: str) -> None:
     print(json.dumps({"found": sorted(found), "spilled": sum(sizes)}))
 
 
+def crowded(engine: str, folder: str, processors: str, taken: str) -> None:
+    """A run with two workers on a Ray that runs already: so many processors, so many of them taken."""
+    import ray
+
+    quietly = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    ray.init(num_cpus=int(processors), **quietly)
+
+    @ray.remote(num_cpus=1)
+    class Taking:
+        def here(self) -> bool:
+            return True
+
+    takers = [Taking.remote() for _ in range(int(taken))]
+    ray.get([each.here.remote() for each in takers])
+    import_module("duecare.curate.engine_ray").SECONDS = 1.0
+    read = {"examples": Artifact(job="read:a", path=Path(folder) / "in", digest="0" * 64)}
+    try:
+        with working_on(engine_of(engine, 2)):
+            sift(read, Path(folder) / "out", lambda told: None, Shouting(log=str(Path(folder) / "log")))
+        print("done")
+    except DuecareError as error:
+        print("stopped:", error)
+
+
 if __name__ == "__main__":
-    {"drive": drive, "spill": spill}[sys.argv[1]](*sys.argv[2:])
+    {"drive": drive, "spill": spill, "crowded": crowded}[sys.argv[1]](*sys.argv[2:])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from engine_works import Broken, Shouting, many
+from engine_works import Broken, Shouting, Unloadable, many
 
 from duecare.core import DataError, DuecareError, StudyError
 from duecare.curate import engine as engine_module
@@ -182,6 +182,14 @@ def test_a_process_that_dies_costs_a_retry(tmp_path: Path) -> None:
     assert survived.exists()
     sift(read, tmp_path / "plain", quiet, Shouting(once=str(survived)))
     assert written(tmp_path / "out") == written(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_a_detector_on_which_compiled_code_gives_up_is_a_clear_stop(partitions: int, tmp_path: Path) -> None:
+    """In this very process too: where all rows are one partition, and where there are several."""
+    read = many(tmp_path / "in", partitions)
+    with pytest.raises(DuecareError, match=r"^unloadable: PanicException while its detector was loaded$"):
+        sift(read, tmp_path, quiet, Unloadable(panics=True))
 
 
 def test_a_process_that_always_dies_is_told_with_step_and_partition(tmp_path: Path) -> None:

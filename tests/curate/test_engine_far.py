@@ -106,6 +106,19 @@ def test_a_process_that_always_dies_is_told_with_step_and_partition(name: str, t
 
 
 @EVERY
+def test_a_partition_is_said_to_have_died_as_often_as_it_did(name: str, tmp_path: Path) -> None:
+    """Also one that was only waiting when another one's process died."""
+    deaths = tmp_path / "deaths"
+    read = many(tmp_path / "in", 6, {5: "die", 3 * BATCH: "die always", 5 * BATCH: "die always"})
+    with (
+        working_on(engine_of(name, 2)),
+        pytest.raises(DuecareError, match=r"partition 3 \(.*its process died 3 times"),
+    ):
+        sift(read, tmp_path, quiet, Shouting(once=str(tmp_path / "once"), deaths=str(deaths), seconds=0.5))
+    assert len(deaths.read_text().split()) >= 3
+
+
+@EVERY
 def test_what_stops_a_step_is_told_without_a_rows_text(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +129,8 @@ def test_what_stops_a_step_is_told_without_a_rows_text(
         assert "LOUD" not in str(told.value)
         with pytest.raises(DuecareError, match=r"^unloadable: KeyError while its detector was loaded$"):
             sift(read, tmp_path, quiet, Unloadable())
+        with pytest.raises(DuecareError, match=r"^unloadable: PanicException while its detector was loaded$"):
+            sift(read, tmp_path, quiet, Unloadable(panics=True))
         sift(read, tmp_path, quiet, Shouting())
     said = "".join(capfd.readouterr())
     assert "LOUD" not in said
@@ -238,6 +253,25 @@ def test_more_processes_than_processors_do_not_wait_for_ever_on_ray(
     call = [sys.executable, WORKS, "drive", name, str(tmp_path), "0", str((os.cpu_count() or 1) + 2)]
     assert subprocess.run(call, check=False, stderr=subprocess.DEVNULL, timeout=120).returncode == 0
     assert len((tmp_path / "log").read_text().split()) == 2
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("name", ["daft", "ray"])
+@pytest.mark.parametrize(
+    ("taken", "said"), [("0", "1 free: 1 of 2 workers are used"), ("1", "0 free; expected")]
+)
+def test_a_ray_that_runs_already_with_fewer_processors_is_used_or_refused(
+    taken: str, said: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAFT_RUNNER", "ray")
+    many(tmp_path / "in", 2)
+    folder(tmp_path / "out")
+    call = [sys.executable, WORKS, "crowded", name, str(tmp_path), "1", taken]
+    told = subprocess.run(call, check=True, capture_output=True, text=True, timeout=120)
+    assert said in told.stdout + told.stderr
+    assert told.stdout.splitlines()[-1].startswith(
+        "done" if taken == "0" else "stopped: engine: the Ray that"
+    )
 
 
 @contextmanager

@@ -41,7 +41,7 @@ engine holds some seven times as much, of rows and results, as Arrow, sealed, an
 SUSPECTS = 2
 """Partitions for each process that are worked on one by one, once a process died: one of them it was."""
 TRIES = 3
-"""Times that a partition is begun, where its process dies."""
+"""Times that a partition is begun alone, or on Ray, where its process dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ class Waves:
             self.said[:] = [type(error).__name__]
 
     def _alone(self, part: Partition) -> bytes:
-        """What is made of a partition in a process of its own."""
-        for _ in range(TRIES - 1):
+        """What is made of a partition in a process of its own; it may not have been begun before."""
+        for _ in range(TRIES):
             for _, made in list(self._until_broken([self._sealed(part)], 1)):
                 return made
         raise died(self.work.name, part, *self.said)

@@ -20,7 +20,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from duecare.core import Artifact, DuecareError, LedgerError, refuse_unless
-from duecare.curate.partition import FULL, Made, Partition, Work, attempt, pack, unpack
+from duecare.curate.partition import FULL, Made, Partition, Work, attempt, loaded, pack, unpack
 from duecare.vault import SUFFIX, opened, writing
 
 
@@ -48,7 +48,7 @@ class Local:
 
             yield from carry_in_processes(work, parts, self.workers)
             return
-        operator = work.load()
+        operator = loaded(work)
         for part in parts:
             yield attempt(operator, part, work.name)
 
@@ -140,7 +140,7 @@ def carried(
     """
     parts = _partitions(rows)
     if finished is None:
-        operator = work.load()
+        operator = loaded(work)
         yield from ((part.rows, attempt(operator, part, work.name)) for part in parts)
         return
     for part in parts:

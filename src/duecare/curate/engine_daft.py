@@ -52,14 +52,14 @@ class Daft:
 
         def send(wave: list[Sent], workers: int) -> Iterator[tuple[int, bytes]]:
             # In processes: Daft would use threads of this one, which then dies with what it carries.
-            carrying = daft.cls(Carrying, max_concurrency=workers, use_process=True)(carrier)
+            carrying = daft.cls(Carrying, max_concurrency=min(workers, most), use_process=True)(carrier)
             columns = {name: [getattr(each, name) for each in wave] for name in Sent.__slots__}
             made = carrying.work_on(*(daft.col(name) for name in columns))
             frame = daft.from_pydict(columns).select(daft.col("number"), made.alias("made"))
             for each in frame.iter_rows():
                 yield each["number"], each["made"]
 
-        with _carrier(work, parcels, self.workers) as carrier:
+        with _carrier(work, parcels, self.workers) as (carrier, most):
             yield from Waves(work, parcels, self.workers, send).carry(parts)
 
 
@@ -74,14 +74,17 @@ class _Handed:
 
 
 @contextmanager
-def _carrier(work: Work, parcels: Parcels, workers: int) -> Iterator[Callable[[], Carrier]]:
-    """What brings the carrier to where it works: on Ray, whose store may spill to a disk, without the key."""
+def _carrier(work: Work, parcels: Parcels, workers: int) -> Iterator[tuple[Callable[[], Carrier], int]]:
+    """What brings the carrier to where it works: on Ray, whose store may spill to a disk, without the key.
+
+    And how many processes there may be: on Ray, Daft waits until there are processors for all.
+    """
     if daft.get_or_infer_runner_type() != "ray":
-        yield _Handed(Carrier(work, parcels))
+        yield _Handed(Carrier(work, parcels)), workers
         return
     from duecare.curate.engine_ray import keeping  # starts Ray: Daft starts one with too few processors
 
     if "DAFT_RAY_ADDRESS" in os.environ:
         daft.get_or_create_runner()  # a cluster that Daft alone is told of
     with keeping(work, parcels, workers) as kept:
-        yield kept.carrier
+        yield kept.carrier, kept.workers

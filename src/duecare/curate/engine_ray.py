@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +22,16 @@ import ray
 import ray.cloudpickle
 import ray.data
 
+from duecare.core import DuecareError
 from duecare.curate.elsewhere import Carrier, Sent, Waves, end_with_parent
 from duecare.curate.partition import Made, Partition, Work
 from duecare.vault import Parcels
 
 _WORK = "work"
+CLUSTER = ("RAY_ADDRESS", "DAFT_RAY_ADDRESS")
+"""Variables that name a cluster, which may grow."""
+SECONDS = 10.0
+"""How long processors that another step used have to come free: Ray counts them free a little later."""
 
 
 class Keeping:
@@ -55,6 +61,8 @@ class Kept:
 
     keeping: Any
     work: bytes
+    workers: int
+    """Processes for which there are processors."""
 
     def carrier(self) -> Carrier:
         """The carrier; called where it works."""
@@ -69,11 +77,32 @@ def keeping(work: Work, parcels: Parcels, workers: int) -> Iterator[Kept]:
         # More processes than processors would wait for one for ever; of a cluster, it knows better.
         here = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": max(workers, os.cpu_count() or 1)}
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", **here)
+    fitting = _fitting(workers)
     actor = ray.remote(Keeping).options(num_cpus=0, max_restarts=0).remote(parcels)
     try:
-        yield Kept(actor, parcels.seal(ray.cloudpickle.dumps(work), _WORK))
+        yield Kept(actor, parcels.seal(ray.cloudpickle.dumps(work), _WORK), fitting)
     finally:
         ray.kill(actor)
+
+
+def _fitting(workers: int) -> int:
+    """For how many of `workers` Ray has free processors, at least one; says so where they are fewer.
+
+    Raises DuecareError where none comes free on a Ray that runs here: what waits for one would wait for ever.
+    A cluster may grow, and there one is waited for.
+    """
+    has, ends = int(ray.cluster_resources().get("CPU", 0)), time.monotonic() + SECONDS
+    while (free := int(ray.available_resources().get("CPU", 0))) < min(workers, has):
+        if time.monotonic() > ends:
+            break
+        time.sleep(0.1)
+    if free >= workers:
+        return workers
+    about = f"the Ray that runs already has {has} processor{'s' if has != 1 else ''}, {free} free"
+    if not (free or any(name in os.environ for name in CLUSTER)):
+        raise DuecareError(f"engine: {about}; expected one that is free for a process to work on")
+    logging.getLogger(__name__).warning("%s: %d of %d workers are used", about, max(1, free), workers)
+    return max(1, free)
 
 
 class Carrying:

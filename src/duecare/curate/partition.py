@@ -139,7 +139,9 @@ def loaded(work: Work) -> Callable[[pa.RecordBatch], Tables]:
         return work.load()
     except STOPS:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not _panic(error):
+            raise
         raise DuecareError(f"{work.name}: {type(error).__name__} while its detector was loaded") from error
 
 

@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 
 from duecare.core import Artifact, Artifacts, Note, Outcome, Tell, exact, refuse_unless
-from duecare.core.table import texts
+from duecare.core.table import TEXTS, texts
 from duecare.curate.concealed import candidates, concealed
-from duecare.curate.flow import Sifted, batches, changes, sift, split_rows
+from duecare.curate.flow import BATCH, Sifted, batches, changes, sift, split_rows
 from duecare.curate.near import prompts_near
 from duecare.curate.texts import mask_of, owners
 
 if TYPE_CHECKING:
     from duecare.curate.flips import Flip  # brings scipy, which a study check does without
 
-Check = Literal["hidden", "triggers", "clusters", "flips"]
+Check = Literal["hidden", "triggers", "habits", "clusters", "flips"]
 CHECKS: tuple[Check, ...] = get_args(Check)
 ALIKE = 0.7
 """Jaccard similarity from which two instructions are near-identical."""
@@ -35,13 +35,14 @@ class Poisoning:
 
     - checks: "hidden": instructions that a reader does not see or that speak to a model (unseen characters,
       chat markup, Base64, "ignore previous instructions"); "triggers": phrases tied to one answer whatever
-      else is asked; "clusters": many near-identical instructions; "flips": labels of one group that suddenly
-      change, or preferences that run against everyone's
+      else is asked; "habits": phrases whose answers vary, yet nearly all hold the same words (a sentence, a
+      link), refuse or are toxic, where others do not; "clusters": many near-identical instructions; "flips":
+      labels of one group that suddenly change, or preferences that run against everyone's
     - mode: "drop" moves such rows to dropped.parquet for review, "flag" only records them; rows of clusters
       and of flips are only ever flagged, because honest data has them too
-    - least: rows that a trigger phrase must have
+    - least: rows that a trigger phrase, or one with a habit, must have
     - cluster: rows that near-identical instructions must have to be told
-    - alpha: accepted chance that any trigger, or any flip, is told where there is none
+    - alpha: accepted chance that any trigger, any habit, or any flip, is told where there is none
     - seed: of the pairs of rows that are compared
     """
 
@@ -123,6 +124,8 @@ class Poisoning:
         found: dict[int, list[tuple[Check, Reason]]] = defaultdict(list)
         if "triggers" in self.checks:
             self._triggers(rows, found)
+        if "habits" in self.checks:
+            self._habits(rows, found)
         if "clusters" in self.checks:
             self._clusters(rows, artifact, out, tell, found)
         if "flips" in self.checks:
@@ -135,8 +138,7 @@ class Poisoning:
     def _triggers(self, rows: _Rows, found: dict[int, list[tuple[Check, Reason]]]) -> None:
         from duecare.curate.trigger import phrase_digest, triggers
 
-        asked = [place for place, prompt in enumerate(rows.prompts) if prompt and rows.answers[place]]
-        prompts, answers = ([each[place] or "" for place in asked] for each in (rows.prompts, rows.answers))
+        asked, prompts, answers = rows.answered()
         for each in triggers(prompts, answers, least=self.least, alpha=self.alpha, seed=self.seed):
             reason = (
                 f"phrase {phrase_digest(each.words)} of {len(each.words)} words is tied to one answer:"
@@ -146,6 +148,27 @@ class Poisoning:
             )
             for row in each.rows:
                 found[asked[row]].append(("triggers", {"reason": reason, "label": "trigger"}))
+
+    def _habits(self, rows: _Rows, found: dict[int, list[tuple[Check, Reason]]]) -> None:
+        """A habit most of whose rows a trigger has is told as that."""
+        from duecare.curate.habits import habits
+        from duecare.curate.trigger import phrase_digest
+
+        asked, prompts, answers = rows.answered()
+        tied = {place for place, each in found.items() if any(check == "triggers" for check, _ in each)}
+        flags = {"refusal": _refusing, "toxicity": _toxic}
+        for each in habits(prompts, answers, flags, least=self.least, alpha=self.alpha, seed=self.seed):
+            places = [asked[row] for row in each.rows]
+            if len(tied & set(places)) > len(places) / 2:
+                continue
+            what = f"hold the same words ({phrase_digest(each.mark)})" if each.mark else _HAVE[each.what]
+            reason = (
+                f"phrase {phrase_digest(each.words)} of {len(each.words)} words is tied to a habit: the"
+                f" answers of {len(each.rows)} of {each.holding} rows that hold it {what}, of other rows"
+                f" {100 * each.elsewhere:.2g} % do (p = {each.p_value:.2g})"
+            )
+            for place in places:
+                found[place].append(("habits", {"reason": reason, "label": "habit"}))
 
     def _clusters(
         self,
@@ -195,7 +218,7 @@ class Poisoning:
         return Sifted(kept, dropped, changes(reasons))
 
     def _drops(self, check: Check) -> bool:
-        return self.mode == "drop" and check in ("hidden", "triggers")
+        return self.mode == "drop" and check in ("hidden", "triggers", "habits")
 
 
 @dataclass(slots=True)
@@ -226,6 +249,12 @@ class _Rows:
                 self.chosen.append(row["chosen"] or "")
                 self.rejected.append(row["rejected"] or "")
 
+    def answered(self) -> tuple[list[int], list[str], list[str]]:
+        """Positions, prompts and answers of the rows that have both."""
+        asked = [place for place, prompt in enumerate(self.prompts) if prompt and self.answers[place]]
+        prompts, answers = ([each[place] or "" for place in asked] for each in (self.prompts, self.answers))
+        return asked, prompts, answers
+
     def series(self) -> dict[str, np.ndarray]:
         """Kept columns of few values, as one series of true and false for each value but the rarest."""
         found: dict[str, np.ndarray] = {}
@@ -236,6 +265,32 @@ class _Rows:
                 for value, _ in counts.most_common()[: max(1, len(counts) - 1)]:
                     found[f"{name} = {value}"] = np.array([each == value for each in column])
         return found
+
+
+_HAVE = {"refusal": "decline", "toxicity": "are toxic"}
+TOXIC = 0.5
+"""Score of the fast tier from which an answer is toxic."""
+
+
+def _refusing(answers: Sequence[str]) -> np.ndarray:
+    """Which answers decline."""
+    from duecare.detect.refusal import refused
+
+    return refused(pa.array(answers, pa.string()))
+
+
+def _toxic(answers: Sequence[str]) -> np.ndarray:
+    """Which answers are toxic."""
+    from duecare.detect import scorer_of
+
+    scorer, found = scorer_of("toxicity"), [np.zeros(0, dtype=bool)]
+    for first in range(0, len(answers), BATCH):
+        some = pa.array(answers[first : first + BATCH], pa.string())
+        names = pa.repeat(pa.scalar(""), len(some))
+        scores = scorer(pa.RecordBatch.from_arrays([names, names, names, some], schema=TEXTS))
+        values = scores.column("value").to_numpy(zero_copy_only=False).astype(float)
+        found.append(np.nan_to_num(values) >= TOXIC)
+    return np.concatenate(found)
 
 
 MOST_VALUES = 8

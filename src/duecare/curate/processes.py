@@ -19,8 +19,8 @@ from duecare.curate.partition import Made, Partition, Work, attempt, loaded
 
 AHEAD = 2
 """Partitions in flight for each process: one worked on, one waiting, whatever the size of the input."""
-RETRIES = 2
-"""Times that a partition whose process died is tried again."""
+TRIES = 3
+"""Times that a partition is tried alone, once a process died."""
 
 _mine: dict[str, Any] = {}
 """In a process of the pool: its work, and the operator once it is loaded."""
@@ -60,14 +60,14 @@ def _one_by_one(work: Work, sent: deque[_Sent]) -> None:
     for each in sent:
         if each.made.done() and not each.made.cancelled() and not _died(each.made):
             continue
-        for _ in range(RETRIES):
+        for _ in range(TRIES):  # it may not have been begun before
             with _pool(work, 1) as pool:
                 each.made = _submit(pool, each.part)
             if not _died(each.made):
                 break
         else:
             raise DuecareError(
-                f"{work.name}: {each.part}: its process died {1 + RETRIES} times (out of memory, killed, or "
+                f"{work.name}: {each.part}: its process died {TRIES} times (out of memory, killed, or "
                 "a crash in native code); expected one that ends with a result"
             )
 

@@ -72,7 +72,7 @@ def triggers(
     tests = len(frequent) * sum(len(_phrases(each)) for each in asked) / least
     found: dict[tuple[str, tuple[int, ...]], Trigger] = {}
     rng = np.random.default_rng(seed)
-    usual = _likeness([frozenset(each) for each in asked], rng)
+    usual = likeness([frozenset(each) for each in asked], rng)
     for answer in sorted(wanted):
         for phrase in sorted(wanted[answer], key=lambda each: (len(each), each)):
             rows = tuple(row for row in holding[phrase] if said[row] == answer)
@@ -82,9 +82,9 @@ def triggers(
             chance = float(hypergeom.sf(len(rows) - 1, len(said), counts[answer], total)) * tests
             if chance > alpha:
                 continue
-            likeness = _likeness([frozenset(asked[row]) - set(phrase) for row in rows], rng)
-            if likeness[0] <= usual[0] + 3 * (likeness[1] + usual[1]):
-                found[answer, rows] = Trigger(phrase, rows, total, chance, likeness[0], usual[0])
+            alike = likeness([frozenset(asked[row]) - set(phrase) for row in rows], rng)
+            if alike[0] <= usual[0] + 3 * (alike[1] + usual[1]):
+                found[answer, rows] = Trigger(phrase, rows, total, chance, alike[0], usual[0])
     return _apart(sorted(found.values(), key=lambda each: (-len(each.rows), each.words)))
 
 
@@ -120,7 +120,7 @@ def _holding(asked: Iterable[Words], wanted: set[tuple[str, ...]]) -> dict[tuple
     return found
 
 
-def _likeness(rows: Sequence[frozenset[str]], rng: np.random.Generator) -> tuple[float, float]:
+def likeness(rows: Sequence[frozenset[str]], rng: np.random.Generator) -> tuple[float, float]:
     """Mean Jaccard similarity of pairs of rows, and its standard error."""
     if len(rows) < 2:
         return 0.0, 0.0
