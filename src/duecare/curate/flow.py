@@ -190,8 +190,8 @@ def sift(
 
     Every input row ends in exactly one of kept and dropped. Told are counts and, with intervals, the share
     removed of each declared group and of each that texts name, if any row went. Rows that came sealed are
-    written so, unless `plain` says that the operator made those kept fit to lie open. `seen` is shown what was
-    made of a batch; `then` makes the tables of it, in order, where not the operator does; `name` is the step's.
+    written so, unless `plain` says that the operator made those kept fit to lie open. `seen` is shown the
+    tables of a batch; `then` makes them, in order, where not the operator does; `name` is the step's.
     """
     read, tally, whose = inputs["examples"], _Tally(), whose or Whose()
     total, seal = count_rows(read), sealing(read)
