@@ -123,7 +123,7 @@ def test_where_rows_are_sure_to_go_none_is_read_again_for_its_mentions(tmp_path,
     told, read, real = [], [], flow._examples
     monkeypatch.setattr(flow, "_examples", lambda *given: read.append(given) or real(*given))
 
-    def unsaid(*given, drops):
+    def unsaid(*given, whose):
         return sift(*given)
 
     for name, doing in (("said", sift), ("unsaid", unsaid)):

@@ -183,22 +183,18 @@ def sift(
     plain: bool = False,
     seen: Callable[[Tables], None] = lambda _: None,
     then: Callable[[pa.RecordBatch, Made], Made] = lambda _, made: made,
-    named: Named | None = None,
-    drops: bool = False,
+    whose: Whose | None = None,
     name: str = "",
 ) -> Outcome:
     """Carry `operator` over the input "examples"; write kept, dropped, changes and `more`.
 
-    Every input row ends in exactly one of kept and dropped; rows that a step adds are kept. Counts are told
-    as Estimates, and so is the share removed of each declared group and, where any row was removed, of the
-    rows that name a group in their texts (`curate.mention`), each with its interval. Rows that came sealed
-    are written sealed with the same secret, unless `plain` says that the operator made them fit to lie open;
-    what it drops it did not make fit. `seen` is shown what was made of each batch; `name` is the step's.
-    `then` makes the tables of what a Work made of a batch, here and in order, where not the Work itself does;
-    `named` is given where it, too, asks which groups rows name. `drops` says that rows will go for certain.
+    Every input row ends in exactly one of kept and dropped. Told are counts and, with intervals, the share
+    removed of each declared group and of each that texts name, if any row went. Rows that came sealed are
+    written so, unless `plain` says that the operator made those kept fit to lie open. `seen` is shown the
+    tables of a batch; `then` makes them, in order, where not the operator does; `name` is the step's.
     """
-    read = inputs["examples"]
-    total, seal, tally, whose = count_rows(read), sealing(read), _Tally(), _Whose(named or Named(), drops)
+    read, tally, whose = inputs["examples"], _Tally(), whose or Whose()
+    total, seal = count_rows(read), sealing(read)
     name = name or (out.name if callable(operator) else operator.name)
     files = _Files(out, {**_ALWAYS, **(more or {})}, seal, plain)
     finished = None if callable(operator) or total <= BATCH else Finished(out, operator, read, seal)
@@ -296,10 +292,11 @@ def _set_apart(batch: pa.RecordBatch, made: Made, step: str) -> Tables:
 
 
 @dataclass(slots=True)
-class _Whose:
-    """Whose mention goes: counted from the first row on that is dropped; those before it are read again."""
+class Whose:
+    """Whose mention goes: counted from the first row on that is dropped; those before it are read again, but
+    not where rows are known to be `going` from the start. `named` is given where others ask, too."""
 
-    named: Named
+    named: Named = field(default_factory=Named)
     going: bool = False
     before: int = 0
     seen: Mentions = field(default_factory=Counter)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from duecare.core import Artifact, Artifacts, Outcome, Tell, refuse_unless
-from duecare.curate.flow import Sifted, batches, changes, count_rows, sift, split_rows
+from duecare.curate.flow import Sifted, Whose, batches, changes, count_rows, sift, split_rows
 from duecare.curate.near import near_rows
 from duecare.curate.texts import mask_of
 from duecare.detect.marks import marked_only
@@ -84,7 +84,7 @@ class Duplicates:
             ]
             return Sifted(kept, dropped, changes(reasons))
 
-        return sift(inputs, out, tell, operate, drops=bool(standing.any()))
+        return sift(inputs, out, tell, operate, whose=Whose(going=bool(standing.any())))
 
     def keepers(self, artifact: Artifact, out: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
         """For every row the position of the row that stands for it, int64 [rows] (its own, where it stays),

@@ -21,7 +21,7 @@ from duecare.core import (
     refuse_unless,
 )
 from duecare.core.table import EXAMPLES, SCORES
-from duecare.curate.flow import Sifted, changes, sift, split_rows
+from duecare.curate.flow import Sifted, Whose, changes, sift, split_rows
 from duecare.curate.partition import Made
 from duecare.curate.scoring import Scored, Scoring, parts, score
 from duecare.curate.texts import mask_of, worst
@@ -122,7 +122,13 @@ class Screen:
             return Made({**sifted.tables(), "scores": judged.scores}, made.failed)
 
         return sift(
-            inputs, out, tell, scored.scoring, more={"scores": SCORES}, then=then, named=mentioned.named
+            inputs,
+            out,
+            tell,
+            scored.scoring,
+            more={"scores": SCORES},
+            then=then,
+            whose=Whose(mentioned.named),
         )
 
     def _worst_first(
@@ -146,7 +152,7 @@ class Screen:
             made = self._sift(left, hit[fine], ranked.highest[fine], its, scored.instrument)
             return replace(made, failed=failed)
 
-        return sift(inputs, out, tell, operate, named=mentioned.named, name="toxicity")
+        return sift(inputs, out, tell, operate, whose=Whose(mentioned.named), name="toxicity")
 
     def operate(self, batch: pa.RecordBatch, scorer: Scorer) -> Sifted:
         """The screen as a pure function of a batch of EXAMPLES, which is taken for all there is."""
