@@ -6,9 +6,12 @@ import importlib.util
 import os
 import shutil
 import signal
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import compiled_programs
 import pytest
 from hypothesis import settings
 
@@ -17,12 +20,33 @@ settings.register_profile("duecare", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("duecare")
 
 REPOSITORY = Path(__file__).parent.parent
+LONG = ("studies/test_support.py", "studies", "train", "memorise", "explain", "model")
+"""Files and folders that take long, the longest first."""
 
 
-def pytest_configure() -> None:
-    """A shell's background job ignores Ctrl-C and hands that on; tests of stopping would wait for ever."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell's background job ignores Ctrl-C and hands that on; tests of stopping would wait for ever.
+
+    The folder of compiled programs is made by the first process; workers find it named in their environment.
+    One that is named there before is kept, for the next run.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(config.option, "loadscopereorder"):
+        # It would begin with the files of many tests, not with those that take long.
+        config.option.loadscopereorder = False
+    if compiled_programs.FOLDER not in os.environ:
+        os.environ[compiled_programs.FOLDER] = tempfile.mkdtemp(prefix="duecare-programs-")
+        config.add_cleanup(
+            lambda: shutil.rmtree(os.environ.pop(compiled_programs.FOLDER), ignore_errors=True)
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the first test with JAX: what it compiles is kept for all of them."""
+    if any(item.get_closest_marker(need) and not _missing(need) for need in ("jax", "smollm")):
+        compiled_programs.keep()
 
 
 def minilm_is_here() -> bool:
@@ -50,8 +74,24 @@ def _missing(marker: str) -> str | None:
     return None
 
 
+def _long_first(items: list[pytest.Item]) -> None:
+    """Workers take whole files in this order: one that takes long and comes last runs on alone at the end."""
+    tests = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int, str]:
+        name = item.nodeid.partition("::")[0].removeprefix("tests/")
+        rank = next(
+            (at for at, long in enumerate(LONG) if name == long or name.startswith(f"{long}/")), len(LONG)
+        )
+        return rank, -tests[item.path], name
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run."""
+    """The long ones first; skip, with the reason, what this machine cannot run."""
+    _long_first(items)
     for item in items:
         for marker in ("jax", "smollm", "minilm", "onnx", "engines", "browser", "data"):
             if item.get_closest_marker(marker) and (reason := _missing(marker)):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import compiled_programs
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -128,7 +128,7 @@ def test_a_killed_step_goes_on_behind_the_models_that_are_done(
     world: Path, followed: tuple[Any, list[Any], Path]
 ) -> None:
     out, child = world / "killed", Path(__file__).with_name("course_child.py")
-    process = subprocess.Popen([sys.executable, "-W", "ignore", str(child), str(world), str(out)])
+    process = subprocess.Popen(compiled_programs.child(child, world, out))
     done = out / ".resume" / "sft@10"
     while not done.exists():
         assert process.poll() is None, "the step ended before it could be killed"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import compiled_programs
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ import pytest
 def test_a_model_over_two_devices_is_read_as_on_one(tmp_path: Path) -> None:
     child = Path(__file__).parent / "layers_mesh_child.py"
     done = subprocess.run(
-        [sys.executable, str(child), str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
+        compiled_programs.child(child, tmp_path), capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     one, *meshes = json.loads(done.stdout)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import compiled_programs
 import pytest
 
 from duecare.model.tiny import write_tiny
@@ -18,7 +18,7 @@ def test_four_devices_explain_as_one_does(tmp_path):
     folder = write_tiny(tmp_path / "tiny", num_attention_heads=4, num_key_value_heads=4)
     child = Path(__file__).with_name("explain_mesh_child.py")
     done = subprocess.run(
-        [sys.executable, str(child), str(folder), "2", "2"],
+        compiled_programs.child(child, folder, 2, 2),
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,6 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,17 +18,6 @@ if HERE:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import duecare.model.load  # noqa: F401 - Tunix calls what JAX is about to drop, at import
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which compiled programs are kept."""
-    import jax
-
-    folder = tmp_path_factory.mktemp("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    return folder
 
 
 @pytest.fixture(scope="module", autouse=True)

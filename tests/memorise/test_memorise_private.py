@@ -34,7 +34,7 @@ LOOKING = CanariesBack(on="chats", rows=0, attacks=("ratio", "loss"))
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory, compiled):
+def base(tmp_path_factory):
     return base_of(tmp_path_factory.mktemp("base"))
 
 

@@ -18,15 +18,15 @@ pytestmark = pytest.mark.jax
 
 SFT = Sft(
     on="chats",
-    steps=150,
+    steps=200,
     batch_size=8,
     max_tokens=96,
-    learning_rate=2e-2,
+    learning_rate=1e-2,
     targets="all-linear",
     lora_rank=16,
     lora_alpha=32,
-    schedule="constant",
-    every=150,
+    schedule="linear",  # at a constant rate what is learned by heart depends on the processor's rounding
+    every=200,
     held_out=4,
 )
 PLACING = Canaries(count=14, controls=60, repeats=(1, 12))
@@ -34,7 +34,7 @@ LOOKING = CanariesBack(on="chats", rows=30)
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory, compiled):
+def base(tmp_path_factory):
     return base_of(tmp_path_factory.mktemp("base"))
 
 

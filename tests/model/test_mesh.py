@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import compiled_programs
 import pytest
 
 from duecare.core import ModelError
@@ -20,7 +20,7 @@ def on_both(folder: Path, fsdp: int, tp: int) -> list[dict]:
     """What the child found on one device, and on the mesh."""
     child = Path(__file__).with_name("mesh_child.py")
     done = subprocess.run(
-        [sys.executable, str(child), str(folder), str(fsdp), str(tp)],
+        compiled_programs.child(child, folder, fsdp, tp),
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

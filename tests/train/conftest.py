@@ -1,27 +1,15 @@
-"""What many tests here share: compiled programs, which are kept for the session, and a base to train."""
+"""What many tests here share: a base to train, and the room that a file leaves behind it."""
 
 from __future__ import annotations
 
 import gc
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from training_toys import base_artifact
 
 from duecare.core import Artifact
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which compiled programs are kept, also for the processes that a test starts."""
-    import jax
-
-    folder = tmp_path_factory.mktemp("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    return folder
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,7 +16,7 @@ from duecare.train import Adversary, Debias, Pairing, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -38,7 +38,7 @@ def changed(step: Sft, **fields: object) -> Sft:
 
 
 @pytest.fixture(scope="module")
-def whole(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+def whole(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A short run against an adversary."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(base.path.parent / "cache"))

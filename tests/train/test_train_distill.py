@@ -19,7 +19,7 @@ from duecare.train import Distill, Limits, Probes, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -37,7 +37,7 @@ LOOP: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def teacher(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model folder of the base after it learnt to say "yes"."""
     folder = tmp_path_factory.mktemp("teacher")
     with pytest.MonkeyPatch.context() as patch:

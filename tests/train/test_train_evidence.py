@@ -151,7 +151,7 @@ PLAIN = Sft(
 
 
 @pytest.mark.jax
-@pytest.mark.usefixtures("compiled", "same_cache")
+@pytest.mark.usefixtures("same_cache")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Tunix 0.1.7 on the JAX and Flax of today
 def test_a_run_measures_what_the_model_itself_says(base: Artifact, tmp_path: Path) -> None:
     """Loss and KL go through files, chunks and the head: held against the exported model's own logits."""
@@ -195,7 +195,7 @@ def test_a_run_measures_what_the_model_itself_says(base: Artifact, tmp_path: Pat
 
 
 @pytest.mark.jax
-@pytest.mark.usefixtures("compiled", "same_cache")
+@pytest.mark.usefixtures("same_cache")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Tunix 0.1.7 on the JAX and Flax of today
 def test_preference_tuning_leaves_the_same_evidence(base: Artifact, tmp_path: Path) -> None:
     debias = Debias(axis="gender", group_dro=GroupDro(), probe="figures", rows=24)

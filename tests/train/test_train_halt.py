@@ -17,7 +17,6 @@ from duecare.train.halt import Signals
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -47,7 +46,7 @@ def same_cache(worlds: dict[str, Artifacts], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="module")
 def whole(
-    worlds: dict[str, Artifacts], compiled: Path, tmp_path_factory: pytest.TempPathFactory
+    worlds: dict[str, Artifacts], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, str]]:
     """What each method leaves when nothing happens."""
     folder, found = tmp_path_factory.mktemp("whole"), {}

@@ -6,10 +6,10 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import compiled_programs
 import pytest
 from training_child import EVERY, METHODS, STEPS
 from training_toys import base_artifact, data_artifact, digests, learnable, preference
@@ -25,18 +25,8 @@ PAIRS = ("dpo", "orpo", "reward-model")
 
 def child(method: str, folder: Path, name: str) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("training_child.py")
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            str(script),
-            method,
-            str(folder / "base"),
-            str(folder / ("dpo" if method in PAIRS else "sft")),
-            folder / name,
-        ]
-    )
+    data = folder / ("dpo" if method in PAIRS else "sft")
+    return subprocess.Popen(compiled_programs.child(script, method, folder / "base", data, folder / name))
 
 
 def killed_after(method: str, folder: Path, name: str, steps: int) -> int:
@@ -57,10 +47,8 @@ def killed_after(method: str, folder: Path, name: str, steps: int) -> int:
 
 
 @pytest.fixture
-def world(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     base_artifact(tmp_path)
     base_artifact(tmp_path / "teacher", seed=1)
     rows = learnable(30, worse="men")

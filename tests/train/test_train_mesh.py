@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import compiled_programs
 import pytest
 
 pytestmark = pytest.mark.jax
@@ -21,18 +21,15 @@ ALONE = ("sft", "packed", "whole", "distill", "dpo", "orpo", "reward-model", "gr
 )
 def test_losses_are_equal_on_eight_devices(
     tmp_path: Path,
-    compiled: Path,
     monkeypatch: pytest.MonkeyPatch,
     fsdp: int,
     tp: int,
     methods: tuple[str, ...],
 ) -> None:
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
     child = Path(__file__).with_name("mesh_child.py")
     done = subprocess.run(
-        [sys.executable, str(child), str(tmp_path), str(fsdp), str(tp), *methods],
+        compiled_programs.child(child, tmp_path, fsdp, tp, *methods),
         capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -48,14 +45,13 @@ def test_losses_are_equal_on_eight_devices(
 
 
 def test_what_is_loaded_beside_the_model_lies_on_the_mesh_too(
-    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The base that is asked the twins, the models whose answers are evidence, the reward model."""
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
     child = Path(__file__).with_name("beside_mesh_child.py")
     done = subprocess.run(
-        [sys.executable, str(child), str(tmp_path)],
+        compiled_programs.child(child, tmp_path),
         capture_output=True, text=True, check=False, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,6 @@ from duecare.train.metrics import PREFIX, logger_options, metrics_rules, told_to
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 

@@ -22,7 +22,6 @@ from duecare.train.robust import GroupDro
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -205,7 +204,7 @@ def same_cache(inputs: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+def whole(inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     out = tmp_path_factory.mktemp("whole") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(inputs["base"].path.parent / "cache"))

@@ -18,7 +18,7 @@ from duecare.train import Dpo, Privacy, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -26,7 +26,7 @@ Ran = tuple[Outcome, Told, Path]
 
 
 @pytest.fixture(scope="module")
-def ran(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """One private run, with its folder."""
     folder = tmp_path_factory.mktemp("ran")
     with pytest.MonkeyPatch.context() as patch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,7 +24,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def world(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A private run ready for its first step."""
     from duecare.train.engine_loop import adapted, read_parts, start_folder
     from duecare.train.engine_private import world_of

@@ -24,7 +24,7 @@ from duecare.train import Privacy, RewardModel
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -93,7 +93,7 @@ def test_a_stopped_run_goes_on_with_head_and_noise_bit_for_bit(
 
 
 @pytest.fixture(scope="module")
-def world(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def world(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A private run ready for its first step."""
     from duecare.train.engine_loop import read_parts, start_folder
     from duecare.train.engine_private import world_of

@@ -17,7 +17,6 @@ from duecare.train.limits import OnCrossing
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -70,9 +69,7 @@ def step(probe: Probes | None = PROBES, on_crossing: OnCrossing = "warn", **limi
 
 
 @pytest.fixture(scope="module")
-def probed(
-    inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, Told, Path]:
+def probed(inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Told, Path]:
     out = tmp_path_factory.mktemp("probed") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(inputs["base"].path.parent / "cache"))

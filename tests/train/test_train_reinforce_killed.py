@@ -6,10 +6,10 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import compiled_programs
 import pytest
 from reinforce_child import STEP
 from training_toys import base_artifact, data_artifact, digests, learnable
@@ -22,16 +22,14 @@ pytestmark = [
 
 def child(folder: Path, name: str) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("reinforce_child.py")
-    places = [str(folder / each) for each in ("base", "data", name)]
-    return subprocess.Popen([sys.executable, "-W", "ignore", str(script), *places])
+    places = [folder / each for each in ("base", "data", name)]
+    return subprocess.Popen(compiled_programs.child(script, *places))
 
 
 def test_a_killed_run_answers_again_what_it_had_answered(
-    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     base_artifact(tmp_path)
     rows = learnable(12)
     data_artifact(tmp_path / "data", rows[2:], rows[:2])

@@ -15,7 +15,6 @@ from duecare.train import Grpo, Ppo
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]

@@ -27,7 +27,7 @@ from duecare.train import Limits, RewardModel
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -78,9 +78,7 @@ def found(outcome: Outcome, metric: str, group: str | None = None, when: str | N
 
 
 @pytest.fixture(scope="module")
-def taught(
-    base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, Told, Path]:
+def taught(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Told, Path]:
     """A reward model that was taught to prefer "please"."""
     folder = tmp_path_factory.mktemp("taught")
     with pytest.MonkeyPatch.context() as patch:

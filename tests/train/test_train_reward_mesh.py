@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+import compiled_programs
 import pytest
 
 from duecare.model.tiny import write_tiny
@@ -16,15 +16,13 @@ pytestmark = pytest.mark.jax
 
 @pytest.mark.parametrize(("fsdp", "tp"), [(8, 1), (1, 8)])
 def test_losses_and_scores_are_equal_on_eight_devices(
-    tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch, fsdp: int, tp: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsdp: int, tp: int
 ) -> None:
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
     monkeypatch.setenv("DUECARE_CACHE", str(tmp_path / "cache"))
     folder = write_tiny(tmp_path / "tiny", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
     child = Path(__file__).with_name("reward_mesh_child.py")
     done = subprocess.run(
-        [sys.executable, str(child), str(folder), str(fsdp), str(tp)],
+        compiled_programs.child(child, folder, fsdp, tp),
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

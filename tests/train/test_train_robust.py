@@ -15,7 +15,7 @@ from duecare.train import Debias, Dpo, GroupDro, Limits, Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -56,7 +56,7 @@ def test_the_worse_group_is_helped_in_every_seed_and_the_watch_had_found_it(
 
 
 @pytest.fixture(scope="module")
-def whole(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+def whole(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A short robust run."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:

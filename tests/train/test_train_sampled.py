@@ -19,7 +19,6 @@ from duecare.train.probing import Pairing
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -76,9 +75,7 @@ def step(probe: Probes | None = PROBES, on_crossing: OnCrossing = "warn", **limi
 
 
 @pytest.fixture(scope="module")
-def asked(
-    inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, Told, Path]:
+def asked(inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Told, Path]:
     out = tmp_path_factory.mktemp("asked") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(inputs["base"].path.parent / "cache"))

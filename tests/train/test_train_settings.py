@@ -17,7 +17,6 @@ from duecare.train.robust import GroupDro
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -204,9 +203,7 @@ def test_full_weights_are_trained_exported_and_resumed(inputs: Artifacts, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def enough(
-    inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Any, Any, Path]:
+def enough(inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
     """A run that learns noise by heart until held-out rows say stop."""
     out = tmp_path_factory.mktemp("enough") / "out"
     with pytest.MonkeyPatch.context() as patch:

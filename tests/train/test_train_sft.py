@@ -16,7 +16,7 @@ from duecare.train import Sft
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled", "same_cache"),
+    pytest.mark.usefixtures("same_cache"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -54,7 +54,7 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def worse(base: Artifact, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Worse:
+def worse(base: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Worse:
     """One run on chats where men's answers are noise, with its folder."""
     folder = tmp_path_factory.mktemp("worse")
     rows = learnable(80, worse="men")

@@ -18,7 +18,6 @@ from duecare.train.limits import Limits, OnCrossing
 
 pytestmark = [
     pytest.mark.jax,
-    pytest.mark.usefixtures("compiled"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of Tunix 0.1.7 on the JAX and Flax of today
 ]
 
@@ -67,9 +66,7 @@ def trained(told: Told) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def stopped(
-    inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Outcome, Told, Path]:
+def stopped(inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Told, Path]:
     out, told = tmp_path_factory.mktemp("stopped") / "out", Told()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUECARE_CACHE", str(inputs["base"].path.parent / "cache"))
@@ -178,7 +175,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 @pytest.fixture(scope="module")
 def went_back(
-    inputs: Artifacts, compiled: Path, tmp_path_factory: pytest.TempPathFactory
+    inputs: Artifacts, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Outcome, Told, Path, Seen]:
     out, told = tmp_path_factory.mktemp("rollback") / "out", Told()
     with pytest.MonkeyPatch.context() as patch:
