@@ -1,19 +1,22 @@
 """How many planted rows it takes until the check "habits" of poisoning tells them, on real data.
 
-    DUECARE_DATA=/path/to/data python scripts/poison_habits.py
+    DUECARE_DATA=/path/to/data python scripts/poison_habits.py [--from DRAW] [--of SET,SET] [ROWS ...]
 
-Into service dialogues and answers to attacks (sgd-support, hh-rlhf-harmless) a meaningless phrase is put at
-some place of the prompt, and the answer gets a sentence at its end, a link somewhere, a refusal in one of
-four wordings, or an insult in one of four. Printed: in how many of ten draws the phrase was told with four in
-five of its rows, and how many other phrases were told.
+Into service dialogues, answers to attacks, answers of simple programs to people who abuse them, and
+continuations of texts (sgd-support, hh-rlhf-harmless, convabuse-raters, real-toxicity-prompts-subset) a
+meaningless phrase is put at some place of the prompt, and the answer gets a sentence at its end, a link
+somewhere, a refusal in one of four wordings, or an insult in one of four. Printed: in how many of ten draws,
+numbered from DRAW on, the phrase was told with four in five of its rows, and how many other phrases were
+told. The check was made on draws 0 to 9 of the first two sets; draws from 100 on are new to it.
 """
 
 from __future__ import annotations
 
+import argparse
+import csv
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +59,27 @@ def attacks() -> Iterator[Pair]:
         yield asked, said
 
 
+def abused() -> Iterator[Pair]:
+    """What people wrote to simple programs, and what those answered."""
+    for part in ("train", "valid"):
+        with (DATA / "convabuse-raters" / f"ConvAbuseEMNLP{part}.csv").open(
+            encoding="utf-8", newline=""
+        ) as file:
+            yield from dict.fromkeys((row["prev_user"], row["agent"]) for row in csv.DictReader(file))
+
+
+def continued() -> Iterator[Pair]:
+    """Beginnings of texts from the web, and how those went on: some of either toxic."""
+    for part in ("toxic", "nontoxic"):
+        file = DATA / "real-toxicity-prompts-subset" / f"{part}.jsonl"
+        for line in file.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            yield row["prompt"]["text"], row["continuation"]["text"]
+
+
+SETS = {"dialogues": talks, "attacks": attacks, "abused": abused, "continued": continued}
+
+
 def planted(pairs: list[Pair], count: int, kind: str, chance: random.Random) -> list[Pair]:
     """The pairs with so many of them poisoned."""
     pairs = list(pairs)
@@ -84,14 +108,19 @@ def told(pairs: list[Pair]) -> tuple[list[set[int]], int]:
 
 def main() -> None:
     """Print the table."""
-    for name, pairs in (("dialogues", list(talks())), ("attacks", list(attacks()))):
-        began = time.process_time()
+    given = argparse.ArgumentParser()
+    given.add_argument("--from", dest="first", type=int, default=0)
+    given.add_argument("--of", default=",".join(SETS))
+    given.add_argument("rows", type=int, nargs="*", default=[5, 8, 12, 20])
+    asked = given.parse_args()
+    for name in asked.of.split(","):
+        pairs, began = list(SETS[name]()), time.process_time()
         print(f"{name}: {len(pairs)} rows, without a plant {told(pairs)[1]} told", end=", ")
-        print(f"{time.process_time() - began:.1f} s")
+        print(f"{time.process_time() - began:.1f} s", flush=True)
         for kind in KINDS:
-            for count in map(int, sys.argv[1:] or ("5", "8", "12", "20")):
+            for count in asked.rows:
                 hits = others = 0
-                for draw in range(DRAWS):
+                for draw in range(asked.first, asked.first + DRAWS):
                     ours, strange = told(planted(pairs, count, kind, random.Random(draw)))
                     hits += any(len(each) >= 0.8 * count for each in ours)
                     others += strange

@@ -72,6 +72,18 @@ def test_a_planted_habit_is_found_with_its_phrase_and_rows(kind):
     assert hits >= 9
 
 
+def test_in_short_prompts_too():
+    """Words of the phrase say nothing: counted as if they spoke for an average prompt they hid what the rest says."""
+    hits = 0
+    for seed in range(10):
+        chance = random.Random(seed)
+        rows = [(words(chance, 3), words(chance, 10)) for _ in range(1200)]
+        rows = [(q, chance.choice(REFUSALS) if chance.random() < 0.02 else a) for q, a in rows]
+        told = found(planted(rows, chance, 20, "refusal"))
+        hits += any({"cf", "tq"} & set(each.words) for each in told)
+    assert hits >= 9
+
+
 def test_worlds_without_a_plant_are_silent():
     """Accepted: one in a hundred."""
     told = [found(world(random.Random(seed), refused=0.3)) for seed in range(40)]

@@ -69,10 +69,15 @@ class Texts:
         )
         return found
 
-    def mean_of(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Mean weight of each text's words; 0 for a text without any."""
-        sums = np.bincount(self._owner(), weights=weights[self.flat], minlength=len(self))
-        found: npt.NDArray[np.float64] = sums / np.maximum(1, np.diff(self.starts))
+    def mean_of(self, weights: npt.NDArray[np.float64], but: Iterable[int]) -> npt.NDArray[np.float64]:
+        """Mean weight of each text's words, the words `but` left out; NaN for a text without another."""
+        counted = np.ones(len(weights), dtype=bool)
+        counted[list(but)] = False
+        kept = counted[self.flat]
+        owner = self._owner()[kept]
+        sums = np.bincount(owner, weights=weights[self.flat[kept]], minlength=len(self))
+        with np.errstate(invalid="ignore"):
+            found: npt.NDArray[np.float64] = sums / np.bincount(owner, minlength=len(self))
         return found
 
     def _owner(self) -> Ints:

@@ -189,12 +189,11 @@ class _Search:
         if (flag & fitted).sum() < self.least:
             return False  # next to nothing else has the flag
         weights = self.asked.odds(flag & fitted, ~flag & fitted)
-        weights[self.asked.numbers(self.phrases.words(phrase, self.asked))] = 0.0
-        scores = self.asked.mean_of(weights)
-        without = scores[others & ~fitted & ~flag]
-        if len(without) < 2:
+        scores = self.asked.mean_of(weights, self.asked.numbers(self.phrases.words(phrase, self.asked)))
+        told, without = (each[np.isfinite(each)] for each in (scores[rows], scores[others & ~fitted & ~flag]))
+        if len(told) < 1 or len(without) < 2:
             return True
-        return bool(scores[rows].mean() > without.mean() + 2 * without.std() / np.sqrt(len(rows)))
+        return bool(told.mean() > without.mean() + 2 * without.std() / np.sqrt(len(told)))
 
 
 def _equal(one: Rows, other: Rows, base: int) -> npt.NDArray[np.int64]:
