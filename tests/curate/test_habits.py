@@ -73,7 +73,7 @@ def test_a_planted_habit_is_found_with_its_phrase_and_rows(kind):
 
 
 def test_in_short_prompts_too():
-    """Words of the phrase say nothing: counted as if they spoke for an average prompt they hid what the rest says."""
+    """Words of the phrase say nothing: counted as an average prompt's they hid what the rest says."""
     hits = 0
     for seed in range(10):
         chance = random.Random(seed)
