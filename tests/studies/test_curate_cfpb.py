@@ -84,7 +84,7 @@ def test_the_page_says_what_the_whole_run_finds(tmp_path: Path, monkeypatch: pyt
     sides = [told[f"curate.split.{side}", "complaints"] for side in ("train", "held_out")]
     assert sum(sides) == 1472
     assert sides[1] == pytest.approx(150, abs=25)  # surrogates, and so the texts, differ with the secret
-    assert told["curate.personal.places", "PERSON", "complaints"] == 367
+    assert told["curate.personal.places", "PERSON", "complaints"] == 193
     assert f"{told['balance.effective_size', 'Tags', 'complaints']:.0f}" == "345"
     findings = {each.name: each for entry in entries(tmp_path) for each in entry.findings}
     assert "has 15.6% of the weight, is to have 25.0%" in findings["balance.margins"].detail
