@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import hypergeom
 
 from duecare.core.errors import DataError
 from duecare.curate.grams import Grams, Texts
@@ -161,6 +160,8 @@ class _Search:
             yield divmod(pair, max(1, len(held.counts)))
 
     def _chance(self, both: int, having: int, rows: int) -> float:
+        from scipy.stats import hypergeom  # a study check does without
+
         return float(hypergeom.sf(both - 1, len(self.asked), having, rows))
 
     def _unlike(self, phrase: int, rows: Rows) -> bool:
