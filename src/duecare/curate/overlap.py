@@ -22,7 +22,6 @@ SIZE = 16
 """Bytes of a content digest: two different contents among a billion rows share one with odds below 1e-20."""
 
 _WHOLE = ("kind", "text", "chosen", "rejected")
-_NOTHING = pa.scalar(b"", pa.binary())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,13 +156,14 @@ def contents(batch: pa.RecordBatch) -> list[bytes]:
     turns = pc.list_flatten(batch.column("messages"))
     role = turns.field("role").dictionary_encode()  # of a few roles each is folded once
     roles = pc.fill_null(_measured(role.dictionary).take(role.indices), b"-")
-    said = pc.binary_join_element_wise(roles, _measured(turns.field("content")), _NOTHING)
+    nothing = pa.scalar(b"", pa.binary())  # a constant would load pandas with every study check
+    said = pc.binary_join_element_wise(roles, _measured(turns.field("content")), nothing)
     # A row's turns lie side by side: joined, they are what lies between its borders.
     borders = np.concatenate([[0], np.cumsum(pc.list_value_length(batch.column("messages")))])
     _, offsets, content = said.buffers()
     starts = np.frombuffer(offsets, np.int32)[borders + said.offset]
     joined = pa.Array.from_buffers(pa.binary(), len(batch), [None, pa.py_buffer(starts), content])
-    made: list[bytes] = pc.binary_join_element_wise(*whole, joined, _NOTHING).to_pylist()
+    made: list[bytes] = pc.binary_join_element_wise(*whole, joined, nothing).to_pylist()
     return made
 
 
