@@ -10,6 +10,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+
+from duecare.core.table import TEXTS
+from duecare.detect import scorer_of
+from duecare.detect.classifier import Classifier
 
 GOLDEN = Path(__file__).with_name("golden_classifiers.json")
 WORDS = ["you", "are", "kind", "vile", "rude", "the", "way", "thanks", "for", "help", "never", "call"]
@@ -138,3 +143,18 @@ def write_safetensors(path: Path, tensors: dict[str, np.ndarray], dtype: str = "
     said = json.dumps(header).encode()
     said += b" " * (-len(said) % 8)
     path.write_bytes(len(said).to_bytes(8, "little") + said + body)
+
+
+def batch(*texts: str) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(
+        [{"row": f"a:{n}", "key": "k", "part": "text", "text": each} for n, each in enumerate(texts)],
+        schema=TEXTS,
+    )
+
+
+def made(folder: Path, name: str = "bert", **more: object) -> str:
+    return encoder_on_disk(folder, name, golden()[name]["shapes"], **more)
+
+
+def values(classifier: Classifier, *texts: str) -> list[float | None]:
+    return scorer_of(classifier)(batch(*texts)).column("value").to_pylist()

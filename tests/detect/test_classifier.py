@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from classifiers_on_disk import (
     CONFIGS,
@@ -14,14 +13,15 @@ from classifiers_on_disk import (
     OURS,
     TYPES,
     WORDS,
-    encoder_on_disk,
+    batch,
     golden,
+    made,
     tokenizer,
+    values,
 )
 from onnx_on_disk import classifier_on_disk
 
 from duecare.core import DataError, DuecareError
-from duecare.core.table import TEXTS
 from duecare.detect import encoders, scorer_of
 from duecare.detect.classifier import Classifier, padded
 from duecare.detect.classifier_files import look
@@ -31,21 +31,6 @@ LABELS = ["fine", "insult", "threat"]
 needs_engine = pytest.mark.onnx
 needs_tokenizer = pytest.mark.onnx
 """The extra brings `tokenizers`, too."""
-
-
-def batch(*texts: str) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(
-        [{"row": f"a:{n}", "key": "k", "part": "text", "text": each} for n, each in enumerate(texts)],
-        schema=TEXTS,
-    )
-
-
-def made(folder: Path, name: str = "bert", **more: object) -> str:
-    return encoder_on_disk(folder, name, golden()[name]["shapes"], **more)
-
-
-def values(classifier: Classifier, *texts: str) -> list[float | None]:
-    return scorer_of(classifier)(batch(*texts)).column("value").to_pylist()
 
 
 @needs_engine

