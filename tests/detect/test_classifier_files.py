@@ -79,6 +79,19 @@ def test_the_instrument_names_the_very_weights_config_and_tokenizer(tmp_path: Pa
     assert classifier.scorer().instrument == names[0]
 
 
+@needs_tokenizer
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors.index.json", "tokenizer_config.json"])
+@pytest.mark.parametrize(("content", "said"), [("{", "is no JSON"), ("[]", "holds no JSON object")])
+def test_a_broken_file_is_named(name: str, content: str, said: str, tmp_path: Path) -> None:
+    folder = Path(made(tmp_path / "m"))
+    if name == "tokenizer_config.json":
+        (folder / "tokenizer.json").unlink()
+        (folder / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\n")
+    (folder / name).write_text(content)
+    with pytest.raises(DataError, match=f"{name} {said}"):
+        tokenizer_of(look(folder, "numpy"))
+
+
 def test_a_pickle_is_not_read(tmp_path: Path) -> None:
     """Control: the pickle would leave a mark if anything loaded it."""
     mark = tmp_path / "mark"

@@ -94,14 +94,7 @@ def look(folder: Path, runtime: str) -> ClassifierFiles:
 
     Raises DataError where something is missing, or pickled, or needs its own code.
     """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except OSError:
-        raise DataError(f"classifier {folder.name}: {CONFIG} missing{_wanted(folder)}") from None
-    except ValueError as error:
-        raise DataError(f"classifier {folder.name}: {CONFIG} is no JSON ({error})") from None
-    if not isinstance(config, dict):
-        raise DataError(f"classifier {folder.name}: {CONFIG} holds no JSON object")
+    config = _object(folder, CONFIG)
     if config.get("auto_map"):
         raise DataError(
             f"classifier {folder.name}: it brings code of its own (auto_map), which is never run; expected a "
@@ -119,14 +112,27 @@ def look(folder: Path, runtime: str) -> ClassifierFiles:
     )
 
 
+def _object(folder: Path, name: str) -> dict[str, Any]:
+    """A file of a folder that holds a JSON object; DataError where it does not."""
+    try:
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
+    except OSError:
+        raise DataError(f"classifier {folder.name}: {name} missing{_wanted(folder)}") from None
+    except ValueError as error:
+        raise DataError(f"classifier {folder.name}: {name} is no JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise DataError(f"classifier {folder.name}: {name} holds no JSON object")
+    return found
+
+
 def _weights(folder: Path, *, onnx: bool, by: str) -> tuple[str, ...]:
     if onnx:
         return tuple(sorted(path.name for pattern in (ONNX, f"{ONNX}_data") for path in folder.glob(pattern)))
     if by == "onnx":
         return ()
     if (folder / INDEX).is_file():
-        named = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("weight_map", {})
-        parts = sorted({str(each) for each in named.values()})
+        named = _object(folder, INDEX).get("weight_map")
+        parts = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
         if strange := [part for part in parts if Path(part).name != part or not (folder / part).is_file()]:
             raise DataError(f"classifier {folder.name}: {', '.join(strange)} missing, which {INDEX} names")
         return tuple(parts)
@@ -222,9 +228,9 @@ def tokenizer_of(files: ClassifierFiles) -> Any:
         ) from None
     if TOKENIZER in files.names:
         return tokenizers.Tokenizer.from_file(str(files.folder / TOKENIZER))
-    settings = {}
+    settings: dict[str, Any] = {}
     if "tokenizer_config.json" in files.names:
-        settings = json.loads((files.folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        settings = _object(files.folder, "tokenizer_config.json")
     if "vocab.txt" in files.names:
         return _word_pieces(files.folder / "vocab.txt", settings)
     return _byte_pairs(files.folder, settings)
