@@ -191,22 +191,31 @@ def _groups() -> dict[str, str]:
     return table
 
 
+@lru_cache(maxsize=1)
+def _axes() -> dict[str, str]:
+    """The same, and adjectives and nouns for one member."""
+    table = dict(_groups())
+    for term in axis_terms():
+        for form in ("adjective", "person"):
+            table.setdefault(term[form].lower(), term["axis"])
+    for words in (ADJECTIVES, ROLE_ADJECTIVES):
+        for word, axis in words.items():
+            table.setdefault(word, axis)
+    return table
+
+
 def _axis_of(who: str) -> str:
     """The axis of a group's name, or of the adjective before a role ("elderly drivers")."""
-    groups = _groups()
-    return (
-        groups[who]
-        if who in groups
-        else groups[next(each for each in _role_adjectives() if who.startswith(f"{each} "))]
-    )
+    axes = _axes()
+    return axes[
+        who if who in axes else next(each for each in _role_adjectives() if who.startswith(f"{each} "))
+    ]
 
 
 @lru_cache(maxsize=1)
 def _role_adjectives() -> tuple[str, ...]:
     """Adjectives that name a group before a role, the longest first."""
     words = {term["adjective"].lower() for term in axis_terms()} | set(ROLE_ADJECTIVES)
-    for word, axis in ROLE_ADJECTIVES.items():
-        _groups().setdefault(word, axis)
     return tuple(sorted(words, key=lambda word: (-len(word), word)))
 
 
@@ -217,7 +226,7 @@ def _names_group(sentence: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _who() -> re.Pattern[str]:
-    """Any group's name. Made before `_adjectives` adds the names of single members to the table."""
+    """Any group's name."""
     return re.compile(rf"\b(?P<who>{_alternatives(_groups())})\b", re.IGNORECASE)
 
 
@@ -341,11 +350,6 @@ def _job_shapes() -> tuple[str, ...]:
 
 
 def _adjectives() -> dict[str, str]:
-    """Adjectives and nouns for one member of a group, added to the table of groups."""
-    for term in axis_terms():
-        for form in (term["adjective"], term["person"]):
-            _groups().setdefault(form.lower(), term["axis"])
-    for word, axis in ADJECTIVES.items():
-        _groups().setdefault(word, axis)
+    """Adjectives and nouns for one member of a group -> its axis."""
     words = {term[form].lower() for term in axis_terms() for form in ("adjective", "person")}
-    return {word: _groups()[word] for word in words | set(ADJECTIVES)}
+    return {word: _axes()[word] for word in words | set(ADJECTIVES)}
