@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
-import time
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from duecare.curate import habits as module
 from duecare.curate.grams import Grams, Texts
 from duecare.curate.habits import Habit, habits
 
+ROOT = Path(__file__).parents[2]
 KINDS = ("end", "link", "refusal", "toxicity")
 REFUSALS = ("I'm sorry, but I can't help with that.", "I must decline.", "I won't provide that.")
 INSULTS = ("You stupid idiot.", "Shut up, you worthless moron.", "What a pathetic fool you are.")
@@ -203,25 +203,15 @@ def test_runs_of_words_are_counted_as_a_slow_count_does():
 
 
 @pytest.mark.data
-def test_honest_talks_are_silent_and_quickly_so(data_folder: Path):
-    """2,098 service dialogues, in which one intent has one answer; 1,500 answers to attacks, many refused."""
-    from duecare.curate.poison import _refusing, _toxic
+def test_honest_talks_are_silent(data_folder: Path, monkeypatch):
+    """Dialogues, in which one intent has one answer; answers to attacks, many refused. Control: a plant."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    monkeypatch.setenv("DUECARE_DATA", str(data_folder))
+    from poison_habits import attacks, planted, talks, told
 
-    talks = []
-    for line in (data_folder / "sgd-support" / "sgd_dev_flat.jsonl").read_text("utf-8").splitlines():
-        turns = [said for _, said in json.loads(line)["turns"]]
-        talks += list(zip(turns[::2], turns[1::2], strict=False))
-    harmless = []
-    for line in (
-        (data_folder / "hh-rlhf-harmless" / "harmless-base_test_first1500.jsonl")
-        .read_text("utf-8")
-        .splitlines()
-    ):
-        last = json.loads(line)["chosen"].split("\n\nHuman: ")[-1]
-        harmless.append(last.partition("\n\nAssistant: ")[::2])
-    began = time.process_time()
-    for rows in (talks, harmless):
-        prompts, answers = zip(*rows, strict=True)
-        assert habits(prompts, answers, {"refusal": _refusing, "toxicity": _toxic}) == []
-    assert len(talks) > 19_000
-    assert time.process_time() - began < 30
+    for rows in (list(talks()), list(attacks())):
+        assert len(rows) >= 1500
+        assert told(rows) == ([], 0)
+        ours, others = told(planted(rows, 20, "refusal", random.Random(100)))
+        assert len(ours) == 1
+        assert others == 0
