@@ -14,6 +14,27 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = "DUECARE_TEST_PROGRAMS"
+OPTIMISED = "DUECARE_TEST_OPTIMISED"
+"""Set to 1, everything is compiled as a user's is."""
+
+QUICK = (
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+
+
+def quick() -> None:
+    """Ask JAX, before it starts, to compile quickly rather than well; children find it in their environment.
+
+    A toy model's training step takes seconds to compile and a millisecond to run: with these settings it is
+    compiled four to ten times as fast.
+    """
+    if os.environ.get(OPTIMISED) == "1":
+        return
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    asked = os.environ.get("XLA_FLAGS", "").split()
+    os.environ["XLA_FLAGS"] = " ".join(asked + [flag for flag in QUICK if flag not in asked])
 
 
 def folder() -> Path:

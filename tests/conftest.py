@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):
         # It would begin with the files of many tests, not with those that take long.
         config.option.loadscopereorder = False
+    compiled_programs.quick()
     if compiled_programs.FOLDER not in os.environ:
         os.environ[compiled_programs.FOLDER] = tempfile.mkdtemp(prefix="duecare-programs-")
         config.add_cleanup(
@@ -96,6 +98,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in ("jax", "smollm", "minilm", "onnx", "engines", "browser", "data"):
             if item.get_closest_marker(marker) and (reason := _missing(marker)):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no later search for garbage needs to go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,7 @@ def chat(number: int, question: str, answer: str, group: str | None = None) -> E
     )
 
 
-def taught(folder: Path, rows: Sequence[Example], out: Path, steps: int = 500) -> Path:
+def taught(folder: Path, rows: Sequence[Example], out: Path, steps: int = 300) -> Path:
     """The model of `folder` after `steps` of Adam on all of `rows` at once, only answers taught, in `out`."""
     import jax
     import jax.numpy as jnp

@@ -131,3 +131,24 @@ def test_training_moves_the_mended_model(tiny: Callable[[str], Path]) -> None:
     state = nnx.state(tuned.model, nnx.LoRAParam)
     nnx.update(tuned.model, jax.tree.map(lambda weight, by: weight - 0.05 * by, state, slope))
     assert float(loss(tuned.model)) < float(before)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3"])
+def test_models_of_one_shape_share_nothing(name: str, tiny: Callable[[str], Path]) -> None:
+    """The outline is kept between loads; what is done to one model is not seen in the next."""
+    from flax import nnx
+
+    from duecare.model.load import load
+
+    first, second = load(tiny(name)), load(tiny(name))
+    where = second.model.layers[0].mlp.gate_proj.kernel
+    before = np.asarray(where[...])
+    first.model.layers[0].mlp.gate_proj.kernel[...] = where[...] + 1
+    first.model.layers[0].attn = None
+    first.model.layers[1].mlp.gate_proj.extra = nnx.Param(np.ones(2, np.float32))
+    assert np.array_equal(np.asarray(second.model.layers[0].mlp.gate_proj.kernel[...]), before)
+    third = load(tiny(name))
+    for left in (second.model, third.model):
+        assert left.layers[0].attn is not None
+        assert not hasattr(left.layers[1].mlp.gate_proj, "extra")
+    assert np.array_equal(np.asarray(third.model.layers[0].mlp.gate_proj.kernel[...]), before)

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-STUDIES = Path(__file__).parent.parent.parent / "studies"
-sys.path.insert(0, str(STUDIES))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from training_toys import base_artifact, data_artifact, learnable, preference, r
 from duecare.core import Artifact
 from duecare.train import Debias, Distill, Grpo, Probes, RewardModel, Sft
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 SHARED: dict[str, Any] = {"steps": 1, "every": 1, "held_out": 2, "batch_size": 4}
 SFT = Sft(
     on="chats",

@@ -14,7 +14,11 @@ from duecare.core import Artifact
 
 @pytest.fixture(scope="module", autouse=True)
 def room() -> Iterator[None]:
-    """Programs of a file are let go of after it: all files together would hold many gigabytes."""
+    """Programs of a file are let go of after it: all files together would hold many gigabytes.
+
+    What is there before it, JAX and Tunix above all, stays: each training searches for garbage when it ends.
+    """
+    gc.freeze()
     yield
     if "jax" in sys.modules:
         import jax

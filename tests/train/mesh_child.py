@@ -19,7 +19,7 @@ from training_toys import base_artifact, curves, data_artifact, learnable, prefe
 
 from duecare.train import Distill, Dpo, Grpo, Ppo, RewardModel, Sft
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 SHARED: dict[str, Any] = {
     "steps": 3,
     "every": 1,

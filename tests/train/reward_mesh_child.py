@@ -19,7 +19,7 @@ from training_toys import preference
 
 from duecare.train import RewardModel
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 STEP = RewardModel(on="pairs", steps=3, batch_size=8, learning_rate=1e-2, held_out=0)
 
 

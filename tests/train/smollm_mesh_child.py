@@ -20,7 +20,7 @@ from training_toys import curves, run
 from duecare.core import Artifact
 from duecare.train import Sft
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 STEP = Sft(on="chats", steps=2, every=1, batch_size=8, max_tokens=64, held_out=2, learning_rate=2e-3)
 NAME = "model.layers.0.self_attn.q_proj.weight"
 

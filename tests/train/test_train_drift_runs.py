@@ -107,7 +107,14 @@ def test_control_an_honest_reward_raises_no_alarm(base: Artifact, tmp_path: Path
 
 def test_a_reward_that_pays_for_an_identity_is_found_where_it_pays(base: Artifact, tmp_path: Path) -> None:
     """Prompts say whose they are: the policy learns to game the reward for men alone."""
-    gamed = dataclasses.replace(STEP, reward={"toy_rewards:paid_for_men": 1.0}, steps=48, every=4)
+    gamed = dataclasses.replace(
+        # Slower than the others: at their rate it depends on rounding who is seen to game it first.
+        STEP,
+        reward={"toy_rewards:paid_for_men": 1.0},
+        steps=48,
+        every=4,
+        learning_rate=1e-2,
+    )
     outcome, told, _ = trained(gamed, base, tmp_path, said=True)
     (alarm,) = alarms(told)
     assert (alarm.data["axis"], alarm.data["group"]) == ("gender", "men")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def unfilled(shape: Shape, dtype: str) -> tuple[Any, Any]:
     """The Tunix config of a model of this shape, and the model with parameters that hold nothing yet."""
+    config, plan, parameters = _outline(shape, dtype)
+    return config, nnx.merge(plan, parameters, copy=True)
+
+
+@lru_cache(maxsize=4)
+def _outline(shape: Shape, dtype: str) -> tuple[Any, Any, Any]:
+    """Config, graph and shapes of a model, kept: building them takes as long as reading the weights."""
     config, build = _builder(shape, dtype)
-    return config, nnx.eval_shape(build)
+    return config, *nnx.split(nnx.eval_shape(build))
 
 
 def _builder(shape: Shape, dtype: str) -> tuple[Any, Callable[[], Any]]:
