@@ -166,6 +166,7 @@ LAWS = (
     "They broke 15 U.S.C. 1681 and never answered.",
     "As 28 U.S.C. 1746 says, I declare it to be true.",
     "See 15 U.S. Code 1692 for what a collector may do.",
+    "They wrote back for denying the dispute as required by 15 United States Code 1666",
 )
 
 

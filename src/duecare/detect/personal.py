@@ -34,7 +34,10 @@ KNOWN = (*LABELS, *(label for label in names.LABELS if label not in (*LABELS, "L
 
 _BY_NAME = frozenset(names.LABELS) - (frozenset(patterns.LABELS) - {"ADDRESS"})
 _TAG = re.compile(r"[\[<{]+[A-Z][A-Z_]*(?:[_ ]?\d+)?[\]>}]+")
-_LAW = re.compile(r"\b\d{1,2}\s*(?:U\.\s?S\.\s?C\b|U\.\s?S\.?(?:\s?Code\b|$)|USC\s*(?:§|\d)|C\.?F\.?R\b)")
+_LAW = re.compile(
+    r"\b\d{1,2}\s*(?:U\.\s?S\.\s?C\b|U\.\s?S\.?(?:\s?Code\b|$)|USC\s*(?:§|\d)|C\.?F\.?R\b"
+    r"|(?i:United States Code|Code of Federal Regulations)\b)"
+)
 """A place in the code of federal law, "15 U.S.C. 1681": a number, a name and a number, as an address is."""
 _HASH = re.compile(r"(?:\d{1,3} )?(?=\w*\d)(?=\w*[a-f])[0-9a-f]{16,128}")
 """A long number to the base of sixteen, perhaps with the name of its scheme before it ("256" of "sha256")."""
