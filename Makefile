@@ -9,6 +9,8 @@ RUN := $(VENV)/bin/python
 WORKERS ?= 2
 KERNEL := $(wildcard src/duecare/detect/kernel/*.[ch]) src/duecare/detect/kernel/build.py hatch_build.py
 LIGHT_TESTS := tests/core tests/ledger tests/vault tests/measure tests/detect tests/curate tests/report
+# Long simulations and killed processes say nothing more there than in `make test`.
+LIGHT_LEFT := $(addprefix --ignore=,tests/curate/test_engine.py tests/curate/test_engine_far.py tests/measure/test_agree.py tests/measure/test_raters.py)
 ENGINE_TESTS := tests/curate/test_engine_far.py tests/cli/test_engines_study.py
 
 # A test that needs its share of a busy machine may fail beside others. What fails is asked once more, alone; what fails alone too, failed.
@@ -33,7 +35,7 @@ check: $(VENV)/.ready ## Format, lint, types, import contract, size limits, READ
 
 light: $(LIGHT)/.ready ## The auditor's laptop: the light packages' tests in an environment without JAX.
 	! $(LIGHT)/bin/python -c "import jax" 2>/dev/null
-	$(LIGHT)/bin/python -m pytest -n $(WORKERS) --dist loadfile -ra -m "not jax and not smollm and not minilm and not onnx and not engines" $(LIGHT_TESTS)
+	$(LIGHT)/bin/python -m pytest -n $(WORKERS) --dist loadfile -ra -m "not jax and not smollm and not minilm and not onnx and not engines" $(LIGHT_LEFT) $(LIGHT_TESTS)
 
 engines: $(VENV)/.ready $(ENGINES)/.ready ## Curation on Daft and Ray Data, in an environment of their own: an older pyarrow than ours.
 	PYTHONPATH=$(CURDIR)/src $(ENGINES)/bin/python -m pytest -ra -m engines $(ENGINE_TESTS)
