@@ -138,9 +138,11 @@ def test_models_of_one_shape_share_nothing(name: str, tiny: Callable[[str], Path
     """The outline is kept between loads; what is done to one model is not seen in the next."""
     from flax import nnx
 
-    from duecare.model.load import load
+    from duecare.model.load import _outline, load
 
-    first, second = load(tiny(name)), load(tiny(name))
+    first, known = load(tiny(name)), _outline.cache_info().hits
+    second = load(tiny(name))
+    assert _outline.cache_info().hits == known + 1
     where = second.model.layers[0].mlp.gate_proj.kernel
     before = np.asarray(where[...])
     first.model.layers[0].mlp.gate_proj.kernel[...] = where[...] + 1
